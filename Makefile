@@ -1,0 +1,42 @@
+# A machine needs python3 with venv and pip; everything else is installed into .venv by the first target that wants it.
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+PYTEST := $(BIN)/python -m pytest -n 2
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-long check lock clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(firstword $(MAKEFILE_LIST)) | while IFS='|' read -r target line; do printf '  make %-10s %s\n' "$$target" "$$line"; done
+
+demo: $(READY) ## move 2,000 telco customers from a legacy database into a database and two APIs
+	$(BIN)/python examples/telco/demo.py
+
+test: $(READY) ## run the tests
+	$(PYTEST) -m "not long"
+
+test-long: $(READY) ## run the slower rounds
+	$(PYTEST) -m long
+
+check: $(READY) ## run all that continuous integration runs: format, lint, types, layers, tests
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(PYTEST) -m "not long"
+
+lock: ## pin the dependencies of pyproject.toml again, with hashes, in requirements.lock
+	$(PYTHON) -m venv .cache/lock
+	.cache/lock/bin/pip install --quiet --disable-pip-version-check uv
+	.cache/lock/bin/uv pip compile --quiet --upgrade --universal --generate-hashes --no-header --extra dev pyproject.toml -o requirements.lock
+
+clean: ## remove everything that can be made again
+	rm -rf .venv .cache build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis examples/telco/out
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(READY): requirements.lock pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $(READY)

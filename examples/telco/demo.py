@@ -1,0 +1,191 @@
+"""The demo: 2,000 telco customers move from a legacy database into a billing database, a CRM and a service inventory.
+
+`make demo` runs it. Everything it makes lies in `examples/telco/out/`, anew each time.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Sequence
+from pathlib import Path
+
+import expect
+from generate import generate
+
+HERE = Path(__file__).resolve().parent
+PATHS = {
+    "crm": "/tmf-api/customerManagement/v4",
+    "inventory": "/tmf-api/serviceInventory/v4",
+}
+
+
+class Simulator:
+    """One simulated API in a process of its own."""
+
+    def __init__(self, name: str, out: Path, options: Sequence[str] = ()) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, str(HERE / "simulator.py"), name, "--store", str(out / f"{name}.sqlite"), *options],
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        if "listening on " not in line:
+            sys.exit(f"the {name} simulator did not start: {line or 'no answer'}")
+        self.root = line.split("listening on ", 1)[1].strip()
+        self.url = self.root + PATHS[name]
+
+    def objects(self) -> list[dict]:
+        """What truly exists at the server."""
+        with urllib.request.urlopen(f"{self.root}/control/dump") as answer:
+            return json.load(answer)
+
+    def stop(self) -> None:
+        self.process.terminate()
+        self.process.wait()
+
+
+def ludb(*arguments: str) -> subprocess.CompletedProcess:
+    """One `ludb` command, as a person would type it; its messages go to the terminal, its answer is returned."""
+    return subprocess.run([sys.executable, "-m", "ludb", *arguments], stdout=subprocess.PIPE, text=True, check=False)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--customers", type=int, default=2_000)
+    parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--idempotent", action="store_true", help="simulators that honour idempotency keys")
+    options = parser.parse_args(arguments)
+    out = HERE / "out"
+    shutil.rmtree(out, ignore_errors=True)
+    title("1. A legacy billing database that looks like twenty years of use")
+    truth = generate(out, options.customers, options.seed)
+    print(
+        f"{truth['units']:,} customers, {sum(truth['rows'].values()):,} rows; the generator has spoiled some on purpose:"
+    )
+    print(f"{len(truth['quarantined'])} customers must not move, each for one reason (expected.json)")
+    extra = ["--idempotent"] if options.idempotent else []
+    simulators = {name: Simulator(name, out, extra) for name in PATHS}
+    try:
+        return show(out, truth, simulators, options.workers)
+    finally:
+        for simulator in simulators.values():
+            simulator.stop()
+
+
+def show(out: Path, truth: dict, simulators: dict[str, Simulator], workers: int) -> int:
+    os.environ |= {
+        "LEGACY_URL": str(out / "legacy.sqlite"),
+        "BILLING_URL": str(out / "billing.sqlite"),
+        "CRM_URL": simulators["crm"].url,
+        "INVENTORY_URL": simulators["inventory"].url,
+        "LUDB_STATE": str(out / "state"),
+    }
+    job = str(HERE / "job")
+    title(f"2. Move them: ludb run {HERE.name}/job --workers {workers}")
+    began = time.monotonic()
+    ran = ludb("run", job, "--workers", str(workers), "--json")
+    took = time.monotonic() - began
+    if ran.returncode not in {0, 3}:
+        print(ran.stdout)
+        print(f"the run ended with exit code {ran.returncode}")
+        return 1
+    summary = json.loads(ran.stdout)
+    print(ludb("status").stdout)
+    counters = summary["counters"]
+    print(f"{counters['done']:,} customers moved whole in {took:.1f} s: {counters['done'] / took:,.0f} customers/s")
+    title("3. Nothing more and nothing less than expected")
+    differences = verify(truth, summary, simulators)
+    for line in differences or [
+        "the units set aside, the orphans and the objects at both APIs are exactly the expected ones"
+    ]:
+        print(("DIFFERS: " if differences else "") + line)
+    title("4. One customer, before and after")
+    one_customer(out, truth, simulators)
+    title("5. What to try next")
+    print(
+        "  ludb quarantine list                 who was set aside, by reason\n"
+        "  ludb quarantine show KEY             one of them: step, reason, source rows\n"
+        "  ludb unit KEY                        one customer's state, history and calls\n"
+        "  ludb unit KEY --try                  what the steps make of one customer, writing nothing\n"
+        "  ludb runs, ludb status               what was run, and how it balances\n"
+        f"with LUDB_STATE={out / 'state'}\n"
+        f"and the variables of {job}/job.yaml set: LEGACY_URL, BILLING_URL, CRM_URL, INVENTORY_URL"
+    )
+    if sys.stdout.isatty() and sys.stdin.isatty():
+        print("\nThe simulators serve until you press Enter:")
+        for name, simulator in simulators.items():
+            print(f"  {name:10} {simulator.url}")
+        input()
+    return 1 if differences else 0
+
+
+def verify(truth: dict, summary: dict, simulators: dict[str, Simulator]) -> list[str]:
+    """Differences between what should be and what is, from the stores of the targets themselves."""
+    listed = json.loads(ludb("quarantine", "list", "--json").stdout)
+    differences = expect.compare(truth, [(unit["unit"], unit["reason"]) for unit in listed])
+    counts = summary["run"]["counts"]
+    for table, orphans in truth["orphans"].items():
+        found = counts[table]["orphans"]
+        total = orphans["direct"] + orphans["indirect"]
+        if found != total:
+            differences.append(f"{found} orphans in {table}, expected {total}")
+    written = {line["output"]: line["written"] for line in summary["outputs"]}
+    for output, rows in truth["outputs"].items():
+        if written.get(output) != rows:
+            differences.append(f"{written.get(output)} rows written by {output}, expected {rows}")
+    for output, name in (("crm.customer", "crm"), ("inventory.service", "inventory")):
+        alive = len(simulators[name].objects())
+        if alive != written.get(output, 0):
+            differences.append(f"{alive} objects at the {name}, but {written.get(output, 0)} were written by {output}")
+    if summary["counters"]["done"] != truth["moved"]:
+        differences.append(f"{summary['counters']['done']} customers moved, expected {truth['moved']}")
+    return differences
+
+
+def one_customer(out: Path, truth: dict, simulators: dict[str, Simulator]) -> None:
+    legacy = sqlite3.connect(out / "legacy.sqlite")
+    legacy.row_factory = sqlite3.Row
+    chosen = None
+    for row in legacy.execute("SELECT customer_id FROM customers ORDER BY customer_id"):
+        if str(row["customer_id"]) not in truth["quarantined"]:
+            chosen = row["customer_id"]
+            break
+    print("before, in the legacy database:")
+    for table in ("customers", "contracts"):
+        for row in legacy.execute(f"SELECT * FROM {table} WHERE customer_id = ? LIMIT 2", (chosen,)):
+            print(f"  {table}: " + shown(row))
+    legacy.close()
+    print("after, in the CRM:")
+    for customer in simulators["crm"].objects():
+        if any(one.get("name") == "legacyId" and one.get("value") == str(chosen) for one in customer["characteristic"]):
+            print("  " + json.dumps(customer, ensure_ascii=False)[:600])
+            crm_id = customer["id"]
+    print("and in the new billing database:")
+    billing = sqlite3.connect(out / "billing.sqlite")
+    billing.row_factory = sqlite3.Row
+    for row in billing.execute("SELECT * FROM account WHERE crm_id = ?", (crm_id,)):
+        print("  account: " + shown(row))
+    billing.close()
+
+
+def shown(row: sqlite3.Row) -> str:
+    return ", ".join(f"{key}={value!r}" for key, value in dict(row).items())
+
+
+def title(text: str) -> None:
+    print(f"\n{text}\n{'-' * len(text)}", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

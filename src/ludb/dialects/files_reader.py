@@ -1,0 +1,333 @@
+"""Tables in files, read in file order: CSV as text, Parquet as typed, JSON lines with every digit."""
+
+from __future__ import annotations
+
+import csv
+import datetime as dt
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet as pq
+
+from ludb.dialects.files import FileTable, dump_json, parse_json
+from ludb.dialects.types import EXACT_FLOAT, INT64, from_text, to_decimal
+from ludb.errors import ConfigError
+from ludb.model.unit import Fetched, Refusal
+
+BATCH = 50_000
+"""Rows that are handed over at a time."""
+
+
+@dataclass(frozen=True, slots=True)
+class TableFile:
+    """A table's file and how to read it; `format` is known."""
+
+    table: str
+    path: Path
+    format: str
+    options: FileTable
+
+
+def schema_of(file: TableFile) -> pa.Schema:
+    """The file's own columns: text for CSV, as stored for Parquet, as the values need it for JSON lines (one
+    reading).
+    """
+    if file.format == "csv":
+        return pa.schema([(name, pa.string()) for name in _header(file)])
+    if file.format == "parquet":
+        fields = _parquet(file).schema_arrow
+        return pa.schema([(field.name, _decoded(field.type)) for field in fields])
+    kinds: dict[str, pa.DataType] = {}
+    for _, record in _records(file):
+        for name, value in record.items():
+            kinds[name] = _widened(kinds.get(name, pa.null()), value)
+    return pa.schema([(name, pa.string() if pa.types.is_null(kind) else kind) for name, kind in kinds.items()])
+
+
+def read(file: TableFile, own: pa.Schema, wanted: pa.Schema) -> Iterator[Fetched]:
+    """The file's rows as `wanted`, a choice of columns with perhaps other types; `own` is `schema_of(file)`.
+
+    A value that is not of its wanted type is NULL in the rows, and refused; `row_id` is the row's number, from 1 on. At
+    least one `Fetched`. Raises `ConfigError` with file and line for a malformed file.
+    """
+    first = 1
+    for batch in _batches(file, own):
+        arrays, refused = [], []
+        for field in wanted:
+            array, faults = _converted(batch.column(field.name).combine_chunks(), field.type)
+            arrays.append(array)
+            refused.extend(
+                Refusal((), file.table, field.name, reason, detail, str(first + row)) for row, reason, detail in faults
+            )
+        yield Fetched(pa.Table.from_arrays(arrays, schema=wanted), refused)
+        first += batch.num_rows
+    if first == 1:
+        yield Fetched(wanted.empty_table())
+
+
+def _batches(file: TableFile, own: pa.Schema) -> Iterator[pa.Table]:
+    if file.format == "csv":
+        yield from _csv(file, own)
+    elif file.format == "parquet":
+        try:
+            for batch in _parquet(file).iter_batches(BATCH):
+                yield pa.Table.from_batches([batch])
+        except (pa.ArrowInvalid, OSError) as error:
+            raise ConfigError(f"not a whole Parquet file: {error}", file=str(file.path)) from error
+    else:
+        records = (record for _, record in _records(file))
+        while some := list(itertools.islice(records, BATCH)):
+            yield pa.Table.from_arrays(
+                [
+                    pa.array([_json_value(record.get(field.name), field.type) for record in some], field.type)
+                    for field in own
+                ],
+                schema=own,
+            )
+
+
+def _csv(file: TableFile, own: pa.Schema) -> Iterator[pa.Table]:
+    """CSV values as bytes: whether they are UTF-8 is asked value by value later."""
+    bad: list[int | None] = []
+
+    def keep(row: Any) -> str:
+        bad.append(row.number)
+        return "error"
+
+    options = file.options
+    try:
+        reader = pyarrow.csv.open_csv(
+            file.path,
+            read_options=pyarrow.csv.ReadOptions(encoding=options.encoding, block_size=8 << 20),
+            parse_options=pyarrow.csv.ParseOptions(
+                delimiter=options.delimiter,
+                newlines_in_values=True,
+                ignore_empty_lines=len(own) > 1,
+                invalid_row_handler=keep,
+            ),
+            convert_options=pyarrow.csv.ConvertOptions(
+                column_types={name: pa.binary() for name in own.names},
+                null_values=list(options.null),
+                strings_can_be_null=True,
+                quoted_strings_can_be_null=False,
+            ),
+        )
+        for batch in reader:
+            if batch.num_rows:
+                yield pa.Table.from_batches([batch])
+    except (pa.ArrowInvalid, UnicodeDecodeError) as error:
+        if bad:
+            raise _wrong_width(file, len(own)) from None
+        raise ConfigError(
+            f"table {file.table}: cannot be read as CSV in {options.encoding}",
+            file=str(file.path),
+            remedy="Mend the file, or its delimiter or encoding in job.yaml",
+        ) from error
+
+
+def _wrong_width(file: TableFile, width: int) -> ConfigError:
+    """Where the first row with too few or too many values stands; the values stay out of the message."""
+    with _opened(file) as text:
+        reader = csv.reader(text, delimiter=file.options.delimiter)
+        for row in reader:
+            if row and len(row) != width:
+                found = f"table {file.table}: a row has {len(row)} values, the header {width}"
+                return ConfigError(found, file=str(file.path), line=reader.line_num, remedy="Mend the file")
+    return ConfigError(f"table {file.table}: a row has too few or too many values", file=str(file.path))
+
+
+def _header(file: TableFile) -> list[str]:
+    try:
+        with _opened(file) as text:
+            names = next(csv.reader(text, delimiter=file.options.delimiter), [])
+            "".join(names).encode()
+    except (UnicodeError, LookupError) as error:
+        raise ConfigError(
+            f"table {file.table}: the header is not {file.options.encoding}", file=str(file.path), line=1
+        ) from error
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if not names or twice is not None:
+        what = "has no header" if not names else f"names column {twice!r} twice"
+        raise ConfigError(f"table {file.table}: the file {what}", file=str(file.path), line=1, remedy="Mend the header")
+    return names
+
+
+def _opened(file: TableFile) -> Any:
+    plain = file.options.encoding.lower().replace("_", "-") in ("utf-8", "utf8")
+    return file.path.open(
+        encoding="utf-8-sig" if plain else file.options.encoding, errors="surrogateescape", newline=""
+    )
+
+
+def _parquet(file: TableFile) -> pq.ParquetFile:
+    try:
+        return pq.ParquetFile(file.path)
+    except (pa.ArrowInvalid, OSError) as error:
+        raise ConfigError(f"table {file.table}: not a Parquet file: {error}", file=str(file.path)) from error
+
+
+def _records(file: TableFile) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    """(line, record) of a JSON lines file; blank lines are no records."""
+    number = 0
+    try:
+        with file.path.open(encoding="utf-8-sig") as lines:
+            for number, line in enumerate(lines, 1):
+                if line.strip():
+                    yield number, _record(line)
+    except ValueError as error:  # not JSON, or not UTF-8
+        why = str(error) if type(error) is ValueError else "not JSON in UTF-8"
+        place = number if not isinstance(error, UnicodeDecodeError) else number + 1
+        raise ConfigError(
+            f"table {file.table}: a line is no JSON object: {why}",
+            file=str(file.path),
+            line=place,
+            remedy="Mend the file",
+        ) from error
+
+
+def _record(line: str) -> Mapping[str, Any]:
+    record = parse_json(line)
+    if not isinstance(record, dict):
+        raise ValueError("not an object")  # noqa: TRY004  (a fault of the data, as all other ValueErrors here)
+    return record
+
+
+def _widened(kind: pa.DataType, value: Any) -> pa.DataType:
+    """The type that holds what was seen before and this value too; text where nothing else does."""
+    if value is None:
+        return kind
+    new = _kind(value)
+    if pa.types.is_null(kind) or kind == new:
+        return new
+    if {str(kind), str(new)} == {"string"} or not (_numeric(kind) and _numeric(new)):
+        return pa.string()
+    scales = [one.scale if pa.types.is_decimal(one) else 0 for one in (kind, new)]
+    wholes = [one.precision - one.scale if pa.types.is_decimal(one) else 19 for one in (kind, new)]
+    digits = max(scales) + max(wholes)
+    return pa.decimal128(digits, max(scales)) if digits <= 38 else pa.string()
+
+
+def _kind(value: Any) -> pa.DataType:
+    if isinstance(value, bool):
+        return pa.bool_()
+    if isinstance(value, int) and value in INT64:
+        return pa.int64()
+    if isinstance(value, int | Decimal):
+        _, digits, exponent = Decimal(value).as_tuple()
+        assert isinstance(exponent, int)
+        scale = max(-exponent, 0)
+        precision = max(len(digits) + max(exponent, 0), scale + 1)
+        return pa.decimal128(precision, scale) if precision <= 38 else pa.string()
+    return pa.string()
+
+
+def _numeric(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_int64(kind) or pa.types.is_decimal(kind))
+
+
+def _json_value(value: Any, kind: pa.DataType) -> Any:
+    """Values of mixed kinds, and nested ones, travel as their JSON text; plain text as itself."""
+    if value is None or isinstance(value, str) or not pa.types.is_string(kind):
+        return value if not isinstance(value, int) or not pa.types.is_decimal(kind) else Decimal(value)
+    return dump_json(value)
+
+
+def _decoded(kind: pa.DataType) -> pa.DataType:
+    """Parquet types as the engine knows them: dictionaries and views of text are text."""
+    if pa.types.is_dictionary(kind):
+        return _decoded(kind.value_type)
+    if pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
+        return pa.string()
+    return pa.binary() if pa.types.is_large_binary(kind) or pa.types.is_binary_view(kind) else kind
+
+
+def _converted(array: pa.Array, kind: pa.DataType) -> tuple[pa.Array, list[tuple[int, str, str]]]:
+    """The array as another type, value by value where it must be: no value changes, and none is lost without a
+    fault.
+    """
+    if array.type == kind:
+        return array, []
+    textual = pa.types.is_binary(array.type) and pa.types.is_string(kind)
+    if textual or pa.types.is_dictionary(array.type) or pa.types.is_large_string(array.type):
+        try:
+            return array.cast(kind), []
+        except pa.ArrowInvalid:
+            pass
+    values: list[Any] = []
+    faults = []
+    for row, value in enumerate(array.to_pylist()):
+        try:
+            values.append(None if value is None else _convert(value, kind))
+        except ValueError as error:
+            values.append(None)
+            faults.append((row, str(error), repr(value)))
+    return pa.array(values, kind), faults
+
+
+def _convert(value: Any, kind: pa.DataType) -> Any:
+    if isinstance(value, bytes) and not pa.types.is_binary(kind):
+        try:
+            return from_text(value.decode(), kind)
+        except UnicodeDecodeError:
+            raise ValueError("holds text that is not UTF-8") from None
+    if isinstance(value, str):
+        return from_text(value, kind)
+    for test, convert in _CONVERSIONS:
+        if test(kind):
+            return convert(value, kind)
+    if type(value) is _PYTHON.get(kind):
+        return value
+    raise ValueError(f"is not a {kind}")
+
+
+def _to_text(value: Any, _: pa.DataType) -> str:
+    if isinstance(value, int | float | bool):
+        return str(value).lower() if isinstance(value, bool) else repr(value)
+    return format(value, "f") if isinstance(value, Decimal) else str(value)
+
+
+def _to_integer(value: Any, _: pa.DataType) -> int:
+    if not _is_number(value) or value != value // 1:
+        raise ValueError("is not an integer")
+    if int(value) not in INT64:
+        raise ValueError("is not an integer of 64 bits")
+    return int(value)
+
+
+def _to_float(value: Any, _: pa.DataType) -> float:
+    if not _is_number(value):
+        raise ValueError("is not a number")
+    if not isinstance(value, float) and Decimal(repr(float(value))) != value and abs(value) > EXACT_FLOAT:
+        raise ValueError("has more digits than a number can hold")
+    return float(value)
+
+
+def _to_decimal(value: Any, kind: pa.DataType) -> Decimal:
+    if not _is_number(value):
+        raise ValueError("is not a number")
+    return to_decimal(Decimal(repr(value)) if isinstance(value, float) else Decimal(value), kind)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float | Decimal) and not isinstance(value, bool)
+
+
+_PYTHON: Mapping[pa.DataType, type] = {
+    pa.bool_(): bool,
+    pa.binary(): bytes,
+    pa.date32(): dt.date,
+    pa.timestamp("us"): dt.datetime,
+}
+
+_CONVERSIONS: Sequence[tuple[Callable[[pa.DataType], bool], Callable[[Any, pa.DataType], Any]]] = (
+    (pa.types.is_string, _to_text),
+    (pa.types.is_integer, _to_integer),
+    (pa.types.is_floating, _to_float),
+    (pa.types.is_decimal, _to_decimal),
+)

@@ -1,0 +1,87 @@
+"""Rows as the bytes of one file, with no value changed; a unit whose value the format cannot hold is refused."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet as pq
+
+from ludb.dialects.files import FileTable, dump_json
+from ludb.dialects.files_reader import TableFile, read, schema_of
+from ludb.errors import ConfigError, Fault, UnitError
+from ludb.model.unit import POSITION
+
+
+def encode(rows: pa.Table, form: str, place: str) -> bytes:
+    """The rows as one file of the format, without the column `ludb_position`, in the order given.
+
+    CSV: header, NULL as nothing, empty text as `""`, decimals with all digits. `UnitError` names the units (where the
+    position is there) with values that the format cannot hold; `ConfigError` for types that it cannot hold at all.
+    """
+    plain = rows.drop_columns([POSITION]) if POSITION in rows.column_names else rows
+    if form == "jsonl":
+        return _json_lines(rows, plain, place)
+    sink = pa.BufferOutputStream()
+    if form == "parquet":
+        pq.write_table(plain.combine_chunks(), sink, compression="zstd")  # one layout, so that a rewrite is the same
+    else:
+        pyarrow.csv.write_csv(_flat(plain, place), sink)
+    return bytes(sink.getvalue())
+
+
+def read_parts(paths: Sequence[Path], form: str, table: str) -> pa.Table:
+    """The rows of several files of one table, one after another; an empty table without columns if there is no file."""
+    tables = []
+    for path in paths:
+        file = TableFile(table, path, form, FileTable())
+        own = schema_of(file)
+        tables.extend(fetched.rows for fetched in read(file, own, own))
+    return pa.concat_tables(tables, promote_options="permissive") if tables else pa.table({})
+
+
+def _json_lines(rows: pa.Table, plain: pa.Table, place: str) -> bytes:
+    lines = []
+    faults: dict[int, Fault] = {}
+    positions = rows.column(POSITION).to_pylist() if POSITION in rows.column_names else []
+    for number, record in enumerate(plain.to_pylist()):
+        try:
+            lines.append(dump_json(record) + "\n")
+        except ValueError as error:
+            if not positions:
+                raise UnitError(f"{place}: a value {error}") from error
+            names = [name for name, value in record.items() if not _sound(value)]
+            faults.setdefault(positions[number], Fault(f"{place}, column {', '.join(names)}: {error}", repr(record)))
+    if faults:
+        raise UnitError(f"{len(faults)} units hold values that {place} cannot hold", faults=faults)
+    return "".join(lines).encode()
+
+
+def _sound(value: Any) -> bool:
+    if isinstance(value, dict):
+        return all(map(_sound, value.values()))
+    if isinstance(value, list):
+        return all(map(_sound, value))
+    return not isinstance(value, float) or math.isfinite(value)
+
+
+def _flat(table: pa.Table, place: str) -> pa.Table:
+    """Columns as CSV can hold them; small decimals are spelled out, where Arrow would write an exponent."""
+    columns = []
+    for field, column in zip(table.schema, table.columns, strict=True):
+        kind = field.type
+        if pa.types.is_nested(kind) or pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
+            raise ConfigError(
+                f"{place}, column {field.name}: {kind} has no place in a CSV file",
+                remedy="Turn it into text in the step (to_json, base64), or write parquet",
+            )
+        if pa.types.is_decimal(kind):
+            digits = [None if value is None else format(value, "f") for value in column.to_pylist()]
+            columns.append(pa.chunked_array([pa.array(digits, pa.string())]))
+        else:
+            columns.append(column)
+    return pa.Table.from_arrays(columns, names=table.column_names)

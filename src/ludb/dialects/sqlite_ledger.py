@@ -1,0 +1,69 @@
+"""The ledger of a SQLite target: one row per committed transaction, in the same transaction as its rows."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+from collections.abc import Mapping, Sequence
+
+import pyarrow as pa
+
+from ludb.model.run import Txn
+
+DDL = """CREATE TABLE IF NOT EXISTS main.ludb_ledger (
+  txn TEXT NOT NULL PRIMARY KEY,
+  kind TEXT NOT NULL,
+  repository_id TEXT NOT NULL,
+  seq INTEGER NOT NULL,
+  run TEXT NOT NULL,
+  chunk TEXT NOT NULL,
+  positions TEXT NOT NULL,
+  digest TEXT,
+  at REAL NOT NULL
+)"""
+"""Makes the ledger. `positions` is a JSON list of [first, last] ranges; `digest` is over positions and row counts."""
+
+SCHEMA = pa.schema([("txn", pa.string()), ("seq", pa.int64()), ("run", pa.string()), ("chunk", pa.string())])
+"""What `Target.ledger` returns."""
+
+
+def insert(connection: sqlite3.Connection, txn: Txn, at: float) -> None:
+    """Write the ledger row; `sqlite3.IntegrityError` if the transaction was committed before."""
+    connection.execute(
+        "INSERT INTO main.ludb_ledger (txn, kind, repository_id, seq, run, chunk, positions, at)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        (txn.id, txn.kind, txn.repository, txn.seq, txn.run, txn.chunk, json.dumps(ranges(txn.positions)), at),
+    )
+
+
+def seal(connection: sqlite3.Connection, txn: Txn, rows: Mapping[str, int]) -> bool:
+    """Write the digest into the ledger row and read the row back; False if it is not there."""
+    text = json.dumps([ranges(txn.positions), sorted(rows.items())])
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    connection.execute("UPDATE main.ludb_ledger SET digest = ? WHERE txn = ?", (digest, txn.id))
+    return present(connection, txn.id)
+
+
+def present(connection: sqlite3.Connection, txn: str) -> bool:
+    """Whether the ledger holds the transaction, as this connection sees it."""
+    return connection.execute("SELECT 1 FROM main.ludb_ledger WHERE txn = ?", (txn,)).fetchone() is not None
+
+
+def of_repository(connection: sqlite3.Connection, repository: str) -> pa.Table:
+    """What was committed for a repository, in the order of its sequence numbers."""
+    rows = connection.execute(
+        "SELECT txn, seq, run, chunk FROM main.ludb_ledger WHERE repository_id = ? ORDER BY seq, txn", (repository,)
+    ).fetchall()
+    return pa.table([list(column) for column in zip(*rows, strict=True)] or [[]] * 4, schema=SCHEMA)
+
+
+def ranges(positions: Sequence[int]) -> list[list[int]]:
+    """Positions as [first, last] ranges in ascending order: [1, 2, 3, 7] is [[1, 3], [7, 7]]."""
+    found: list[list[int]] = []
+    for position in sorted(positions):
+        if found and found[-1][1] == position - 1:
+            found[-1][1] = position
+        else:
+            found.append([position, position])
+    return found

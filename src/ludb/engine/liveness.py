@@ -1,0 +1,96 @@
+"""Who is alive: heartbeats for liveness, locks and confirmations for certainty (PROTOCOL R7)."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import socket
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from ludb.model.run import Owner
+from ludb.ports.repository import Owners
+
+
+class OwnerLock:
+    """A lock file held for the life of a process: the kernel lets go of it whatever ends the process."""
+
+    def __init__(self, path: Path) -> None:
+        """Take the lock; the file is new and belongs to this owner alone."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.path = path
+        self._file = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+    def release(self) -> None:
+        """Let go and remove the file; safe to repeat."""
+        if self._file >= 0:
+            with contextlib.suppress(FileNotFoundError):
+                self.path.unlink()
+            os.close(self._file)
+            self._file = -1
+
+
+def lock_is_free(path: str) -> bool:
+    """Whether nobody holds the lock file (or it is gone)."""
+    try:
+        file = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return True
+    try:
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    finally:
+        os.close(file)
+    return True
+
+
+class Liveness:
+    """What one observer knows of the other owners of a run.
+
+    `dead` are known to be dead: their lock on this host is free, or somebody who saw them die has said so. `silent` have
+    not moved their counter for a whole lease on this observer's own clock; they may wake up.
+    """
+
+    def __init__(
+        self, owners: Owners, run: str, lease: float, *, host: str = "", monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        """Start without knowledge: silence is counted from the first look."""
+        self._owners, self._run, self._lease = owners, run, lease
+        self._host, self._monotonic = host or socket.gethostname(), monotonic
+        self._seen: dict[str, tuple[int, float]] = {}
+
+    def look(self, but: str = "") -> tuple[frozenset[str], frozenset[str]]:
+        """(silent, dead) owner ids, without `but`."""
+        silent, dead = set(), set()
+        for owner in self._owners.all(self._run):
+            if owner.id == but:
+                continue
+            if self.is_dead(owner):
+                dead.add(owner.id)
+            elif self._is_silent(owner):
+                silent.add(owner.id)
+        return frozenset(silent), frozenset(dead)
+
+    def living(self, role: str) -> Iterator[Owner]:
+        """Owners of a role that are not known to be dead."""
+        for owner in self._owners.all(self._run):
+            if owner.role == role and not self.is_dead(owner):
+                yield owner
+
+    def is_dead(self, owner: Owner) -> bool:
+        """Whether the owner is certainly dead."""
+        if owner.state != "alive":
+            return True
+        return owner.host == self._host and lock_is_free(owner.lock)
+
+    def _is_silent(self, owner: Owner) -> bool:
+        now = self._monotonic()
+        beat, since = self._seen.get(owner.id, (None, now))
+        if beat != owner.beat:
+            self._seen[owner.id] = (owner.beat, now)
+            return False
+        return now - since > self._lease

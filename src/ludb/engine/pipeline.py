@@ -1,0 +1,101 @@
+"""The life of one chunk, as one page of named calls: read this first.
+
+plan -> claim -> extract -> assemble -> steps -> rules -> prepare -> decide -> commit -> record
+"""
+
+from __future__ import annotations
+
+from ludb.engine.commit import commit, decide, journal, prepared
+from ludb.engine.extract import extract
+from ludb.engine.recover import recover, undo
+from ludb.engine.transform import Produced, transform
+from ludb.engine.verdicts import Verdicts
+from ludb.engine.workplace import Workplace
+from ludb.errors import Fault, UnitError
+from ludb.model.data import Extract, rows_of
+from ludb.model.run import Chunk, ChunkState
+
+PHASES = (
+    "claim", "extract", "assemble", "steps", "rules", "rehearse", "call", "prepare", "journal", "decide", "commit",
+    "record",
+)  # fmt: skip
+"""The phases of a chunk that moves, as they are announced: the crash tests kill before and after each of them."""
+
+
+Further = tuple[tuple[Chunk, Extract], ...]
+"""Chunks born of a split, with their rows: the same worker moves them next."""
+
+
+def process(chunk: Chunk, read: Extract | None, at: Workplace) -> Further:
+    """Move one claimed chunk to its end; `read` is given for a chunk born of a split.
+
+    Raises `TransientError` (release and try again), `LeaseLost` (drop), `PauseError`, `FatalError`, `ConfigError`; units
+    that cannot move are set aside here and raise nothing.
+    """
+    if chunk.state is ChunkState.DECIDED:
+        recover(chunk, at)
+        return ()
+    if chunk.kind == "undo":
+        undo(chunk, at)
+        return ()
+    if read is None:
+        with at.phase("extract", chunk):
+            read = extract(chunk, at)
+    return move(chunk, read, at)
+
+
+def move(chunk: Chunk, read: Extract, at: Workplace) -> Further:
+    """From the extract to the record. A data error that names no unit takes the chunk apart."""
+    verdicts = Verdicts(chunk, read, version=at.run.version, at=at.clock())
+    try:
+        produced = transform(chunk, read, verdicts, at)
+        conclude(chunk, read, produced, verdicts, at)
+    except UnitError as error:
+        return take_apart(chunk, read, verdicts, error, at)
+    return ()
+
+
+def conclude(chunk: Chunk, read: Extract, produced: Produced, verdicts: Verdicts, at: Workplace) -> None:
+    """From the outputs to the record: nothing of a unit is anywhere, or all of it is everywhere."""
+    with prepared(chunk, produced, verdicts, at) as ready:
+        parts = journal(chunk, ready, at)
+        decided = decide(chunk, parts, produced, verdicts, rows_moved(read, produced, verdicts), at)
+        committed = commit(decided, ready, at)
+    if not committed:
+        recover(decided, at)
+        return
+    with at.phase("record", chunk):
+        at.repository.chunks.finish(decided)
+    at.announce("chunk.finished", chunk, done=len(verdicts.alive), rejected=len(verdicts.rejected))
+
+
+def take_apart(chunk: Chunk, read: Extract, verdicts: Verdicts, error: UnitError, at: Workplace) -> Further:
+    """Somebody in the chunk is at fault: halve it until the bad unit stands alone, then set that one aside."""
+    alive = verdicts.alive
+    if len(alive) == 1:
+        fault = Fault(str(error), error.detail)
+        verdicts.reject({alive[0]: fault}, phase="steps", step=step_of(error), trace=error.trace, body=error.body)
+        conclude(chunk, read, Produced(at.migration.job, {}, read.keys), verdicts, at)
+        return ()
+    middle = chunk.positions.index(alive[len(alive) // 2])
+    parts = [list(chunk.positions[:middle]), list(chunk.positions[middle:])]
+    children = at.repository.chunks.split(chunk, parts)
+    at.announce("chunk.split", chunk, error=str(error), units=len(chunk.positions))
+    return tuple((child, read.only(child.positions)) for child in children)
+
+
+def step_of(error: UnitError) -> str:
+    """The step that an error names: its message starts with the step's file."""
+    return str(error).split(":", 1)[0]
+
+
+def rows_moved(read: Extract, produced: Produced, verdicts: Verdicts) -> dict[str, dict[str, int]]:
+    """Row counts of the units that move, and of the strays dropped with a warning, as the decision keeps them."""
+    alive = verdicts.alive
+    source = {name: rows_of(rows, alive).num_rows for name, rows in read.tables.items()}
+    return {
+        "source": {name: count for name, count in source.items() if count},
+        "output": produced.counts(alive),
+        "stray": dict(read.strays),
+        "warning": dict(verdicts.warnings),
+    }

@@ -1,0 +1,243 @@
+"""Before any unit moves: reflect, freeze the unit list, find orphans, decide who keeps what must be unique."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ludb.engine.migration import Migration
+from ludb.errors import ConfigError, ConfigErrors, Fault
+from ludb.model.keys import key_bytes, key_text
+from ludb.model.run import Segment
+from ludb.model.unit import POSITION, Column, Fetched, UniqueAcross, UnitSchema, UnitTable
+from ludb.ports.source import CanFetch
+from ludb.unitdb.locate import Locator
+from ludb.unitdb.stage import Stage, build_stage
+
+SEGMENT_UNITS = 50_000
+"""Keys per segment of the unit list."""
+ORPHAN_SAMPLES = 100
+"""Orphans kept by name per table; all are counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Orphans:
+    """Rows of a table that belong to no unit: how many, how many with a missing parent of their own, and samples."""
+
+    count: int
+    direct: int
+    samples: tuple[tuple[str, str | None], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class UnitList:
+    """The frozen list: `keys` holds `ludb_position` and the key columns; `moved_before` units are left out of it."""
+
+    keys: pa.Table
+    moved_before: int = 0
+
+    def segments(self) -> Iterator[Segment]:
+        """The list cut into segments."""
+        bare = self.keys.drop_columns([POSITION])
+        for first in range(0, bare.num_rows, SEGMENT_UNITS):
+            yield Segment(first, bare.slice(first, SEGMENT_UNITS))
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What planning saw of the source: columns, row counts, orphans, by unit table."""
+
+    columns: Mapping[str, Sequence[Column]]
+    counts: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    orphans: Mapping[str, Orphans] = field(default_factory=dict)
+
+
+def reflect(migration: Migration) -> dict[str, Sequence[Column]]:
+    """The columns of every unit table. `ConfigErrors` for what is missing or cannot be carried: nothing has run yet."""
+    unit = migration.job.unit
+    errors: list[ConfigError] = []
+    found: dict[str, Sequence[Column]] = {}
+    for table in unit.tables:
+        columns = migration.sources[table.table.system].columns(table)
+        found[table.name] = columns
+        names = {column.name for column in columns}
+        errors.extend(
+            ConfigError(
+                f"{table.table} has no column {name!r}; it has {', '.join(sorted(names))}",
+                file="job.yaml",
+                field=f"unit.tables.{table.name}",
+                remedy="Correct the name",
+            )
+            for name in sorted(_named_columns(unit, table, migration) - names)
+        )
+        errors.extend(
+            ConfigError(
+                f"{table.table}.{column.name} ({column.native}) cannot be carried: {column.refused}",
+                file="job.yaml",
+                field=f"unit.tables.{table.name}.types",
+                remedy="Declare how to carry it under types:",
+            )
+            for column in columns
+            if column.refused
+        )
+    if errors:
+        raise ConfigErrors(errors)
+    return found
+
+
+def _named_columns(unit: UnitSchema, table: UnitTable, migration: Migration) -> set[str]:
+    names = {child for child, _ in (*table.on, *table.recursive)} | {parent for _, parent in table.recursive}
+    names |= {child for _, pairs in table.also for child, _ in pairs} | {name for name, _ in table.types}
+    names |= {parent for other in unit.tables if other.parent == table.name for _, parent in other.on}
+    names |= {
+        parent for other in unit.tables for also, pairs in other.also if also == table.name for _, parent in pairs
+    }
+    names |= {column for spec in migration.job.keys if spec.table == table.name for column in spec.columns}
+    names |= {column for spec in unit.unique_across if spec.table == table.name for column in spec.columns}
+    return names | (set(unit.key) if table.parent is None else set())
+
+
+def freeze(migration: Migration, moved: Collection[bytes] = frozenset()) -> UnitList:
+    """The unit list in the source's own order, without the units in `moved` (key bytes).
+
+    Raises `ConfigError` for a NULL key, a duplicate key (both named) and an empty list.
+    """
+    unit = migration.job.unit
+    source = migration.sources[unit.root.table.system]
+    parts = [part.select(list(unit.key)) for part in source.keys(unit.root, unit.key)]
+    keys = pa.concat_tables(parts) if parts else None
+    if keys is None or keys.num_rows == 0:
+        raise ConfigError(
+            f"{unit.root.table} has no rows: there is no unit to move", file="job.yaml", field="unit.root",
+            remedy="Check the table and the system's URL",
+        )  # fmt: skip
+    _check_keys(unit, keys)
+    skipped = 0
+    if moved:
+        values = zip(*(keys.column(name).to_pylist() for name in unit.key), strict=True)
+        fresh = pa.array([key_bytes(key) not in moved for key in values], pa.bool_())
+        skipped = keys.num_rows - int(pc.sum(fresh).as_py() or 0)
+        keys = keys.filter(fresh)
+    keys = keys.combine_chunks()
+    return UnitList(keys.add_column(0, POSITION, pa.array(range(keys.num_rows), pa.int64())), skipped)
+
+
+def _check_keys(unit: UnitSchema, keys: pa.Table) -> None:
+    for name in unit.key:
+        nulls = keys.column(name).null_count
+        if nulls:
+            raise ConfigError(
+                f"{unit.root.table}.{name} is NULL in {nulls} row(s): a unit needs a key", file="job.yaml",
+                field="unit.key", remedy="Mend the rows, or name another key",
+            )  # fmt: skip
+    counted = keys.group_by(list(unit.key), use_threads=False).aggregate([([], "count_all")])
+    if counted.num_rows < keys.num_rows:
+        twice = counted.filter(pc.greater(counted.column("count_all"), 1)).slice(0, 5).to_pylist()
+        names = ", ".join(key_text([row[name] for name in unit.key]) for row in twice)
+        raise ConfigError(
+            f"{unit.root.table}: {keys.num_rows - counted.num_rows} row(s) repeat a unit key (for example {names})",
+            file="job.yaml", field="unit.key", remedy="Name a key that is unique, or remove the duplicates",
+        )  # fmt: skip
+
+
+def scanner(migration: Migration) -> _Scanner:
+    """A `Scan` over the migration's sources."""
+    return _Scanner(migration)
+
+
+class _Scanner:
+    def __init__(self, migration: Migration) -> None:
+        self._sources = migration.sources
+
+    def __call__(self, table: UnitTable, columns: tuple[str, ...] | None) -> Iterator[Fetched]:
+        return self._sources[table.table.system].scan(table, columns)
+
+
+def staged_tables(migration: Migration) -> tuple[str, ...]:
+    """Unit tables that can only be read in full: they are staged before the run."""
+    unit = migration.job.unit
+    return tuple(t.name for t in unit.tables if not isinstance(migration.sources[t.table.system], CanFetch))
+
+
+def stage(migration: Migration, units: UnitList, folder: Path) -> Stage | None:
+    """Stage what must be staged; None if every source can look rows up by key."""
+    tables = staged_tables(migration)
+    if not tables:
+        return None
+    return build_stage(folder, migration.job.unit, units.keys, scanner(migration), tables)
+
+
+def survey(
+    migration: Migration, units: UnitList, staged: Stage | None, columns: Mapping[str, Sequence[Column]]
+) -> Survey:
+    """Count every table and find the rows that belong to no unit: one anti-join per link."""
+    unit = migration.job.unit
+    counts: dict[str, Mapping[str, int]] = {}
+    orphans: dict[str, Orphans] = {}
+    crossing = [t.name for t in unit.tables if _crosses(unit, t, staged)]
+    with Locator(unit, units.keys, scanner(migration), dict.fromkeys(crossing, ())) as located:
+        for table in unit.tables:
+            source = migration.sources[table.table.system]
+            if staged is not None and table.name in staged.tables:
+                total, lost = staged.counts[table.name], staged.orphans(table.name)
+            elif table.name in crossing:
+                total, lost = located.count(table.name), located.orphans(table.name)
+            else:
+                assert isinstance(source, CanFetch)
+                total = source.count(table)
+                lost = source.orphans(unit.path(table.name)) if table.parent else _NONE
+            orphans[table.name] = _summed(lost)
+            counts[table.name] = {"rows": total - lost.num_rows, "orphans": lost.num_rows}
+    return Survey(columns, counts, {name: found for name, found in orphans.items() if found.count})
+
+
+_NONE = pa.table(
+    {"row_id": pa.array([], pa.string()), "missing": pa.array([], pa.string()), "direct": pa.array([], pa.bool_())}
+)
+
+
+def _crosses(unit: UnitSchema, table: UnitTable, staged: Stage | None) -> bool:
+    """Whether the table's path leaves its source, or a self reference can reach more than the path does."""
+    if staged is not None and table.name in staged.tables:
+        return False
+    path = unit.path(table.name)
+    return len({step.table.system for step in path}) > 1 or any(step.recursive for step in path)
+
+
+def _summed(lost: pa.Table) -> Orphans:
+    sample = lost.slice(0, ORPHAN_SAMPLES)
+    pairs = tuple(zip(sample.column("row_id").to_pylist(), sample.column("missing").to_pylist(), strict=True))
+    return Orphans(lost.num_rows, int(pc.sum(lost.column("direct")).as_py() or 0), pairs)
+
+
+def unique_faults(migration: Migration, units: UnitList) -> dict[int, Fault]:
+    """Units that may not have a value because another unit keeps it (DESIGN section 2, `unique_across_units`)."""
+    unit = migration.job.unit
+    faults: dict[int, Fault] = {}
+    for spec in unit.unique_across:
+        with Locator(unit, units.keys, scanner(migration), {spec.table: spec.columns}) as located:
+            rows = located.rows(spec.table).select([POSITION, *spec.columns])
+        for position in _losers(spec, rows):
+            names = ", ".join(spec.columns)
+            faults.setdefault(position, Fault(f"{spec.table}.{names} is also held by another unit, which keeps it"))
+    return faults
+
+
+def _losers(spec: UniqueAcross, rows: pa.Table) -> list[int]:
+    """Positions that lose, in list order. NULLs are no values."""
+    held: dict[bytes, list[int]] = {}
+    values = [rows.column(name).to_pylist() for name in spec.columns]
+    for position, value in zip(rows.column(POSITION).to_pylist(), zip(*values, strict=True), strict=True):
+        if None in value:
+            continue
+        holders = held.setdefault(key_bytes(value), [])
+        if not holders or holders[-1] != position:
+            holders.append(position)
+    losers = {
+        at for holders in held.values() if len(holders) > 1 for at in holders[0 if spec.rule == "reject_all" else 1 :]
+    }
+    return sorted(losers)

@@ -1,0 +1,79 @@
+"""After a crash: decided chunks are applied again from their journal; rejected units' calls are taken back."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ludb.engine.calls import take_back
+from ludb.engine.retry import backoff
+from ludb.engine.workplace import Workplace, unit_texts
+from ludb.errors import FatalError, Fault, LeaseLost, TransientError
+from ludb.model.exceptions import decode_exceptions
+from ludb.model.run import Chunk, Decision, RunState, UnitException, UnitState
+from ludb.model.unit import POSITION
+
+
+def recover(chunk: Chunk, at: Workplace) -> None:
+    """Apply a decided chunk wherever it is not yet, then finish it. Waits for targets that are away: what is decided must
+    be done. Units that no longer fit their target are in doubt, with the reason.
+    """
+    with at.phase("recover", chunk):
+        decision = at.repository.chunks.decision(chunk.txn)
+        if decision is None:
+            raise FatalError(f"chunk {chunk.id} is decided but has no decision; the repository was damaged or restored")
+        faults: dict[int, tuple[str, Fault]] = {}
+        for name in decision.participants:
+            applied = _apply(name, chunk, decision, at)
+            for position, fault in applied.items():
+                faults.setdefault(position, (name, fault))
+        exceptions = [_in_doubt(position, *found, chunk, at) for position, found in sorted(faults.items())]
+        at.repository.chunks.finish(chunk, exceptions)
+    at.announce("chunk.recovered", chunk, lasting=True, targets=list(decision.participants), in_doubt=len(exceptions))
+
+
+def _apply(name: str, chunk: Chunk, decision: Decision, at: Workplace) -> dict[int, Fault]:
+    writes = at.journal.read(chunk, name, decision.journal[name])
+    moved = {position for rows in writes.tables.values() for position in rows.column(POSITION).to_pylist()}
+    txn = replace(at.txn(chunk, sorted(moved)), seq=decision.seq)
+    attempt = 0
+    while True:
+        at.fence.check()
+        try:
+            return dict(at.migration.targets[name].apply(txn, writes).failed)
+        except TransientError as error:
+            attempt += 1
+            at.announce("target.away", chunk, level="warning", lasting=attempt == 1, target=name, error=str(error))
+            if at.repository.runs.get(at.run.id).state is RunState.STOPPING:
+                raise LeaseLost("the run is stopping; the decided chunk is applied when it goes on") from error
+            at.wait(backoff(attempt, 0.1, at.migration.job.settings.retry_cap, at.random))
+
+
+def _in_doubt(position: int, target: str, fault: Fault, chunk: Chunk, at: Workplace) -> UnitException:
+    key = unit_texts(chunk)[position]
+    reason = f"the decided rows no longer fit {target}: {fault.reason}"
+    return UnitException(
+        position=position, unit_key=key, state=UnitState.IN_DOUBT, phase="recover", step=target, reason=reason,
+        message=f"{target}: {reason} (unit {key})", detail=fault.detail, job_version=at.run.version, at=at.clock(),
+        chunk=chunk.id,
+    )  # fmt: skip
+
+
+def undo(chunk: Chunk, at: Workplace) -> None:
+    """Take back the calls of rejected units, then record their quarantine: never before (PROTOCOL R6)."""
+    with at.phase("undo", chunk):
+        exceptions = decode_exceptions(chunk.payload)
+        doubtful = take_back(chunk, [found.position for found in exceptions], at)
+        final = [
+            replace(
+                found,
+                state=UnitState.IN_DOUBT,
+                reason=f"rejected, but not taken back: {doubtful[found.position]}",
+                message=f"{found.message}; not taken back: {doubtful[found.position]}",
+            )
+            if found.position in doubtful
+            else found
+            for found in exceptions
+        ]
+    with at.phase("record", chunk):
+        at.repository.chunks.finish(chunk, final)
+    at.announce("chunk.undone", chunk, units=len(final), in_doubt=len(doubtful))

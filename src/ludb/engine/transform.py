@@ -1,0 +1,145 @@
+"""From a chunk's rows to its outputs: the steps of each folder, its rules, its returning calls; then the final rules."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ludb.engine.assemble import open_batch, returned_keys
+from ludb.engine.calls import Documents, make_calls
+from ludb.engine.migration import Folder, Rule
+from ludb.engine.verdicts import Verdicts
+from ludb.engine.workplace import Workplace
+from ludb.errors import ConfigError, FatalError, Fault
+from ludb.model.data import Extract, WriteSet, rows_of
+from ludb.model.job import Job, OutputSpec
+from ludb.model.keys import key_bytes
+from ludb.model.run import Chunk
+from ludb.model.unit import POSITION, UNIT_KEY
+from ludb.unitdb.batch import UnitBatch
+
+
+@dataclass(frozen=True, slots=True)
+class Produced:
+    """What the steps made of a chunk: rows by output, of every unit, also of those rejected later."""
+
+    job: Job
+    tables: Mapping[str, pa.Table]
+    unit_keys: pa.Table
+
+    def writes(self, positions: Collection[int]) -> dict[str, WriteSet]:
+        """Rows for tables, by target in name order; targets without rows are left out."""
+        found: dict[str, dict[str, pa.Table]] = {}
+        for name, rows in self.tables.items():
+            spec = self.job.outputs[name]
+            kept = rows_of(rows, positions)
+            if spec.call is None and kept.num_rows:
+                found.setdefault(spec.system, {})[spec.table] = kept
+        return {target: WriteSet(target, found[target]) for target in sorted(found)}
+
+    def documents(self, *, returning: bool) -> list[Documents]:
+        """Rows that become calls: those made in their step folder, or those made after all rules."""
+        specs = [spec for spec in self.job.outputs.values() if spec.call and bool(spec.call.returns) == returning]
+        return [Documents(spec, self.tables.get(spec.name), self.unit_keys) for spec in specs]
+
+    def counts(self, positions: Collection[int]) -> dict[str, int]:
+        """Rows by output of these units."""
+        found = {name: rows_of(rows, positions).num_rows for name, rows in self.tables.items()}
+        return {name: count for name, count in found.items() if count}
+
+
+def transform(chunk: Chunk, extract: Extract, verdicts: Verdicts, at: Workplace) -> Produced:
+    """Run the job over the units that may move.
+
+    Raises `UnitError` without faults where the data of somebody in the chunk broke a step: the caller takes the chunk
+    apart.
+    """
+    migration = at.migration
+    if not verdicts.alive:
+        return Produced(migration.job, {}, extract.keys)
+    with at.phase("assemble", chunk):
+        batch = open_batch(extract, verdicts.alive, at)
+    with batch:
+        for folder in migration.folders:
+            _run_folder(folder, batch, chunk, extract, verdicts, at)
+        with at.phase("rules", chunk):
+            for rule in migration.rules:
+                _run_rule(rule, batch, verdicts)
+        everyone = list(extract.positions)
+        tables = {name: rows for name in batch.outputs if (rows := batch.output(name, everyone)) is not None}
+    return Produced(migration.job, tables, extract.keys)
+
+
+def _run_folder(
+    folder: Folder, batch: UnitBatch, chunk: Chunk, extract: Extract, verdicts: Verdicts, at: Workplace
+) -> None:
+    with at.phase("steps", chunk):
+        for step in folder.steps:
+            step.run(batch)
+            _collect(batch, verdicts)
+    with at.phase("rules", chunk):
+        for rule in folder.rules:
+            _run_rule(rule, batch, verdicts)
+    outputs = dict.fromkeys(step.output for step in folder.steps)
+    for name in outputs:
+        spec = at.migration.job.outputs[name]
+        if spec.call is not None and spec.call.returns:
+            with at.phase("call", chunk):
+                _return_keys(spec, batch, chunk, extract, verdicts, at)
+
+
+def _collect(batch: UnitBatch, verdicts: Verdicts) -> None:
+    """Units that a step rejected by itself."""
+    for position, (step, fault, trace) in batch.faults.items():
+        verdicts.reject({position: fault}, phase="steps", step=step, trace=trace)
+
+
+def _run_rule(rule: Rule, batch: UnitBatch, verdicts: Verdicts) -> None:
+    if not batch.alive:
+        return
+    found = batch.query(rule.sql, file=rule.name)
+    if found.num_columns != 2 or UNIT_KEY not in found.column_names:
+        raise ConfigError("a rule returns two columns: unit_key and reason", file=rule.name)
+    if not found.num_rows:
+        return
+    reasons = found.column(1 - found.column_names.index(UNIT_KEY)).to_pylist()
+    positions = batch.positions_of(found.column(UNIT_KEY), rule.name).to_pylist()
+    faults: dict[int, Fault] = {}
+    for position, reason in zip(positions, reasons, strict=True):
+        faults.setdefault(position, Fault(str(reason)))
+    if rule.severity == "stop":
+        raise FatalError(
+            f"{rule.name}: {next(iter(faults.values())).reason} ({len(faults)} unit(s)); the rule stops the run"
+        )
+    if rule.severity == "warn":
+        verdicts.warn(rule.name, len(faults))
+        return
+    verdicts.reject(faults, phase="rules", step=rule.name)
+    batch.reject(faults, step=rule.name)
+
+
+def _return_keys(
+    spec: OutputSpec, batch: UnitBatch, chunk: Chunk, extract: Extract, verdicts: Verdicts, at: Workplace
+) -> None:
+    """Make an output's returning calls and put what they returned into the durable key map and the batch."""
+    assert spec.call is not None
+    documents = Documents(spec, batch.output(spec.name), extract.keys)
+    made = make_calls([documents], chunk, batch.alive, verdicts, at)
+    gone = verdicts.rejected.intersection(batch.alive)
+    batch.reject({position: Fault("the call failed") for position in gone}, step=spec.name)
+    keys = documents.row_keys(at.migration.job.unit)
+    keys = keys.filter(pc.is_in(keys.column(POSITION), value_set=pa.array(list(batch.alive), pa.int64())))
+    columns = [name for name in keys.column_names if name != POSITION]
+    values = list(zip(*(keys.column(name).to_pylist() for name in columns), strict=True))
+    positions = keys.column(POSITION).to_pylist()
+    for name in spec.call.returns:
+        new: list[str | None] = []
+        for position, key in zip(positions, values, strict=True):
+            call = made[(position, spec.name, documents.key_text(key))]
+            new.append(call.returned.get(name))
+        pairs = {key_bytes(key): value for key, value in zip(values, new, strict=True) if value is not None}
+        at.repository.keymap.store(at.migration.job.name, name, pairs)
+        batch.put_keys(name, returned_keys(keys, columns, new))

@@ -1,0 +1,127 @@
+"""Who leaves the chunk, and why."""
+
+from __future__ import annotations
+
+import base64
+import datetime as dt
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from decimal import Decimal
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ludb.engine.workplace import unit_texts
+from ludb.errors import Fault
+from ludb.model.data import Extract, rows_of
+from ludb.model.run import Chunk, UnitException, UnitState
+from ludb.model.unit import POSITION
+
+
+class Verdicts:
+    """The units of one chunk that cannot move, with everything a person needs to mend them.
+
+    Whoever finds a fault says so here; the first fault of a unit stands.
+    """
+
+    def __init__(self, chunk: Chunk, extract: Extract, *, version: str, at: float) -> None:
+        """Start with nobody rejected but those that the extract itself refuses."""
+        self._chunk, self._extract = chunk, extract
+        self._version, self._at = version, at
+        self._keys = unit_texts(chunk)
+        self._found: dict[int, UnitException] = {}
+        self.warnings: dict[str, int] = {}
+        gone = {position: Fault("the unit is no longer in the source") for position in extract.gone}
+        self.reject(gone, phase="extract", step=extract_step(extract), state=UnitState.GONE)
+        self.reject(extract.faults, phase="extract", step=extract_step(extract))
+
+    def reject(
+        self,
+        faults: Mapping[int, Fault],
+        *,
+        phase: str,
+        step: str,
+        trace: str = "",
+        body: str = "",
+        state: UnitState = UnitState.QUARANTINED,
+    ) -> None:
+        """Set units aside. `reason` groups and holds no row values; they belong in `detail` and `body`."""
+        for position, fault in faults.items():
+            if position not in self._keys:
+                raise KeyError(position)
+            key = self._keys[position]
+            message = f"{step}: {fault.reason} (unit {key})" if step else f"{fault.reason} (unit {key})"
+            found = UnitException(
+                position=position, unit_key=key, state=state, phase=phase, step=step, reason=fault.reason,
+                message=message, detail=fault.detail, body=body, trace=trace, job_version=self._version,
+                at=self._at, chunk=self._chunk.id,
+            )  # fmt: skip
+            self._found.setdefault(position, found)
+
+    def warn(self, rule: str, count: int) -> None:
+        """Count a warning that lets the units move."""
+        self.warnings[rule] = self.warnings.get(rule, 0) + count
+
+    @property
+    def rejected(self) -> frozenset[int]:
+        """Positions of the units that do not move."""
+        return frozenset(self._found)
+
+    @property
+    def alive(self) -> tuple[int, ...]:
+        """Positions of the units that may still move, in list order."""
+        return tuple(position for position in self._chunk.positions if position not in self._found)
+
+    def exceptions(self, produced: Mapping[str, pa.Table]) -> tuple[UnitException, ...]:
+        """The rejected units with their source rows and their row counts, in list order."""
+        source = {name: counts(table, self._found) for name, table in self._extract.tables.items()}
+        output = {name: counts(table, self._found) for name, table in produced.items()}
+        complete = []
+        for position in sorted(self._found):
+            found = self._found[position]
+            rows = {
+                "source": {name: by[position] for name, by in source.items() if position in by},
+                "output": {name: by[position] for name, by in output.items() if position in by},
+            }
+            complete.append(replace(found, rows=rows, source_rows=source_rows(self._extract.tables, position)))
+        return tuple(complete)
+
+
+def extract_step(extract: Extract) -> str:
+    """What stands in a verdict's `step` where no step was at work: the unit's first table."""
+    return next(iter(extract.tables), "extract")
+
+
+def counts(table: pa.Table, positions: Iterable[int]) -> dict[int, int]:
+    """How many rows of the table each of the positions has; positions without rows are left out."""
+    kept = rows_of(table, list(positions))
+    if not kept.num_rows:
+        return {}
+    counted = pc.value_counts(kept.column(POSITION))
+    return {int(item["values"].as_py()): int(item["counts"].as_py()) for item in counted}
+
+
+SOURCE_ROWS_LIMIT = 200
+"""Rows per table kept with a quarantined unit: enough to see it, not a second copy of the database."""
+
+
+def source_rows(tables: Mapping[str, pa.Table], position: int) -> str:
+    """The unit's source rows as JSON text: unit table -> rows, and `...` -> rows left out."""
+    shown: dict[str, object] = {}
+    for name, table in tables.items():
+        rows = rows_of(table, [position]).drop_columns([POSITION])
+        shown[name] = rows.slice(0, SOURCE_ROWS_LIMIT).to_pylist()
+        if rows.num_rows > SOURCE_ROWS_LIMIT:
+            shown[f"{name}..."] = rows.num_rows - SOURCE_ROWS_LIMIT
+    return json.dumps(shown, default=_plain, ensure_ascii=False)
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Decimal):
+        return format(value, "f")
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode()
+    if isinstance(value, dt.datetime | dt.date | dt.time):
+        return value.isoformat()
+    return str(value)

@@ -1,0 +1,200 @@
+"""The worker's loop: claim, process, and know what each error asks for."""
+
+from __future__ import annotations
+
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ludb.engine.liveness import Liveness
+from ludb.engine.pipeline import Further, process
+from ludb.engine.retry import backoff
+from ludb.engine.workplace import Workplace
+from ludb.errors import ConfigError, FatalError, LeaseLost, PauseError, TransientError, UnitError
+from ludb.model.data import Extract
+from ludb.model.run import Chunk, Run, RunState
+
+ENDED = frozenset(
+    {RunState.COMPLETED, RunState.EXCEPTIONS, RunState.FAILED, RunState.STOPPED, RunState.PAUSED, RunState.ABANDONED}
+)
+"""Run states in which a worker has nothing to do."""
+
+LOOK_EVERY = 0.5
+"""Seconds between two looks at who is alive."""
+
+
+@dataclass(slots=True)
+class Breaker:
+    """One circuit for all of a worker's systems: while a system is away, the worker claims nothing new.
+
+    Opens on a transient error that names a system, for a growing time; any chunk that gets through closes it.
+    """
+
+    failures: int = 0
+    until: float = 0.0
+
+    def trip(self, at: Workplace, error: TransientError) -> float:
+        """Open (further); returns for how many seconds."""
+        self.failures += 1
+        settings = at.migration.job.settings
+        pause = error.retry_after
+        if pause is None:
+            pause = backoff(self.failures, settings.retry_base, settings.retry_cap, at.random)
+        self.until = at.monotonic() + pause
+        if self.failures == 1 and error.system:
+            at.announce(
+                "circuit.open", level="warning", lasting=True, system=error.system, error=str(error), wait=pause
+            )
+        return pause
+
+    def close(self, at: Workplace) -> None:
+        """Something got through."""
+        if self.failures:
+            at.announce("circuit.closed", lasting=True)
+        self.failures, self.until = 0, 0.0
+
+
+class Worker:
+    """Claims chunks of one run until there is nothing left to do, or nothing to be done now."""
+
+    def __init__(self, at: Workplace, liveness: Liveness, state: Callable[[], RunState | None] = lambda: None) -> None:
+        """`state` is the run's state as the heartbeat last saw it, None if not yet."""
+        self._at, self._liveness, self._state = at, liveness, state
+        self._breaker = Breaker()
+        self._looked = float("-inf")
+        self._silent: frozenset[str] = frozenset()
+        self._dead: frozenset[str] = frozenset()
+
+    def work(self) -> Run:
+        """Work until the run has ended, paused or stopped; returns the run as it then is."""
+        at, idle = self._at, 0
+        while True:
+            if at.fence.expired():
+                return at.repository.runs.get(at.run.id)
+            try:
+                worked = self.turn()
+                run = None if worked else at.repository.runs.settle(at.run.id)
+            except TransientError as error:
+                at.announce("repository.away", level="warning", error=str(error))
+                at.wait(backoff(1, 0.2, 1.0, at.random))
+                continue
+            if run is not None and run.state in ENDED | {RunState.STOPPING}:
+                return run  # stopping: whatever is still decided waits for a target that is away
+            idle = 0 if worked else idle + 1
+            if not worked:
+                at.wait(backoff(min(idle, 4), 0.1, 1.0, at.random))
+
+    def turn(self) -> bool:
+        """Claim and process one chunk; False if there was none."""
+        at = self._at
+        if at.monotonic() < self._breaker.until:
+            at.wait(min(0.2, self._breaker.until - at.monotonic()))
+            return at.repository.runs.get(at.run.id).state not in ENDED | {RunState.STOPPING}
+        self._look()
+        units = at.migration.job.settings.chunk_units
+        chunk = at.repository.chunks.claim(at.run.id, at.owner, units, silent=self._silent, dead=self._dead)
+        if chunk is None:
+            return False
+        at.announce("phase.end", chunk, level="debug", phase="claim")
+        pile: list[tuple[Chunk, Extract | None]] = [(chunk, None)]
+        while pile:
+            one, read = pile.pop(0)
+            if not self.handle(one, read, pile):
+                for rest, _ in pile:
+                    self._release(rest, "given back with its sibling", 0.0)
+                break
+        return True
+
+    def _look(self) -> None:
+        if self._at.monotonic() - self._looked > LOOK_EVERY:
+            self._silent, self._dead = self._liveness.look(self._at.owner)
+            self._looked = self._at.monotonic()
+
+    def handle(self, chunk: Chunk, read: Extract | None, pile: list[tuple[Chunk, Extract | None]]) -> bool:
+        """Process one chunk and do what its error asks for; False if the worker should not go on with its siblings."""
+        at = self._at
+        try:
+            further: Further = process(chunk, read, at)
+        except LeaseLost as error:
+            at.announce("chunk.lost", chunk, level="warning", reason=str(error))
+            return True
+        except TransientError as error:
+            pause = self._breaker.trip(at, error)
+            delay = max(pause, backoff(chunk.attempt, 0.1, at.migration.job.settings.retry_cap, at.random))
+            self._release(chunk, str(error), delay if error.retry_after != 0.0 else 0.0)
+            return True
+        except PauseError as error:
+            self._release(chunk, str(error), 0.0)
+            self._end(RunState.PAUSED, str(error))
+            return False
+        except (FatalError, ConfigError, UnitError) as error:
+            self._release(chunk, str(error), 0.0)
+            self._end(RunState.FAILED, str(error))
+            return False
+        except Exception as error:  # noqa: BLE001  (a bug must end the run loudly, with its chunk intact, not loop)
+            self._release(chunk, f"{type(error).__name__} in the engine", 0.0)
+            at.announce("engine.bug", chunk, level="error", trace=traceback.format_exc())
+            self._end(RunState.FAILED, f"{type(error).__name__} in the engine: see the worker's log")
+            return False
+        self._breaker.close(at)
+        pile[:0] = further
+        return self._within_limit()
+
+    def _release(self, chunk: Chunk, reason: str, delay: float) -> None:
+        at = self._at
+        at.announce("chunk.released", chunk, level="warning", reason=reason, delay=round(delay, 3))
+        for _ in range(5):
+            try:
+                at.repository.chunks.release(chunk, reason, delay)
+                at.journal.discard(chunk)
+            except LeaseLost:
+                return
+            except TransientError:
+                at.wait(0.2)
+            else:
+                return
+
+    def _end(self, state: RunState, reason: str) -> None:
+        at = self._at
+        try:
+            at.repository.runs.change(at.run.id, state, reason)
+        except ConfigError:
+            return  # somebody else has ended the run already
+        at.announce(f"run.{state}", level="error", lasting=True, reason=reason)
+
+    def _within_limit(self) -> bool:
+        """Whether the quarantine is still small enough to be a matter of single units."""
+        at = self._at
+        limit = at.migration.job.settings.quarantine_limit
+        if limit.count is None and limit.percent is None:
+            return True
+        counters = at.repository.views.counters(at.run.id)
+        settled = counters.total - counters.pending
+        share = 100.0 * counters.quarantined / max(1, settled)
+        over_count = limit.count is not None and counters.quarantined > limit.count
+        over_share = limit.percent is not None and settled >= limit.minimum and share > limit.percent
+        if not (over_count or over_share):
+            return True
+        bound = f"{limit.count}" if over_count else f"{limit.percent:g}% of {settled} settled units"
+        reason = (
+            f"{counters.quarantined} units are quarantined, the limit is {bound}: this looks like one fault in many units; "
+            f"see `ludb quarantine list {at.run.id}`, mend the cause, then start the run again"
+        )
+        self._end(RunState.FAILED, reason)
+        return False
+
+
+def measure_process() -> Callable[[], tuple[float, int]]:
+    """A function that tells this process's share of a core since its last call, and its resident memory in bytes."""
+    last = [time.monotonic(), time.process_time()]
+
+    def measure() -> tuple[float, int]:
+        now, used = time.monotonic(), time.process_time()
+        share = (used - last[1]) / max(1e-9, now - last[0])
+        last[:] = [now, used]
+        with open("/proc/self/statm", encoding="ascii") as file:  # noqa: PTH123  (no path object for /proc)
+            pages = int(file.read().split()[1])
+        return share, pages * 4096
+
+    return measure

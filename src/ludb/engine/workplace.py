@@ -1,0 +1,99 @@
+"""Where a worker stands: the run, the compiled job, the repository, and the way it tells what it does."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from ludb.engine.migration import Migration
+from ludb.errors import Fault, LeaseLost, TransientError
+from ludb.model.events import Event
+from ludb.model.keys import key_text
+from ludb.model.run import Chunk, Run, Txn
+from ludb.ports.journal import Journal
+from ludb.ports.observer import Observer
+from ludb.ports.repository import Repository
+from ludb.unitdb.stage import Stage
+
+
+class Halted(TransientError):  # noqa: N818  (a state of the run, not a mistake)
+    """The run is to stop now: the chunk goes back undecided."""
+
+
+class Fence:
+    """What keeps a worker from acting after its time: no beat within `lease` means that others may hold its chunks.
+
+    `beat` is called by the heartbeat after every success; `check` before anything that others can see. `halt` makes the
+    next `check` give the chunk back (stop now).
+    """
+
+    def __init__(self, lease: float, monotonic: Callable[[], float] = time.monotonic) -> None:
+        """Start with a full lease."""
+        self._lease, self._monotonic = lease, monotonic
+        self._last = monotonic()
+        self.halted = False
+
+    def beat(self) -> None:
+        """The repository has seen this worker alive."""
+        self._last = self._monotonic()
+
+    def expired(self) -> bool:
+        """Whether the worker's own lease is over."""
+        return self._monotonic() - self._last > self._lease
+
+    def check(self) -> None:
+        """Raise `LeaseLost` if the lease is over, `Halted` if the run is to stop now."""
+        if self.expired():
+            raise LeaseLost("the worker was not seen alive for a whole lease")
+        if self.halted:
+            raise Halted("the run is stopping now", retry_after=0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Workplace:
+    """Everything that moving a chunk needs. Time, waiting and randomness are injected."""
+
+    run: Run
+    migration: Migration
+    repository: Repository
+    journal: Journal
+    observers: Sequence[Observer] = ()
+    stage: Stage | None = None
+    planned_faults: Mapping[int, Fault] = field(default_factory=dict)
+    owner: str = "worker"
+    fence: Fence = field(default_factory=lambda: Fence(60.0))
+    clock: Callable[[], float] = time.time
+    monotonic: Callable[[], float] = time.monotonic
+    wait: Callable[[float], None] = time.sleep
+    random: random.Random = field(default_factory=random.Random)
+
+    def announce(
+        self, name: str, chunk: Chunk | None = None, *, level: str = "info", lasting: bool = False, **data: object
+    ) -> None:
+        """Tell every observer; `lasting` events are also kept in the repository."""
+        event = Event(name, self.run.id, chunk.id if chunk else "", level, lasting, data)  # type: ignore[arg-type]
+        for observer in self.observers:
+            observer.on(event)
+        if lasting:
+            self.repository.events.append(event)
+
+    @contextmanager
+    def phase(self, name: str, chunk: Chunk) -> Iterator[None]:
+        """One named phase of a chunk: announced before and after; refused if the worker's time is over."""
+        self.fence.check()
+        self.announce("phase.begin", chunk, level="debug", phase=name)
+        yield
+        self.announce("phase.end", chunk, level="debug", phase=name)
+
+    def txn(self, chunk: Chunk, positions: Collection[int]) -> Txn:
+        """The ledger entry of a chunk's claim, for the units that move."""
+        return Txn(chunk.txn, self.repository.id, self.run.id, chunk.id, chunk.seq, tuple(positions))
+
+
+def unit_texts(chunk: Chunk) -> dict[int, str]:
+    """Unit keys as text, by list position."""
+    columns = [chunk.keys.column(i).to_pylist() for i in range(chunk.keys.num_columns)]
+    return {at: key_text(values) for at, values in zip(chunk.positions, zip(*columns, strict=True), strict=True)}

@@ -1,0 +1,98 @@
+"""Calls to an API as values: what is journaled before a request leaves, and what came back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Literal
+
+from ludb.model.run import CallState
+
+
+@dataclass(frozen=True, slots=True)
+class CallRequest:
+    """A request ready to be sent, as journaled. `sha` is over the document before the marker is put in."""
+
+    method: str
+    path: str
+    body: str
+    sha: str
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call: (instance, output, unit key, row key, generation); `id` is the UUID5 of these (PROTOCOL R4)."""
+
+    id: str
+    instance: str
+    output: str
+    unit_key: str
+    row_key: str
+    generation: int
+    position: int
+    request: CallRequest
+    state: CallState = CallState.INTENDED
+    server_id: str | None = None
+    returned: Mapping[str, str] = field(default_factory=dict)
+    status: int | None = None
+    body: str = ""
+    reason: str = ""
+
+
+class Answer(StrEnum):
+    """What is known after an exchange with a server.
+
+    `done`: it happened. `rejected`: it did not and never will as sent. `again`: it did not, send it again after
+    `retry_after` (429, 503 with Retry-After). `unsent`: no connection was made, nothing left. `ambiguous`: nobody
+    knows. `absent`, `several`: of a probe. `denied`: the credential was refused.
+    """
+
+    DONE = "done"
+    REJECTED = "rejected"
+    AGAIN = "again"
+    UNSENT = "unsent"
+    AMBIGUOUS = "ambiguous"
+    ABSENT = "absent"
+    SEVERAL = "several"
+    DENIED = "denied"
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """Something to do at a server for one call: send its request, look for its marker, take its object back.
+
+    `repeat` is true where this very request may already have reached the server once.
+    """
+
+    kind: Literal["send", "probe", "undo", "update"]
+    call: Call
+    repeat: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What came of an action. `returned` holds the `returns:` values; `body` is what the server said (may hold row values)."""
+
+    action: Action
+    answer: Answer
+    status: int | None = None
+    server_id: str | None = None
+    returned: Mapping[str, str] = field(default_factory=dict)
+    body: str = ""
+    reason: str = ""
+    retry_after: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ability:
+    """What an output's API can do, and how long doubt lasts (seconds): `max_delay` for a request on its way, `settle` for
+    a look-up that lags. `idempotent_ttl` is how long a repeated id is recognised, None if never.
+    """
+
+    undo: bool
+    probe: bool
+    update: bool
+    idempotent_ttl: float | None
+    settle: float
+    max_delay: float

@@ -1,0 +1,76 @@
+"""The data of one chunk as it moves: what was extracted, and what is to be written. Immutable Arrow throughout."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ludb.errors import Fault
+from ludb.model.unit import POSITION
+
+
+def rows_of(table: pa.Table, positions: Collection[int]) -> pa.Table:
+    """The rows of `table` whose `ludb_position` is one of `positions`."""
+    wanted = pa.array(sorted(positions), pa.int64())
+    return table.filter(pc.is_in(table.column(POSITION), value_set=wanted))
+
+
+@dataclass(frozen=True, slots=True)
+class Extract:
+    """A chunk's rows as read, before any step. Each table starts with `ludb_position`.
+
+    `keys` holds `ludb_position` and the unit key columns, for every unit of the chunk. `faults` are units that cannot
+    move for what was read (by position); `gone` are units whose root row is no longer there; `strays` counts rows
+    dropped with a warning, by table.
+    """
+
+    keys: pa.Table
+    tables: Mapping[str, pa.Table]
+    faults: Mapping[int, Fault] = field(default_factory=dict)
+    gone: frozenset[int] = frozenset()
+    strays: Mapping[str, int] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def positions(self) -> tuple[int, ...]:
+        """The list positions of all units of the extract."""
+        return tuple(self.keys.column(POSITION).to_pylist())
+
+    def only(self, positions: Collection[int]) -> Extract:
+        """The same extract for fewer units."""
+        kept = set(positions)
+        return replace(
+            self,
+            keys=rows_of(self.keys, kept),
+            tables={name: rows_of(table, kept) for name, table in self.tables.items()},
+            faults={at: fault for at, fault in self.faults.items() if at in kept},
+            gone=self.gone & kept,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class WriteSet:
+    """The rows that one target gets from one chunk, in writing order. Each table starts with `ludb_position`."""
+
+    target: str
+    tables: Mapping[str, pa.Table]
+
+    def only(self, positions: Collection[int]) -> WriteSet:
+        """The same write-set for fewer units."""
+        return replace(self, tables={name: rows_of(table, positions) for name, table in self.tables.items()})
+
+    @property
+    def rows(self) -> int:
+        """How many rows all tables hold."""
+        return sum(table.num_rows for table in self.tables.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What a target says of a write-set applied in recovery: `already` there, or written; units that no longer fit."""
+
+    already: bool
+    failed: Mapping[int, Fault] = field(default_factory=dict)

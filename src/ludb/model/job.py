@@ -1,0 +1,109 @@
+"""The job as plain values: what the settings of `job.yaml` say once every mistake is out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from ludb.model.unit import UnitSchema
+
+
+@dataclass(frozen=True, slots=True)
+class CallSpec:
+    """How the rows of an output become calls: one row, one JSON document, one call (DESIGN section 2).
+
+    Templates may hold `{id}` (the server's id), `{call_id}` and, in paths, any column of the row. `row` names the
+    columns that tell a unit's rows apart; `("unit_key",)` where a unit has one. Seconds throughout.
+    """
+
+    method: str
+    path: str
+    row: tuple[str, ...]
+    marker: str | None = None
+    undo: str | None = None
+    probe: str | None = None
+    update: str | None = None
+    returns: Mapping[str, str] = field(default_factory=dict)
+    idempotent_ttl: float | None = None
+    settle: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class OutputSpec:
+    """An output table of the job: rows for a target's table, or documents for a call. Name is `<target>.<table>`."""
+
+    system: str
+    table: str
+    mode: Literal["insert"] = "insert"
+    call: CallSpec | None = None
+
+    @property
+    def name(self) -> str:
+        """The output's full name, as in file names and summaries."""
+        return f"{self.system}.{self.table}"
+
+
+@dataclass(frozen=True, slots=True)
+class KeySpec:
+    """A key map: old keys (values of `columns` in unit table `table`) to new ones, in `keys.<name>` as (old, new)."""
+
+    name: str
+    table: str
+    columns: tuple[str, ...]
+    kind: Literal["sequence", "uuid"]
+    start: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class QuarantineLimit:
+    """How many units may be set aside before the run fails: a count, or a share once `minimum` units are settled."""
+
+    count: int | None = None
+    percent: float | None = None
+    minimum: int = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The run settings of a job. Times are seconds."""
+
+    chunk_units: int = 500
+    workers: int = 2
+    quarantine_limit: QuarantineLimit = field(default_factory=QuarantineLimit)
+    lease: float = 60.0
+    memory_limit: str = "1GB"
+    retry_base: float = 0.5
+    retry_cap: float = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class ParameterSpec:
+    """A parameter of the job: part of the instance's identity where `identifying`."""
+
+    name: str
+    type: Literal["text", "integer", "number", "boolean", "date"]
+    default: object = None
+    identifying: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A job without its steps: name, content version (a hash), unit, outputs by name, key maps, settings.
+
+    `pinned` hashes the parts that a started run may not change without being told so (unit, key maps, systems).
+    """
+
+    name: str
+    version: str
+    pinned: str
+    unit: UnitSchema
+    outputs: Mapping[str, OutputSpec]
+    keys: tuple[KeySpec, ...]
+    settings: Settings
+    parameters: tuple[ParameterSpec, ...] = ()
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The names of the systems written to, in name order (the order in which participants open)."""
+        return tuple(sorted({output.system for output in self.outputs.values()}))

@@ -1,0 +1,98 @@
+"""Where rows and documents go."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Protocol, runtime_checkable
+
+import pyarrow as pa
+
+from ludb.model.calls import Ability, Action, CallRequest, Result
+from ludb.model.data import Applied, WriteSet
+from ludb.model.run import Txn
+from ludb.model.unit import Column
+
+
+@runtime_checkable
+class Participant(Protocol):
+    """A target's part in one chunk's commit. Used by one thread; `commit` or `rollback` ends it.
+
+    Errors: `UnitError` with the units that break a constraint or cannot be carried (all that are known, not only the
+    first), `TransientError`, `FatalError`. After any error the caller rolls back the whole participant.
+    """
+
+    def write(self, table: str, rows: pa.Table) -> None:
+        """Write rows of one table; column `ludb_position` tells the unit and is not written. Constraints speak here, or
+        in `prepare`.
+        """
+
+    def prepare(self) -> None:
+        """Make `commit` unable to fail for reasons of data: deferred constraints speak, the ledger row is read back."""
+
+    def commit(self) -> None:
+        """Make the rows durable and visible. Called only after the decision. Safe to repeat after an error."""
+
+    def rollback(self) -> None:
+        """Leave nothing behind. Never raises; safe to repeat, also after `commit` (then it does nothing)."""
+
+
+@runtime_checkable
+class Target(Protocol):
+    """A system written in transactions, with a ledger: the row that tells, in the same transaction, who committed."""
+
+    def columns(self, table: str) -> Sequence[Column]:
+        """The table's columns; empty where the target makes the table itself (files). `ConfigError` if there is none."""
+
+    def order(self, tables: Sequence[str]) -> Sequence[str]:
+        """The tables in an order that foreign keys allow (parents first)."""
+
+    def begin(self, txn: Txn) -> Participant:
+        """Open a transaction whose first statement inserts the ledger row of `txn`."""
+
+    def apply(self, txn: Txn, writes: WriteSet) -> Applied:
+        """Recovery, after the decision: ledger row first; a duplicate means "already there". Units that no longer fit
+        are left out and returned, the others are committed. Safe to repeat.
+        """
+
+    def ledger(self, repository: str) -> pa.Table:
+        """What was committed for this repository: columns `txn`, `seq`, `run`, `chunk`."""
+
+    def prepare_schema(self) -> None:
+        """Create the ledger if it is missing and refuse a target that is not durable (`ConfigError`). Once per start."""
+
+    def close(self) -> None:
+        """Let go of connections; safe to repeat."""
+
+
+@runtime_checkable
+class CanRead(Protocol):
+    """A target whose tables can be read back: verification and the before-and-after view need it."""
+
+    def read(self, table: str) -> pa.Table:
+        """All rows of the table, in a stable order."""
+
+
+@runtime_checkable
+class CallTarget(Protocol):
+    """A system that is written by calls. The adapter speaks its protocol; what to do when is the engine's."""
+
+    def ability(self, output: str) -> Ability:
+        """What the output's API can do; constant for a job."""
+
+    def request(self, output: str, document: Mapping[str, Any], call_id: str) -> CallRequest:
+        """The request for one document, marker included. Pure. Raises `UnitError` (no faults) for a document that cannot
+        be written exactly (NaN, a path parameter that is NULL).
+        """
+
+    def perform(self, actions: Sequence[Action]) -> Iterator[Result]:
+        """Do the actions concurrently, at most `in_flight` at a time; results come as they end, one per action.
+
+        Never raises for what a server does. Resends by itself only where nothing happened (429, 503 with Retry-After)
+        and only for a bounded time, then answers `again`.
+        """
+
+    def check(self) -> None:
+        """Reach the system once, without changing it; `ConfigError` if it cannot be reached. Once per start."""
+
+    def close(self) -> None:
+        """End open connections; safe to repeat."""

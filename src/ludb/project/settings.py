@@ -1,0 +1,199 @@
+"""What `job.yaml` may say, field by field. The JSON Schema for editors is made from these models."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+
+from ludb.project.notation import Columns, Mapped, Pairs, Seconds, limit
+
+NAME = r"^[A-Za-z_][A-Za-z0-9_-]*$"
+"""Names that become part of file names, SQL schemas and variables."""
+_CALL = r"^[A-Z]+ /\S*$"
+_JSON_PATH = r"^\$"
+
+Name = Annotated[str, Field(pattern=NAME)]
+
+
+class Entry(BaseModel):
+    """A mapping in `job.yaml`: unknown fields are mistakes, and nothing changes after reading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, populate_by_name=False)
+
+
+class LinkSettings(Entry):
+    """One table of the unit below the root: where its rows live and how they hang together."""
+
+    parent: str = Field(description="The unit table that these rows belong to")
+    on: Pairs = Field(description="Linking columns: a name, a list, or {child column: parent column}")
+    table: str | None = Field(
+        default=None,
+        description="Where the rows live: system.table or table; default: the entry's name in the root's system",
+    )
+    also: dict[str, Pairs] = Field(
+        default_factory=dict, description="Second parents: {unit table: columns}; they must be in the same unit"
+    )
+    on_stray: Literal["reject", "warn"] = Field(
+        default="reject",
+        description="A row whose second parent is in another unit: reject its unit, or warn and drop the row",
+    )
+    recursive: Mapped = Field(
+        default=(), description="Self reference: {child column: parent column}, walked to its end"
+    )
+    types: dict[str, str] = Field(default_factory=dict, description="How columns are read: {column: type name}")
+
+
+class UnitSettings(Entry):
+    """The unit: a root row and all rows linked to it."""
+
+    root: str = Field(description="system.table with one row per unit")
+    key: Columns = Field(description="The root's column, or columns, that identify a unit")
+    name: str | None = Field(default=None, description="What steps call the root table; default: its own name")
+    types: dict[str, str] = Field(
+        default_factory=dict, description="How columns of the root are read: {column: type name}"
+    )
+    tables: dict[str, LinkSettings] = Field(default_factory=dict, description="The unit's other tables, in any order")
+    reference: list[str] = Field(
+        default_factory=list, description="Shared tables (system.table), read once, as ref.<table>"
+    )
+    unique_across_units: dict[str, Literal["reject_later", "reject_all"]] = Field(
+        default_factory=dict,
+        description="Values that one unit alone may hold: {table.column: rule}; columns joined by commas",
+    )
+
+
+class KeySettings(Entry):
+    """A key map: old keys to new ones, the same answer on every retry, restart and re-run."""
+
+    for_: Columns = Field(alias="for", description="The old key: table.column, or a list of them (one table)")
+    kind: Literal["sequence", "uuid"] = Field(
+        default="uuid", description="New keys: numbers, or UUIDs named by the old key"
+    )
+    start: int | None = Field(default=None, description="First number of a sequence; default 1")
+
+
+class IdempotentSettings(Entry):
+    """What the API promises about a repeated call id."""
+
+    ttl: Seconds = Field(gt=0, description="How long the API recognises a repeated call id")
+
+
+class OutputSettings(Entry):
+    """An output: rows for a table (`mode`), or documents for an API (`call` and what belongs to it)."""
+
+    mode: Literal["insert"] | None = Field(default=None, description="How rows are written; insert")
+    call: str | None = Field(default=None, pattern=_CALL, description="The call one row becomes: POST /customer")
+    row: Columns | None = Field(
+        default=None, description="Columns that tell a unit's rows apart; [unit_key] if it has one"
+    )
+    marker: str | None = Field(default=None, pattern=_JSON_PATH, description="JSON path where the call id is written")
+    undo: str | None = Field(
+        default=None, pattern=_CALL, description="The call that takes it back: DELETE /customer/{id}"
+    )
+    probe: str | None = Field(
+        default=None, pattern=_CALL, description="The call that finds it by its marker: GET ...{call_id}"
+    )
+    update: str | None = Field(default=None, pattern=_CALL, description="The call that replaces it: PUT /customer/{id}")
+    returns: dict[Name, Annotated[str, Field(pattern=_JSON_PATH)]] = Field(
+        default_factory=dict, description="Values of the response that later steps read: {key map: JSON path}"
+    )
+    idempotent: IdempotentSettings | None = Field(
+        default=None, description="Declare that the API recognises repeated call ids"
+    )
+    settle: Seconds | None = Field(default=None, ge=0, description="How long the API's look-up may lag; default 0s")
+
+
+class LimitSettings(Entry):
+    """How many units may be set aside before the run fails."""
+
+    percent: float | None = Field(default=None, ge=0, le=100, description="Share of settled units, in percent")
+    count: int | None = Field(default=None, ge=0, description="Number of units")
+    minimum: int = Field(default=100, ge=1, description="The share counts once so many units are settled")
+
+
+class RetrySettings(Entry):
+    """How long a chunk waits after a transient error: `base` doubled each time, up to `cap`."""
+
+    base: Seconds = Field(default=0.5, gt=0, description="First wait")
+    cap: Seconds = Field(default=30.0, gt=0, description="Longest wait")
+
+
+Limit = Annotated[
+    LimitSettings,
+    BeforeValidator(limit),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "integer", "minimum": 0},
+                {"type": "string", "pattern": r"^\d+(\.\d+)?\s*%$"},
+                {
+                    "type": "object",
+                    "additionalProperties": False,
+                    "properties": {
+                        "percent": {"type": "number", "minimum": 0, "maximum": 100},
+                        "count": {"type": "integer", "minimum": 0},
+                        "minimum": {"type": "integer", "minimum": 1},
+                    },
+                },
+            ]
+        }
+    ),
+]
+
+
+class RunSettings(Entry):
+    """How the job runs; every field has a default."""
+
+    chunk_units: int = Field(default=500, ge=1, description="Units that are moved together")
+    workers: int = Field(default=2, ge=1, le=1024, description="Worker processes at the start")
+    quarantine_limit: Limit = Field(default=LimitSettings(), description="When too many quarantined units fail the run")
+    lease: Seconds = Field(default=60.0, ge=1, description="After how long without a heartbeat a worker is given up")
+    memory_limit: str = Field(
+        default="1GB", pattern=r"^\d+(\.\d+)? ?([KMGT]i?B)$", description="Memory of one chunk's database: 512MB, 2GB"
+    )
+    retry: RetrySettings = Field(default=RetrySettings(), description="Waiting after transient errors")
+
+
+class ParameterSettings(Entry):
+    """A value that is given when a run starts."""
+
+    type: Literal["text", "integer", "number", "boolean", "date"] = Field(default="text", description="Its type")
+    default: str | int | float | bool | None = Field(default=None, description="Its value where none is given")
+    identifying: bool = Field(default=True, description="Whether another value makes another instance of the job")
+
+
+class LookupSettings(Entry):
+    """How a lookup file is read."""
+
+    types: dict[str, str] = Field(
+        default_factory=dict, description="Types of CSV columns: {column: type name}; default text"
+    )
+
+
+Severity = Literal["warn", "reject", "stop"]
+
+
+class JobSettings(Entry):
+    """The whole of `job.yaml`."""
+
+    name: str = Field(pattern=r"^[A-Za-z_][A-Za-z0-9_.-]*$", description="The job's name: first part of every instance")
+    description: str | None = Field(default=None, description="What the job is for, in words")
+    systems: dict[Name, dict[str, Any]] = Field(
+        min_length=1, description="Places data lives in or goes to: {name: {type: ..., fields of that type}}"
+    )
+    unit: UnitSettings = Field(description="The business entity that moves whole")
+    keys: dict[Name, KeySettings] = Field(default_factory=dict, description="Key maps, read by steps as keys.<name>")
+    outputs: dict[str, OutputSettings] = Field(
+        default_factory=dict,
+        description="How outputs are written, by <system>.<table>; not listed means {mode: insert}",
+    )
+    rules: dict[str, Severity] = Field(
+        default_factory=dict,
+        description="Severity of rules, by file name or folder/file name without .sql; default reject",
+    )
+    lookups: dict[str, LookupSettings] = Field(default_factory=dict, description="How lookup files are read, by name")
+    parameters: dict[Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")], ParameterSettings] = Field(
+        default_factory=dict, description="Values given at the start: getvariable('<name>') in SQL"
+    )
+    settings: RunSettings = Field(default=RunSettings(), description="How the job runs")

@@ -1,0 +1,203 @@
+"""The journal of calls to APIs: the `CallJournal` port over SQLAlchemy Core."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from ludb.errors import FatalError, LeaseLost
+from ludb.model.calls import Answer, Call, CallRequest, Result
+from ludb.model.keys import key_text
+from ludb.model.run import CALL_CHANGES, CallState, Chunk, ChunkState
+from ludb.repositories.store import tables as t
+from ludb.repositories.store.chunk_rows import owned
+from ludb.repositories.store.database import Database, batches
+
+_REWRITABLE = frozenset({CallState.INTENDED, CallState.UNSENT, CallState.ABSENT})
+
+
+class StoreCalls:
+    """The `CallJournal` port. A change is all or nothing: one call in an unexpected state refuses the whole list."""
+
+    def __init__(self, database: Database) -> None:
+        """Work on this database."""
+        self._db = database
+
+    def of_units(self, chunk: Chunk, instance: str, positions: Collection[int]) -> list[Call]:
+        """All calls of these units; `position` is the unit's place in this run's list, also for calls of others."""
+        wanted = set(positions)
+        at = {text: place for text, place in zip(unit_keys(chunk), chunk.positions, strict=True) if place in wanted}
+        with self._db.read() as connection:
+            return calls_of(connection, instance, at)
+
+    def intend(self, chunk: Chunk, calls: Sequence[Call]) -> None:
+        """Keep new calls as given, or give known ones a new request; a known one keeps its state."""
+        if not calls:
+            return
+        keys = dict(zip(chunk.positions, unit_keys(chunk), strict=True))
+        for each in calls:
+            if keys.get(each.position) != each.unit_key:
+                # `of_units` finds calls by unit key: one filed under another text would be made twice.
+                raise FatalError(f"chunk {chunk.id}: call {each.id} ({each.output}) is not of the unit it names")
+        with self._db.write() as connection:
+            owned(connection, chunk, ChunkState.CLAIMED)
+            known = _states(connection, [each.id for each in calls])
+            for each in calls:
+                if each.id in known and known[each.id] not in _REWRITABLE:
+                    raise LeaseLost(f"chunk {chunk.id}: call {each.id} ({each.output}) is {known[each.id]} already")
+            now = self._db.now()
+            fresh = [_row(chunk, each, now) for each in calls if each.id not in known]
+            try:
+                if fresh:
+                    connection.execute(insert(t.call), fresh)
+            except IntegrityError as error:
+                raise LeaseLost(f"chunk {chunk.id}: a call of its units was journaled by somebody else") from error
+            rewritten = [
+                (each, known[each.id], _claim(chunk, each.position, now) | _request(each.request))
+                for each in calls
+                if each.id in known
+            ]
+            _update(connection, chunk, rewritten)
+
+    def mark(self, chunk: Chunk, calls: Sequence[Call], state: CallState, reason: str = "") -> None:
+        """Move calls to a state; one that is in it already is only touched."""
+        with self._db.write() as connection:
+            owned(connection, chunk, ChunkState.CLAIMED)
+            known = _states(connection, [each.id for each in calls])
+            now = self._db.now()
+            changes = []
+            for each in calls:
+                values = _claim(chunk, each.position, now) | {"state": str(state), "reason": reason}
+                changes.append((each, _allowed(chunk, each, known, state), values))
+            _update(connection, chunk, changes)
+
+    def settle(self, chunk: Chunk, results: Sequence[tuple[CallState, Result]]) -> None:
+        """Record what came back; a server id or returned values that an answer lacks stay as they were.
+
+        An update that was answered `done` gives its call the new request; any other answer leaves the old one, so that
+        the update is seen to be wanted still.
+        """
+        with self._db.write() as connection:
+            owned(connection, chunk, ChunkState.CLAIMED)
+            known = _states(connection, [result.action.call.id for _, result in results])
+            now = self._db.now()
+            changes = []
+            for state, result in results:
+                each = result.action.call
+                values = _claim(chunk, each.position, now) | {
+                    "state": str(state),
+                    "status": result.status,
+                    "body": result.body,
+                    "reason": result.reason,
+                }
+                if result.server_id is not None:
+                    values["server_id"] = result.server_id
+                if result.returned:
+                    values["returned"] = dict(result.returned)
+                if result.action.kind == "update" and result.answer is Answer.DONE:
+                    values |= _request(each.request)
+                changes.append((each, _allowed(chunk, each, known, state), values))
+                known[each.id] = state
+            _update(connection, chunk, changes)
+
+
+def unit_keys(chunk: Chunk) -> list[str]:
+    """The chunk's unit keys as text, in the order of its positions."""
+    if chunk.keys.num_columns == 0:
+        raise FatalError(f"chunk {chunk.id} is only a view without keys: calls belong to a claimed chunk")
+    columns = [column.to_pylist() for column in chunk.keys.columns]
+    return [key_text(values) for values in zip(*columns, strict=True)]
+
+
+def calls_of(connection: Connection, instance: str, at: Mapping[str, int]) -> list[Call]:
+    """All calls of the units with these keys (text -> list position), oldest first."""
+    c = t.call.c
+    rows: list[Any] = []
+    for some in batches(list(at)):
+        query = select(t.call).where(c.instance == instance, c.unit_key.in_(some))
+        rows.extend(connection.execute(query).all())
+    return [_call(row, at[row.unit_key]) for row in sorted(rows, key=lambda row: row.number)]
+
+
+def _call(row: Any, position: int) -> Call:
+    return Call(
+        id=row.id,
+        instance=row.instance,
+        output=row.output,
+        unit_key=row.unit_key,
+        row_key=row.row_key,
+        generation=row.generation,
+        position=position,
+        request=CallRequest(row.method, row.path, row.request, row.request_sha),
+        state=CallState(row.state),
+        server_id=row.server_id,
+        returned=row.returned,
+        status=row.status,
+        body=row.body,
+        reason=row.reason,
+    )
+
+
+def _request(request: CallRequest) -> dict[str, object]:
+    return {"method": request.method, "path": request.path, "request": request.body, "request_sha": request.sha}
+
+
+def _claim(chunk: Chunk, position: int, now: float) -> dict[str, object]:
+    return {"run": chunk.run, "chunk": chunk.id, "seq": chunk.seq, "position": position, "changed_at": now}
+
+
+def _row(chunk: Chunk, call: Call, now: float) -> dict[str, object]:
+    return {
+        **_claim(chunk, call.position, now),
+        **_request(call.request),
+        "id": call.id,
+        "instance": call.instance,
+        "output": call.output,
+        "unit_key": call.unit_key,
+        "row_key": call.row_key,
+        "generation": call.generation,
+        "state": str(call.state),
+        "server_id": call.server_id,
+        "status": call.status,
+        "reason": call.reason,
+        "returned": dict(call.returned),
+        "body": call.body,
+    }
+
+
+def _states(connection: Connection, ids: Sequence[str]) -> dict[str, CallState]:
+    found: dict[str, CallState] = {}
+    for some in batches(ids):
+        query = select(t.call.c.id, t.call.c.state).where(t.call.c.id.in_(some)).with_for_update()
+        found |= {row.id: CallState(row.state) for row in connection.execute(query)}
+    return found
+
+
+def _allowed(chunk: Chunk, call: Call, known: Mapping[str, CallState], to: CallState) -> CallState:
+    state = known.get(call.id)
+    if state is None or (to is not state and to not in CALL_CHANGES[state]):
+        raise LeaseLost(
+            f"chunk {chunk.id}: call {call.id} ({call.output}) is {state or 'unknown'}, it cannot become {to}"
+        )
+    return state
+
+
+def _update(
+    connection: Connection, chunk: Chunk, changes: Sequence[tuple[Call, CallState, Mapping[str, object]]]
+) -> None:
+    """Change calls that are still in the given states, one statement for all that change the same columns."""
+    groups: dict[tuple[str, ...], list[dict[str, object]]] = {}
+    for each, state, values in changes:
+        bound = {f"new_{name}": value for name, value in values.items()}
+        groups.setdefault(tuple(values), []).append({"same_id": each.id, "same_state": str(state), **bound})
+    for names, rows in groups.items():
+        statement = (
+            update(t.call)
+            .where(t.call.c.id == bindparam("same_id"), t.call.c.state == bindparam("same_state"))
+            .values({name: bindparam(f"new_{name}") for name in names})
+        )
+        if connection.execute(statement, rows).rowcount != len(rows):
+            raise LeaseLost(f"chunk {chunk.id}: a call of its units was changed by somebody else")

@@ -1,0 +1,102 @@
+"""Who gets which chunk: the order of `Chunks.claim`, one query per kind of work."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import replace
+from typing import Any
+
+from sqlalchemy import Connection, and_, case, exists, or_, select, update
+
+from ludb.model.run import CallState, Chunk, ChunkState, RunState
+from ludb.repositories.store import tables as t
+from ludb.repositories.store.chunk_rows import NO_KEYS, chunk_of, insert_chunk
+from ludb.repositories.store.database import Database, next_seq
+from ludb.repositories.store.segments import Segments
+
+_OPEN_CALLS = (str(CallState.SENT), str(CallState.UNDOING))
+
+
+def deserted(connection: Connection, run: str, state: RunState, silent: Collection[str], dead: Collection[str]) -> Any:
+    """A chunk whose owner is dead, or silent with no request on its way; decided ones first. None if there is none."""
+    if not silent and not dead:
+        return None
+    c = t.chunk.c
+    open_calls = exists(select(t.call.c.id).where(t.call.c.chunk == c.id, t.call.c.state.in_(_OPEN_CALLS)))
+    held = (
+        [str(ChunkState.DECIDED)] if state is RunState.STOPPING else [str(ChunkState.CLAIMED), str(ChunkState.DECIDED)]
+    )
+    query = (
+        select(t.chunk)
+        .where(c.run == run, c.state.in_(held))
+        .where(or_(c.owner.in_(sorted(dead)), and_(c.owner.in_(sorted(silent)), ~open_calls)))
+        .order_by(case((c.state == str(ChunkState.DECIDED), 0), else_=1), c.seq)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+    )
+    return connection.execute(query).one_or_none()
+
+
+def rested(connection: Connection, run: str, now: float) -> Any:
+    """The released chunk that waited longest, of those whose delay is over; None if there is none."""
+    c = t.chunk.c
+    query = (
+        select(t.chunk)
+        .where(c.run == run, c.state == str(ChunkState.RELEASED))
+        # A release in the future means that the clock was set back: nobody waits for it to come round again.
+        .where(or_(c.not_before <= now, c.released_at > now))
+        .order_by(c.seq)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+    )
+    return connection.execute(query).one_or_none()
+
+
+def hand_over(
+    database: Database, connection: Connection, segments: Segments, row: Any, owner: str, *, taken_over: bool
+) -> Chunk | None:
+    """Give an existing chunk to a new owner; a decided one keeps its state and txn. None if somebody was quicker."""
+    values: dict[str, object] = {"owner": owner, "seq": next_seq(connection), "attempt": row.attempt + 1}
+    if row.state != ChunkState.DECIDED:
+        values |= {"state": str(ChunkState.CLAIMED), "txn": database.new_id()}
+    same = (t.chunk.c.id == row.id, t.chunk.c.seq == row.seq, t.chunk.c.state == row.state)
+    if connection.execute(update(t.chunk).where(*same).values(values)).rowcount != 1:
+        return None
+    fresh = connection.execute(select(t.chunk).where(t.chunk.c.id == row.id)).one()
+    chunk = chunk_of(fresh, taken_over=taken_over)
+    return replace(chunk, keys=segments.of(connection, chunk.run, chunk.positions))
+
+
+def cut(
+    database: Database, connection: Connection, segments: Segments, *, run: str, owner: str, units: int
+) -> Chunk | None:
+    """The next keys of the list as a new chunk, from the first segment that has any left; never across segments."""
+    s = t.segment.c
+    query = (
+        select(s.seg, s.first_pos, s.n, s.next_pos)
+        .where(s.run == run, s.next_pos < s.first_pos + s.n)
+        .order_by(s.seg)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+    )
+    row = connection.execute(query).one_or_none()
+    if row is None:
+        return None
+    stop = min(row.next_pos + max(units, 1), row.first_pos + row.n)
+    taken = update(t.segment).where(s.run == run, s.seg == row.seg, s.next_pos == row.next_pos).values(next_pos=stop)
+    if connection.execute(taken).rowcount != 1:
+        return None
+    positions = tuple(range(row.next_pos, stop))
+    chunk = Chunk(
+        id=database.new_id(),
+        run=run,
+        kind="move",
+        state=ChunkState.CLAIMED,
+        positions=positions,
+        keys=NO_KEYS,
+        txn=database.new_id(),
+        seq=next_seq(connection),
+        owner=owner,
+    )
+    insert_chunk(connection, chunk, seg=row.seg)
+    return replace(chunk, keys=segments.of(connection, run, positions))

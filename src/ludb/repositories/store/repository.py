@@ -1,0 +1,84 @@
+"""One store with all its ports: what every repository type is made of."""
+
+from __future__ import annotations
+
+from ludb.ports.repository import CallJournal, Chunks, Commands, Events, KeyMap, Owners, Runs
+from ludb.ports.views import RunViews
+from ludb.repositories.store.calls import StoreCalls
+from ludb.repositories.store.chunks import StoreChunks
+from ludb.repositories.store.commands import StoreCommands
+from ludb.repositories.store.database import Database
+from ludb.repositories.store.events import StoreEvents
+from ludb.repositories.store.keymap import StoreKeyMap
+from ludb.repositories.store.owners import StoreOwners
+from ludb.repositories.store.runs import StoreRuns
+from ludb.repositories.store.schema import open_schema
+from ludb.repositories.store.segments import Segments
+from ludb.repositories.store.views import StoreViews
+
+
+class StoreRepository:
+    """The `Repository` port over one database. Opened once per process; safe to use from several threads."""
+
+    def __init__(self, database: Database) -> None:
+        """Open the store, making its tables where the database is empty."""
+        self._database = database
+        try:
+            self._id = open_schema(database)
+        except BaseException:
+            database.close()
+            raise
+        segments = Segments()
+        self._runs, self._chunks = StoreRuns(database), StoreChunks(database, segments)
+        self._keymap, self._calls = StoreKeyMap(database), StoreCalls(database)
+        self._commands, self._owners = StoreCommands(database), StoreOwners(database)
+        self._events, self._views = StoreEvents(database), StoreViews(database, segments)
+
+    @property
+    def id(self) -> str:
+        """The identity written into every ledger: made when the store was, random."""
+        return self._id
+
+    @property
+    def runs(self) -> Runs:
+        """Runs and the frozen unit list."""
+        return self._runs
+
+    @property
+    def chunks(self) -> Chunks:
+        """The life of chunks."""
+        return self._chunks
+
+    @property
+    def keymap(self) -> KeyMap:
+        """Old keys to new keys."""
+        return self._keymap
+
+    @property
+    def calls(self) -> CallJournal:
+        """Calls to APIs."""
+        return self._calls
+
+    @property
+    def commands(self) -> Commands:
+        """What a person asks of a run."""
+        return self._commands
+
+    @property
+    def owners(self) -> Owners:
+        """Workers and supervisors."""
+        return self._owners
+
+    @property
+    def events(self) -> Events:
+        """What happened, kept."""
+        return self._events
+
+    @property
+    def views(self) -> RunViews:
+        """The read side."""
+        return self._views
+
+    def close(self) -> None:
+        """Let go of all connections; safe to repeat."""
+        self._database.close()

@@ -1,0 +1,91 @@
+"""The frozen unit list: Arrow segments of keys, written once, read in slices."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+from itertools import pairwise
+
+import pyarrow as pa
+from sqlalchemy import Connection, select
+
+from ludb.errors import FatalError
+from ludb.model.unit import POSITION
+from ludb.repositories.store.tables import segment
+
+_CACHED = 8  # decoded segments kept: a few workers' threads, each reading its own
+
+
+def to_ipc(table: pa.Table) -> bytes:
+    """The table as a compressed Arrow stream."""
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema, options=pa.ipc.IpcWriteOptions(compression="zstd")) as writer:
+        writer.write_table(table)
+    return bytes(sink.getvalue())
+
+
+class Segments:
+    """Unit keys by list position. Segments never change, so the last few read stay decoded."""
+
+    def __init__(self) -> None:
+        """Start with nothing decoded."""
+        self._lock = threading.Lock()
+        self._decoded: OrderedDict[tuple[str, int], pa.Table] = OrderedDict()
+
+    def of(self, connection: Connection, run: str, positions: Sequence[int]) -> pa.Table:
+        """The key columns of these positions, in their order; they may lie in several segments."""
+        if not positions:
+            return pa.table({})
+        rows = connection.execute(
+            select(segment.c.seg, segment.c.first_pos, segment.c.n)
+            .where(segment.c.run == run, segment.c.first_pos <= max(positions))
+            .where(segment.c.first_pos + segment.c.n > min(positions))
+            .order_by(segment.c.first_pos)
+        ).all()
+        if not rows:
+            raise FatalError(f"run {run}: the unit list has no position {positions[0]}")
+        if len(rows) == 1 and all(after - before == 1 for before, after in pairwise(positions)):
+            return self._table(connection, run, rows[0].seg).slice(positions[0] - rows[0].first_pos, len(positions))
+        # One table of the segments that are touched; each position becomes a row number in it.
+        touched, offset, starts = [], 0, []
+        for row in rows:
+            if any(row.first_pos <= at < row.first_pos + row.n for at in positions):
+                touched.append(self._table(connection, run, row.seg))
+                starts.append((row.first_pos, row.first_pos + row.n, offset - row.first_pos))
+                offset += row.n
+        wanted = [next(at + shift for lo, hi, shift in starts if lo <= at < hi) for at in positions]
+        return pa.concat_tables(touched).take(pa.array(wanted, pa.int64()))
+
+    def all(self, connection: Connection, run: str) -> pa.Table:
+        """The whole unit list: `ludb_position` and the key columns."""
+        rows = connection.execute(
+            select(segment.c.seg, segment.c.first_pos, segment.c.n)
+            .where(segment.c.run == run)
+            .order_by(segment.c.first_pos)
+        ).all()
+        pieces = [
+            self._table(connection, run, row.seg).add_column(
+                0, POSITION, pa.array(range(row.first_pos, row.first_pos + row.n), pa.int64())
+            )
+            for row in rows
+        ]
+        return pa.concat_tables(pieces) if pieces else pa.table({POSITION: pa.array([], pa.int64())})
+
+    def _table(self, connection: Connection, run: str, seg: int) -> pa.Table:
+        with self._lock:
+            if (run, seg) in self._decoded:
+                self._decoded.move_to_end((run, seg))
+                return self._decoded[run, seg]
+        data, sha = connection.execute(
+            select(segment.c["keys"], segment.c.keys_sha).where(segment.c.run == run, segment.c.seg == seg)
+        ).one()
+        if hashlib.sha256(data).hexdigest() != sha:
+            raise FatalError(f"run {run}: segment {seg} of the unit list is damaged. Restore the job repository")
+        table = pa.ipc.open_stream(data).read_all()
+        with self._lock:
+            self._decoded[run, seg] = table
+            while len(self._decoded) > _CACHED:
+                self._decoded.popitem(last=False)
+        return table

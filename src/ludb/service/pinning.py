@@ -1,0 +1,111 @@
+"""A run moves what was pinned when it started: job content, shared tables, staged tables, planning's verdicts."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+from pyarrow import feather
+
+from ludb.engine.migration import Migration
+from ludb.engine.plan import UnitList, stage, unique_faults
+from ludb.errors import ConfigError, Fault
+from ludb.model.run import Run
+from ludb.model.unit import UnitTable
+from ludb.project.folder import JobFolder
+from ludb.project.load import load_migration
+from ludb.service.site import Site
+from ludb.unitdb.stage import Stage
+
+
+@dataclass(frozen=True, slots=True)
+class Pinned:
+    """What a worker loads: nothing else of the job is read while the run goes on."""
+
+    migration: Migration
+    stage: Stage | None
+    faults: Mapping[int, Fault]
+
+
+def read_reference(migration: Migration) -> dict[str, pa.Table]:
+    """The shared tables of the unit, in full, as `ref.<name>`."""
+    found: dict[str, pa.Table] = {}
+    for ref in migration.job.unit.reference:
+        source = migration.sources[ref.system]
+        table = UnitTable(ref.name, ref)
+        parts = []
+        for part in source.scan(table):
+            if part.refused:
+                bad = part.refused[0]
+                raise ConfigError(f"{ref}.{bad.column}: {bad.reason} (row {bad.row_id})", field="unit.reference",
+                                  file="job.yaml", remedy="Mend the row: shared tables have no unit to set aside")  # fmt: skip
+            parts.append(part.rows)
+        found[ref.name] = pa.concat_tables(parts)
+    return found
+
+
+def pin(site: Site, run: Run, job: JobFolder, migration: Migration, units: UnitList) -> None:
+    """Write a new pin of the run and make it the current one, atomically. Workers that run keep theirs."""
+    folder = site.pinned(run.id)
+    name = f"{job.job.version}-{uuid.uuid4().hex[:8]}"
+    place = folder / name
+    for path in job.files:
+        copy = place / "job" / path
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(job.folder / path, copy)
+    (place / "reference").mkdir()
+    for table, rows in read_reference(migration).items():
+        feather.write_feather(rows, place / "reference" / f"{table}.arrow", compression="zstd")
+    faults = {str(at): [fault.reason, fault.detail] for at, fault in unique_faults(migration, units).items()}
+    (place / "faults.json").write_text(json.dumps(faults), encoding="utf-8")
+    told = {"origin": str(job.folder), "parameters": run.parameters}
+    (place / "run.json").write_text(json.dumps(told, default=str), encoding="utf-8")
+    stage(migration, units, place / "stage")
+    temporary = folder / f"current.{uuid.uuid4().hex[:8]}"
+    temporary.write_text(name, encoding="utf-8")
+    os.replace(temporary, folder / "current")  # noqa: PTH105  (atomic)
+
+
+def pinned_job(site: Site, run: Run) -> Path:
+    """The folder of the run's current job content; `ConfigError` if it is not on this machine."""
+    return _place(site, run) / "job"
+
+
+def origin(site: Site, run: Run) -> Path:
+    """The job folder that the run was started from: the place where its author edits."""
+    return Path(json.loads((_place(site, run) / "run.json").read_text(encoding="utf-8"))["origin"])
+
+
+def load_pinned(site: Site, run: Run) -> Pinned:
+    """Load the run's current pin: adapters open nothing before they are used."""
+    place = _place(site, run)
+    reference = {path.stem: feather.read_table(path) for path in sorted((place / "reference").glob("*.arrow"))}
+    migration = load_migration(
+        place / "job",
+        environment=site.environment,
+        state=site.state,
+        reference=reference,
+        parameters=run.parameters,
+        home=origin(site, run),
+    )
+    told = json.loads((place / "faults.json").read_text(encoding="utf-8"))
+    faults = {int(at): Fault(*fault) for at, fault in told.items()}
+    staged = Stage(place / "stage") if (place / "stage" / "stage.json").exists() else None
+    return Pinned(migration, staged, faults)
+
+
+def _place(site: Site, run: Run) -> Path:
+    folder = site.pinned(run.id)
+    try:
+        return folder / (folder / "current").read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise ConfigError(
+            f"run {run.id} has nothing pinned in {site.state}",
+            remedy="Name the state directory that the run was started with (--state)",
+        ) from None

@@ -1,0 +1,244 @@
+"""The use cases of a run's life: plan, start, resume, retry. CLI, API and Airflow call these."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+import time
+import uuid
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pyarrow as pa
+
+from ludb.engine.liveness import OwnerLock, lock_is_free
+from ludb.engine.migration import Migration
+from ludb.engine.plan import Survey, UnitList, freeze, reflect, stage, survey
+from ludb.engine.preflight import Preflight, preflight
+from ludb.engine.workplace import Workplace
+from ludb.errors import ConfigError
+from ludb.journals.files import FileJournal
+from ludb.model.keys import key_bytes
+from ludb.model.run import Chunk, ChunkState, Run, RunState
+from ludb.model.unit import POSITION
+from ludb.project.folder import JobFolder, read_job
+from ludb.project.load import load_migration
+from ludb.project.parameters import instance_of, resolve_parameters
+from ludb.service.pinning import pin, read_reference
+from ludb.service.site import Site
+
+DONE_STATES = frozenset({RunState.COMPLETED, RunState.EXCEPTIONS})
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A run as it would be: nothing has been written anywhere."""
+
+    run: Run
+    job: JobFolder
+    migration: Migration
+    units: UnitList
+    survey: Survey
+    preflight: Preflight
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A run that is to be supervised now; `resumed` if it existed before. `lock` keeps others from starting it."""
+
+    run: Run
+    resumed: bool
+    changed: bool
+    lock: OwnerLock
+
+
+def plan_run(site: Site, folder: Path, given: Mapping[str, str]) -> Planned:
+    """Reflect, freeze, survey and bind; raises `ConfigError` for everything that would fail later for certain."""
+    job = read_job(folder, site.environment)
+    parameters = resolve_parameters(job.job, given)
+    instance = instance_of(job.job, parameters)
+    migration = load_migration(
+        job.folder, environment=site.environment, state=site.state, reference={}, parameters=parameters
+    )
+    try:
+        for calls in migration.calls.values():
+            calls.check()
+        columns = reflect(migration)
+        _check_unresolved(site, job.job.name)
+        units = freeze(migration, moved_before(site, job.job.name))
+        now = time.time()
+        run = Run(
+            id=_run_id(job.job.name), job=job.job.name, instance=instance, state=RunState.PLANNED,
+            version=job.job.version, pinned=job.job.pinned, clock=now, units=units.keys.num_rows, actor=site.actor,
+            host=site.host, parameters=parameters, settings=_settings(job), created_at=now,
+        )  # fmt: skip
+        bound = replace(migration, reference={**migration.reference, **read_reference(migration)})
+        at = Workplace(run=run, migration=bound, repository=site.repository, journal=FileJournal(site.journal))
+        checked = preflight(at, columns, _texts(job))
+        with tempfile.TemporaryDirectory(dir=site.state) as scratch:
+            staged = stage(migration, units, Path(scratch))
+            seen = survey(migration, units, staged, columns)
+        notes = {
+            "moved_before": units.moved_before,
+            "orphans": {
+                name: {"count": found.count, "direct": found.direct, "samples": found.samples}
+                for name, found in seen.orphans.items()
+            },
+        }
+        run = replace(run, counts=seen.counts, notes=notes)
+    except BaseException:
+        migration.close()
+        raise
+    return Planned(run, job, migration, units, seen, checked)
+
+
+def start(site: Site, folder: Path, given: Mapping[str, str], *, accept_change: bool = False) -> Started:
+    """Start the job's instance, or go on with it where it was.
+
+    A complete instance is refused, naming what to change; a live one is refused naming its process.
+    """
+    job = read_job(folder, site.environment)
+    instance = instance_of(job.job, resolve_parameters(job.job, given))
+    lock = _take(site, instance)
+    try:
+        run = site.repository.runs.latest(job.job.name, instance)
+        if run is not None:
+            _refuse_complete(run, job)
+            return _resume(site, run, folder, lock, accept_change=accept_change)
+        planned = plan_run(site, folder, given)
+        try:
+            for target in planned.migration.targets.values():
+                target.prepare_schema()
+            run = site.repository.runs.create(planned.run, planned.units.segments())
+            pin(site, run, planned.job, planned.migration, planned.units)
+        finally:
+            planned.migration.close()
+        return Started(_go(site, run, ""), resumed=False, changed=False, lock=lock)
+    except BaseException:
+        lock.release()
+        raise
+
+
+def resume(site: Site, run_id: str, folder: Path, *, accept_change: bool = False) -> Started:
+    """Go on with a run: stopped, failed, paused, left by a dead supervisor, or complete with units to try again."""
+    run = site.repository.runs.get(run_id)
+    lock = _take(site, run.instance)
+    try:
+        return _resume(site, run, folder, lock, accept_change=accept_change)
+    except BaseException:
+        lock.release()
+        raise
+
+
+def _resume(site: Site, run: Run, folder: Path, lock: OwnerLock, *, accept_change: bool) -> Started:
+    changed = repin(site, run, folder, accept_change=accept_change)
+    return Started(_go(site, run, "resumed"), resumed=True, changed=changed, lock=lock)
+
+
+def repin(site: Site, run: Run, folder: Path, *, accept_change: bool) -> bool:
+    """Pin the job anew for a run that goes on; True if its content has changed. A changed unit, key map or system is
+    refused unless accepted.
+    """
+    job = read_job(folder, site.environment)
+    if job.job.name != run.job:
+        raise ConfigError(f"run {run.id} is of job {run.job}, not {job.job.name}", remedy="Name the right job folder")
+    if job.job.pinned != run.pinned and not accept_change:
+        raise ConfigError(
+            f"the unit, the key maps or the systems of {run.job} have changed since run {run.id} was planned",
+            file="job.yaml", remedy="Undo the change, or say --accept-change if the unit list still stands",
+        )  # fmt: skip
+    migration = load_migration(
+        job.folder, environment=site.environment, state=site.state, reference={}, parameters=run.parameters
+    )
+    try:
+        for target in migration.targets.values():
+            target.prepare_schema()
+        columns = reflect(migration)
+        bound = replace(migration, reference={**migration.reference, **read_reference(migration)})
+        at = Workplace(run=run, migration=bound, repository=site.repository, journal=FileJournal(site.journal))
+        preflight(at, columns, _texts(job))
+        pin(site, run, job, migration, UnitList(site.repository.views.keys(run.id)))
+    finally:
+        migration.close()
+    site.repository.runs.pin(run.id, job.job.version, job.job.pinned)
+    return job.job.version != run.version
+
+
+def _go(site: Site, run: Run, reason: str) -> Run:
+    """Move the run to `running`, from wherever a crash or a stop left it."""
+    run = site.repository.runs.get(run.id)
+    if run.state is RunState.STOPPING:
+        run = site.repository.runs.change(run.id, RunState.STOPPED, "the process that stopped it ended")
+    return site.repository.runs.change(run.id, RunState.RUNNING, reason)
+
+
+def _texts(job: JobFolder) -> list[str]:
+    """Steps, rules and macros as text: what tells which columns are read."""
+    paths = [step.path for folder in job.step_folders for step in folder.steps]
+    paths += [rule.path for folder in job.step_folders for rule in folder.rules] + [rule.path for rule in job.rules]
+    return [path.read_text(encoding="utf-8") for path in paths] + list(job.macros.values())
+
+
+def _refuse_complete(run: Run, job: JobFolder) -> None:
+    if run.state not in DONE_STATES:
+        return
+    identifying = [spec.name for spec in job.job.parameters if spec.identifying]
+    how = f"change parameter {' or '.join(identifying)} (-p {identifying[0]}=...)" if identifying else (
+        "declare an identifying parameter under parameters: in job.yaml and give it another value"
+    )  # fmt: skip
+    again = f"; its quarantined units: ludb quarantine retry {run.id}" if run.state is RunState.EXCEPTIONS else ""
+    raise ConfigError(f"{run.instance} is complete (run {run.id}, {run.state}); to move it again, {how}{again}")
+
+
+def _take(site: Site, instance: str) -> OwnerLock:
+    digest = hashlib.sha256(instance.encode()).hexdigest()[:16]
+    path = site.locks / f"start-{digest}.lock"
+    try:
+        return OwnerLock(path)
+    except BlockingIOError:
+        raise ConfigError(_live(site, instance)) from None
+
+
+def _live(site: Site, instance: str) -> str:
+    for run in site.repository.views.runs():
+        if run.instance == instance:
+            for owner in site.repository.owners.all(run.id):
+                if owner.role == "supervisor" and not lock_is_free(owner.lock):
+                    return f"{instance} is running: run {run.id} on {owner.host}, process {owner.pid}"
+    return f"{instance} is being started by another process"
+
+
+def _check_unresolved(site: Site, job: str) -> None:
+    """An older run with a decided chunk that is not applied yet must be finished first (PROTOCOL, attack 18)."""
+    for run in site.repository.views.runs(job):
+        for chunk, _, _ in site.repository.views.chunks(run.id, unresolved=True):
+            if chunk.state is ChunkState.DECIDED:
+                raise ConfigError(
+                    f"run {run.id} of {job} has a decided chunk that is not applied yet",
+                    remedy=f"Go on with that run first ({run.instance})",
+                )
+
+
+def moved_before(site: Site, job: str) -> Collection[bytes]:
+    """Key bytes of units that any run of the job has moved: `insert` must not move them twice."""
+    found: set[bytes] = set()
+    for run in site.repository.views.runs(job):
+        done = site.repository.views.done(run.id)
+        keys = site.repository.views.keys(run.id).take(pa.array(done, pa.int64())).drop_columns([POSITION])
+        found |= {key_bytes(key) for key in zip(*(c.to_pylist() for c in keys.columns), strict=True)}
+    return found
+
+
+def _settings(job: JobFolder) -> dict[str, object]:
+    settings = job.job.settings
+    return {"chunk_units": settings.chunk_units, "workers": settings.workers, "lease": settings.lease}
+
+
+def _run_id(job: str) -> str:
+    return f"{job}-{time.strftime('%Y%m%d-%H%M%S')}-{uuid.uuid4().hex[:4]}"
+
+
+def retry(site: Site, run_id: str, positions: Sequence[int]) -> Chunk | None:
+    """Make quarantined units pending again; they move when the run goes on (`resume`)."""
+    return site.repository.chunks.retry(run_id, positions)

@@ -1,0 +1,86 @@
+"""Where runs live: the state directory and the repository, opened for one process."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+from ludb.errors import ConfigError
+from ludb.ports.repository import Repository
+from ludb.project.registry import adapter
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """The state directory, the repository and who is acting. Everything in the directory is private to its owner."""
+
+    state: Path
+    repository: Repository
+    repository_url: str
+    environment: Mapping[str, str]
+    actor: str
+    host: str
+
+    @property
+    def journal(self) -> Path:
+        """Where write-sets are journaled."""
+        return self.state / "journal"
+
+    @property
+    def locks(self) -> Path:
+        """Where living processes hold their locks."""
+        return self.state / "locks"
+
+    def logs(self, run_id: str) -> Path:
+        """The log folder of a run."""
+        return self.state / "logs" / run_id
+
+    def pinned(self, run_id: str) -> Path:
+        """What a run has pinned: job content, shared tables, staged tables."""
+        return self.state / "pinned" / run_id
+
+
+def state_directory(state: Path | None, folder: Path | None, environment: Mapping[str, str]) -> Path:
+    """`--state`, else `$LUDB_STATE`, else `.ludb` beside `job.yaml` (or in the current folder)."""
+    if state is not None:
+        return state.resolve()
+    if environment.get("LUDB_STATE"):
+        return Path(environment["LUDB_STATE"]).resolve()
+    return ((folder or Path.cwd()) / ".ludb").resolve()
+
+
+def open_site(
+    *,
+    state: Path | None = None,
+    repository: str | None = None,
+    folder: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+    create: bool = True,
+) -> Site:
+    """Open the state directory and its repository. Without `create`, a state directory that is not there is a
+    `ConfigError` instead of an empty new one.
+    """
+    environment = os.environ if environment is None else environment
+    place = state_directory(state, folder, environment)
+    url = repository or environment.get("LUDB_REPOSITORY") or f"sqlite:///{place / 'repository.sqlite'}"
+    if not create and url.startswith("sqlite") and not (place / "repository.sqlite").exists() and not repository:
+        raise ConfigError(
+            f"no runs are kept in {place}", remedy="Name the state directory with --state, or the job folder with --job"
+        )
+    place.mkdir(parents=True, exist_ok=True, mode=0o700)
+    opened = cast("Repository", adapter("ludb.repositories", url.split(":", 1)[0].split("+", 1)[0])(url))
+    return Site(place, opened, url, environment, _actor(environment), socket.gethostname())
+
+
+def _actor(environment: Mapping[str, str]) -> str:
+    if environment.get("LUDB_ACTOR"):
+        return environment["LUDB_ACTOR"]
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid {os.getuid()}"

@@ -1,0 +1,125 @@
+"""A folder of files as a source: read from end to end, in file order, and staged by the engine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import ClassVar
+
+import pyarrow as pa
+
+from ludb.dialects.files import FORMATS, FilesSystem, FileTable, folder_of
+from ludb.dialects.files_reader import TableFile, read, schema_of
+from ludb.dialects.settings import Surroundings
+from ludb.dialects.types import arrow_type
+from ludb.errors import ConfigError, TransientError
+from ludb.model.unit import Column, Fetched, UnitTable
+
+
+class FilesSource:
+    """CSV, Parquet and JSON lines files of one folder, a table each. Implements `Source` only: it cannot look rows up.
+
+    A CSV has no types, so its columns are text unless `types:` (of the system's table, or of the unit's) says
+    otherwise; a value that is not of its type is refused by row number. The order of rows and keys is the file's.
+    """
+
+    Settings: ClassVar[type[FilesSystem]] = FilesSystem
+
+    def __init__(self, name: str, settings: FilesSystem, surroundings: Surroundings) -> None:
+        """Nothing is opened yet."""
+        self._name, self._settings = name, settings
+        self._folder = folder_of(settings, surroundings)
+        self._schemas: dict[str, pa.Schema] = {}
+
+    def columns(self, table: UnitTable) -> Sequence[Column]:
+        """The file's columns; of a JSON lines file after one reading, which finds a type that holds every value."""
+        own, carried = self._schema(table), self._carried(table)
+        return tuple(
+            Column(field.name, field.type, str(own.field(field.name).type), nullable=field.nullable)
+            for field in carried
+        )
+
+    def keys(self, table: UnitTable, columns: Sequence[str]) -> Iterator[pa.Table]:
+        """The keys in file order; `ConfigError` for a key that is not of its type: such a unit could not be named."""
+        for fetched in self.scan(table, columns):
+            if fetched.refused:
+                bad = fetched.refused[0]
+                where = f"{table.table}, column {bad.column}, row {bad.row_id}"
+                raise ConfigError(
+                    f"a unit key cannot be carried: {where}: it {bad.reason}",
+                    remedy="Mend the row, or carry the key as text with types:",
+                )
+            if fetched.rows.num_rows:
+                yield fetched.rows
+
+    def scan(self, table: UnitTable, columns: Sequence[str] | None = None) -> Iterator[Fetched]:
+        """The whole file in its order, in pieces."""
+        carried = self._carried(table)
+        for name in columns or ():
+            if name not in carried.names:
+                raise ConfigError(
+                    f"table {table.table} has no column {name!r}",
+                    remedy=f"Columns that are there: {', '.join(carried.names)}",
+                )
+        wanted = carried if columns is None else pa.schema([carried.field(name) for name in columns])
+        try:
+            yield from read(self._file(table), self._schema(table), wanted)
+        except OSError as error:
+            raise TransientError(
+                f"system {self._name}: cannot read {table.table}: {error}", system=self._name
+            ) from error
+
+    def close(self) -> None:
+        """Nothing stays open between calls."""
+
+    def _schema(self, table: UnitTable) -> pa.Schema:
+        name = table.table.name
+        if name not in self._schemas:
+            try:
+                self._schemas[name] = schema_of(self._file(table))
+            except OSError as error:
+                raise TransientError(
+                    f"system {self._name}: cannot read {table.table}: {error}", system=self._name
+                ) from error
+        return self._schemas[name]
+
+    def _carried(self, table: UnitTable) -> pa.Schema:
+        own = self._schema(table)
+        types: Mapping[str, str] = {**self._file(table).options.types, **dict(table.types)}
+        for name in types:
+            if name not in own.names:
+                raise ConfigError(
+                    f"types: names column {name!r}, which {table.table} has not",
+                    remedy=f"Columns that are there: {', '.join(own.names)}",
+                )
+        return pa.schema(
+            [field.with_type(arrow_type(types[field.name])) if field.name in types else field for field in own]
+        )
+
+    def _file(self, table: UnitTable) -> TableFile:
+        name = table.table.name
+        options = self._settings.tables.get(name, FileTable())
+        if options.file is not None:
+            path = self._folder / options.file
+            found = [path] if path.is_file() else []
+        else:
+            endings = [options.format] if options.format else list(FORMATS)
+            found = [path for ending in endings if (path := self._folder / f"{name}.{ending}").is_file()]
+        if len(found) != 1:
+            what = "several files" if found else "no file"
+            raise ConfigError(
+                f"system {self._name} has {what} for table {name!r} in {self._folder}",
+                remedy=f"Name one under tables: of the system. Tables that are there: {self._known()}",
+            )
+        form = options.format or found[0].suffix.lstrip(".").lower()
+        if form not in FORMATS:
+            raise ConfigError(
+                f"system {self._name}: the ending of {found[0].name} is none of {', '.join(FORMATS)}",
+                field=f"tables.{name}.format",
+                remedy="Give the table a format",
+            )
+        return TableFile(name, Path(found[0]), form, options)
+
+    def _known(self) -> str:
+        stems = {path.stem for path in self._folder.glob("*.*") if path.suffix.lstrip(".").lower() in FORMATS}
+        return ", ".join(sorted(stems | set(self._settings.tables))) or "none at all"

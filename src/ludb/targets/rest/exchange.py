@@ -1,0 +1,118 @@
+"""One request and its answer over HTTP, sent again only where the server said that nothing happened."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from types import SimpleNamespace
+from typing import Any
+
+import aiohttp
+from yarl import URL
+
+from ludb.targets.rest.answer import Heard, wait_for
+from ludb.targets.rest.settings import RestSystem
+
+_KEEP_ALIVE = 15.0
+"""Seconds that an idle connection is kept: shorter than what servers use, so that few requests meet a closing one."""
+
+
+@dataclass(slots=True)
+class _Trip:
+    """How often a request got a connection: never means that nothing left, twice that it may have arrived twice."""
+
+    connections: int = 0
+
+
+class Exchange:
+    """Sends requests to one system. Its pace is shared: a Retry-After heard by one request holds back all of them."""
+
+    def __init__(self, settings: RestSystem, jitter: Callable[[], float], now: Callable[[], datetime]) -> None:
+        """`jitter` gives numbers in [0, 1), `now` the time with its zone (for Retry-After as a date)."""
+        self._base = settings.url.get_secret_value().rstrip("/")
+        self._settings, self._jitter, self._now = settings, jitter, now
+        self._resume_at = 0.0
+
+    def session(self) -> aiohttp.ClientSession:
+        """A session for this system; called on its loop. Cookies and proxies of the environment are not used."""
+        trace = aiohttp.TraceConfig()
+        trace.on_connection_create_end.append(_connected)
+        trace.on_connection_reuseconn.append(_connected)
+        headers = {"Accept": "application/json", "Content-Type": "application/json"}
+        own = {name: value.get_secret_value() for name, value in self._settings.headers.items()}
+        named = {name.lower() for name in own}
+        session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEP_ALIVE),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            headers={**{name: value for name, value in headers.items() if name.lower() not in named}, **own},
+            timeout=aiohttp.ClientTimeout(total=self._settings.timeout),
+            trace_configs=[trace],
+        )
+        # aiohttp sends PUT and DELETE again when a kept connection breaks. Who may send again is not its to say: the
+        # first may have been carried out. (`_Trip` still notices, should a version not know this attribute.)
+        session._retry_connection = False  # noqa: SLF001
+        return session
+
+    async def send(
+        self,
+        session: aiohttp.ClientSession,
+        method: str,
+        path: str,
+        *,
+        body: str | None = None,
+        headers: Mapping[str, str],
+    ) -> Heard:
+        """What the server answered in the end; never raises for what a server or the network does.
+
+        429, and 503 with Retry-After, are waited out for `retry_for`; if that is not enough, `Heard.wait` is set.
+        """
+        clock = asyncio.get_running_loop().time
+        give_up = clock() + self._settings.retry_for
+        attempt = 0
+        while True:
+            await asyncio.sleep(max(0.0, self._resume_at - clock()))
+            heard = await self._once(session, method, path, body, headers)
+            wait = wait_for(heard, attempt, self._jitter(), self._now())
+            heard = replace(heard, resent=heard.resent or attempt > 0)
+            if wait is None:
+                return heard
+            if clock() + wait > give_up:
+                return replace(heard, wait=wait)
+            if "retry-after" in heard.headers:
+                self._resume_at = max(self._resume_at, clock() + wait)
+            else:
+                await asyncio.sleep(wait)
+            attempt += 1
+
+    async def _once(
+        self, session: aiohttp.ClientSession, method: str, path: str, body: str | None, headers: Mapping[str, str]
+    ) -> Heard:
+        trip = _Trip()
+        # The path is quoted already: `encoded` keeps %2F within its segment.
+        url = URL(self._base + path, encoded=True)
+        data = body.encode() if body is not None else None
+        try:
+            async with session.request(
+                method, url, data=data, headers=headers, allow_redirects=False, trace_request_ctx=trip
+            ) as response:
+                content = await response.read()
+                names = {name.lower(): value for name, value in response.headers.items()}
+                return Heard(response.status, names, content, resent=trip.connections > 1)
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            return Heard(None, failure=_failure(error, trip), reached=trip.connections > 0)
+
+
+async def _connected(_: aiohttp.ClientSession, context: SimpleNamespace, __: Any) -> None:
+    context.trace_request_ctx.connections += 1
+
+
+def _failure(error: Exception, trip: _Trip) -> str:
+    """What went wrong by its kind; the driver's own text is left out, as it may hold the URL."""
+    cause = getattr(error, "os_error", None) or error
+    if trip.connections == 0:
+        return f"no connection was made ({type(cause).__name__})"
+    if isinstance(error, TimeoutError):
+        return "no answer in time; the server may have done it"
+    return f"the connection broke ({type(cause).__name__}); the server may have done it"

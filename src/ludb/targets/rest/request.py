@@ -1,0 +1,184 @@
+"""From a row to a request: exact JSON, path parameters, the marker, and the hash that tells a changed payload."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, time
+from decimal import Decimal
+from typing import Any, TypeVar
+from uuid import UUID
+
+from ludb.errors import ConfigError, UnitError
+from ludb.model.calls import CallRequest
+from ludb.model.job import CallSpec, OutputSpec
+from ludb.targets.rest.paths import JsonPath, Marker, Template, is_segment
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """An output's call settings, read once: how its requests are built and its answers understood."""
+
+    output: str
+    spec: CallSpec
+    send: Template
+    probe: Template | None
+    undo: Template | None
+    update: Template | None
+    marker: Marker | None
+    returns: Mapping[str, JsonPath]
+
+    @classmethod
+    def of(cls, output: OutputSpec) -> Route:
+        """Read an output's call settings; ConfigError names the field that is wrong."""
+        spec, field = output.call, f"outputs.{output.name}"
+        if spec is None:
+            raise ConfigError(f"output {output.name} has no call", field=field, remedy="Give it `call: POST /path`")
+        if spec.probe is not None and spec.marker is None:
+            raise ConfigError(
+                f"output {output.name} has a probe but no marker to look for",
+                field=f"{field}.marker",
+                remedy="Name the place of the call id, such as `marker: $.externalId`",
+            )
+        return cls(
+            output=output.name,
+            spec=spec,
+            send=_read(Template.parse, f"{spec.method} {spec.path}", f"{field}.call"),
+            probe=_line(spec.probe, f"{field}.probe", "call_id"),
+            undo=_line(spec.undo, f"{field}.undo", "id"),
+            update=_line(spec.update, f"{field}.update", "id"),
+            marker=_read(Marker.parse, spec.marker, f"{field}.marker") if spec.marker is not None else None,
+            returns={key: _read(JsonPath.parse, path, f"{field}.returns.{key}") for key, path in spec.returns.items()},
+        )
+
+    @property
+    def needs_id(self) -> bool:
+        """Whether a call is of no use without the id that the server gave its object."""
+        return self.undo is not None or self.update is not None
+
+    def request(self, document: Mapping[str, Any], call_id: str) -> CallRequest:
+        """The request for one document. The path is relative to the system's URL; UnitError as in the port."""
+        # The row key tells rows apart; it is the migration's own, and no member of the document.
+        told = {name: value for name, value in document.items() if value is not None and name not in self.spec.row}
+        plain = {name: _value(value, f"$.{name}", self.output) for name, value in told.items()}
+        sha = hashlib.sha256(_dump(plain, ordered=True).encode()).hexdigest()
+        path = self.send.fill({hole: self._parameter(hole, document, call_id) for hole in self.send.holes})
+        if self.marker is not None:
+            try:
+                self.marker.put(plain, call_id)
+            except ValueError as error:
+                raise UnitError(f"output {self.output}: {error}. Mend the step that fills it") from None
+        return CallRequest(self.send.method, path, _dump(plain, ordered=False), sha)
+
+    def _parameter(self, hole: str, document: Mapping[str, Any], call_id: str) -> str:
+        if hole == "call_id":
+            return call_id
+        if hole not in document:
+            raise UnitError(
+                f"output {self.output}: the path {self.send} names `{hole}`, which is no column of the output"
+            )
+        text = _plain_text(document[hole])
+        if not is_segment(text):
+            raise UnitError(
+                f"output {self.output}: column `{hole}` is NULL, empty or no single value, and the path {self.send} "
+                "needs it. Give it a value in the step, or reject the unit in a rule"
+            )
+        assert text is not None
+        return text
+
+
+def _line(line: str | None, field: str, *needed: str) -> Template | None:
+    """A request line whose holes are exactly the needed ones (an undo without `{id}` would delete the collection)."""
+    if line is None:
+        return None
+    template = _read(Template.parse, line, field)
+    if set(template.holes) != set(needed):
+        holes = " and ".join(f"{{{name}}}" for name in needed)
+        raise ConfigError(
+            f"`{line}` must hold {holes} and nothing else in braces", field=field, remedy="Mend the template"
+        )
+    return template
+
+
+def _read(parse: Callable[[str], T], text: str, field: str) -> T:
+    try:
+        return parse(text)
+    except ValueError as error:
+        raise ConfigError(str(error), field=field, remedy="Mend the text of this field") from None
+
+
+def _value(value: Any, place: str, output: str) -> Any:
+    """The value as JSON carries it, members that are NULL left out; UnitError names the place, never the value."""
+    if isinstance(value, Mapping):
+        return {name: _value(inner, f"{place}.{name}", output) for name, inner in value.items() if inner is not None}
+    if isinstance(value, list):
+        return [_value(inner, f"{place}[{at}]", output) for at, inner in enumerate(value)]
+    if isinstance(value, float | Decimal) and not math.isfinite(value):
+        raise _refused(output, place, "is NaN or infinite, which JSON has no number for")
+    if isinstance(value, bytes | bytearray | memoryview):
+        return base64.b64encode(value).decode("ascii")
+    if value is None or isinstance(value, bool | int | float | Decimal):
+        return value
+    text = _plain_text(value)
+    if text is None:
+        raise _refused(
+            output,
+            place,
+            f"has a type that JSON cannot carry ({type(value).__name__}). Cast it to text, STRUCT or LIST",
+        )
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise _refused(output, place, "is no valid Unicode text") from None
+    return text
+
+
+def _refused(output: str, place: str, why: str) -> UnitError:
+    return UnitError(f"output {output}: `{place}` {why}")
+
+
+def _plain_text(value: Any) -> str | None:
+    """A single value as text, None where there is none: dates as ISO 8601, decimals with all their digits."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, Decimal):
+        return format(value, "f") if value.is_finite() else None
+    if isinstance(value, float):
+        return repr(value) if math.isfinite(value) else None
+    if isinstance(value, int | UUID):
+        return str(value)
+    return value.isoformat() if isinstance(value, date | datetime | time) else None
+
+
+def _dump(value: Any, *, ordered: bool) -> str:
+    """JSON text of plain values, decimals with all their digits."""
+    try:
+        return json.dumps(value, ensure_ascii=False, sort_keys=ordered, separators=(",", ":"), allow_nan=False)
+    except TypeError:
+        return _dump_exact(value, ordered=ordered)
+
+
+def _dump_exact(value: Any, *, ordered: bool) -> str:
+    """As `_dump`, for values with a Decimal in them, which the standard library writes only by way of a float."""
+    if isinstance(value, dict):
+        names = sorted(value) if ordered else value
+        return (
+            "{"
+            + ",".join(
+                f"{json.dumps(name, ensure_ascii=False)}:{_dump_exact(value[name], ordered=ordered)}" for name in names
+            )
+            + "}"
+        )
+    if isinstance(value, list):
+        return "[" + ",".join(_dump_exact(inner, ordered=ordered) for inner in value) + "]"
+    if isinstance(value, Decimal):
+        return format(value, "f")
+    return json.dumps(value, ensure_ascii=False)

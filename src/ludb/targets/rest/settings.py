@@ -1,0 +1,156 @@
+"""What `job.yaml` may say of a `rest` system, and how that system is named in messages without showing a secret."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Literal
+from urllib.parse import SplitResult, urlsplit
+
+from pydantic import BeforeValidator, ConfigDict, Field, SecretStr, WithJsonSchema, field_validator, model_validator
+
+from ludb.dialects.settings import Surroundings, SystemSettings
+
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
+_SPAN = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(ms|s|min|m|h)\s*")
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_SHORTEST_SECRET = 4
+"""Shorter values are not masked in server answers: `a` would blank out half of every text."""
+
+
+def seconds(value: object) -> object:
+    """A span of time as a number of seconds: `30`, `"30s"`, `"500ms"`, `"2m"`, `"1h"`.
+
+    Anything else is returned as it came, so that the number's own validation names the mistake.
+    """
+    if isinstance(value, str) and (found := _SPAN.fullmatch(value)):
+        return float(found[1]) * _UNITS[found[2]]
+    return value
+
+
+Seconds = Annotated[
+    float,
+    BeforeValidator(seconds),
+    WithJsonSchema(
+        {"anyOf": [{"type": "number", "minimum": 0}, {"type": "string", "pattern": r"^\d+(\.\d+)?(ms|s|m|min|h)$"}]}
+    ),
+]
+"""Seconds as a number, or as text with a unit."""
+
+
+class RestSystem(SystemSettings):
+    """One `rest` entry of `systems:`; a mistake in it is shown without the value, which may be a secret."""
+
+    model_config = ConfigDict(hide_input_in_errors=True)
+
+    type: Literal["rest"] = Field(default="rest", description="An HTTP API that takes JSON documents")
+    url: SecretStr = Field(description="Base URL; paths of calls are put behind it")
+    in_flight: int = Field(default=8, ge=1, le=1000, description="Requests on their way at the same time, per worker")
+    headers: dict[str, SecretStr] = Field(default_factory=dict, description="Headers of every request")
+    timeout: Seconds = Field(
+        default=30.0, gt=0, description="One request, from connecting to the last byte of the answer"
+    )
+    max_delay: Seconds = Field(
+        default=60.0, ge=0, description="How long a request may still arrive after we gave it up"
+    )
+    retry_for: Seconds = Field(default=20.0, ge=0, description="How long 429, and 503 with Retry-After, are waited out")
+    idempotency_header: str | None = Field(default="Idempotency-Key", description="Header that carries the call id")
+    health: str | None = Field(default=None, description="Path that answers 2xx when the API is well", pattern="^/")
+
+    @field_validator("url")
+    @classmethod
+    def _plain_url(cls, url: SecretStr) -> SecretStr:
+        parts = _split(url)
+        if parts is None or parts.scheme not in {"http", "https"} or not parts.hostname:
+            raise ValueError("must be an http:// or https:// URL with a host and a valid port")
+        if parts.query or parts.fragment:
+            raise ValueError("must have no query and no fragment; credentials belong into headers")
+        return url
+
+    @field_validator("headers")
+    @classmethod
+    def _sendable(cls, headers: dict[str, SecretStr]) -> dict[str, SecretStr]:
+        for name, value in headers.items():
+            text = value.get_secret_value()
+            if not _TOKEN.fullmatch(name) or any(ord(letter) < 32 or ord(letter) == 127 for letter in text):
+                raise ValueError(
+                    f"header {name!r} cannot be sent: a name is a token, a value has no control characters"
+                )
+        return headers
+
+    @field_validator("idempotency_header")
+    @classmethod
+    def _token(cls, name: str | None) -> str | None:
+        if name is not None and not _TOKEN.fullmatch(name):
+            raise ValueError("must be a header name")
+        return name
+
+    @model_validator(mode="after")
+    def _one_credential(self) -> RestSystem:
+        if urlsplit(self.url.get_secret_value()).username and any(
+            name.lower() == "authorization" for name in self.headers
+        ):
+            raise ValueError("the URL and the header Authorization both hold a credential: keep one")
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """How a system is named in reasons: `address` is host:port, `credential` names what it was opened with.
+
+    `secrets` are the values that are masked wherever a server sends them back.
+    """
+
+    system: str
+    address: str
+    credential: str
+    url_variables: str
+    secrets: tuple[str, ...]
+
+    @classmethod
+    def of(cls, system: str, settings: RestSystem, surroundings: Surroundings) -> Identity:
+        """The identity of a system, from its settings and the variables they came from."""
+        parts = urlsplit(settings.url.get_secret_value())
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        return cls(
+            system=system,
+            address=f"{parts.hostname}:{port}",
+            credential=_credential(settings, surroundings.variables, in_url=bool(parts.username or parts.password)),
+            url_variables=", ".join(surroundings.variables.get("url", ())),
+            secrets=_secrets(settings, parts),
+        )
+
+    def mask(self, text: str) -> str:
+        """The text with every secret of this system blanked out."""
+        for secret in self.secrets:
+            text = text.replace(secret, "***")
+        return text
+
+
+def _split(url: SecretStr) -> SplitResult | None:
+    try:
+        parts = urlsplit(url.get_secret_value())
+        _ = parts.port
+    except ValueError:
+        return None
+    return parts
+
+
+def _credential(settings: RestSystem, variables: Mapping[str, tuple[str, ...]], *, in_url: bool) -> str:
+    """The variables that hold a credential, else the headers that do, else where one would go."""
+    fields = [f"headers.{name}" for name in settings.headers] + (["url"] if in_url else [])
+    named = [variable for field in fields for variable in variables.get(field, ())]
+    if named:
+        return "credential " + ", ".join(dict.fromkeys(named))
+    if settings.headers:
+        return "credential in header " + ", ".join(settings.headers)
+    return "credential in the url" if in_url else "missing credential (no headers are set)"
+
+
+def _secrets(settings: RestSystem, parts: SplitResult) -> tuple[str, ...]:
+    """Every value that must not come back in a message: whole headers, the token in them, the URL's password."""
+    values = [value.get_secret_value() for value in settings.headers.values()]
+    values += [value.split()[-1] for value in values if value.split()]
+    values += [parts.password or ""]
+    return tuple(sorted({value for value in values if len(value) >= _SHORTEST_SECRET}, key=len, reverse=True))

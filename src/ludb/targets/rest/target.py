@@ -1,0 +1,156 @@
+"""A REST API as call target: builds requests, sends them concurrently, says what is known afterwards."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any, ClassVar
+
+import aiohttp
+
+from ludb.dialects.settings import Surroundings
+from ludb.errors import ConfigError
+from ludb.model.calls import Ability, Action, Answer, CallRequest, Result
+from ludb.model.job import OutputSpec
+from ludb.targets.rest.answer import Heard, conclude
+from ludb.targets.rest.exchange import Exchange
+from ludb.targets.rest.paths import Template, is_segment
+from ludb.targets.rest.pool import Pool
+from ludb.targets.rest.request import Route
+from ludb.targets.rest.settings import Identity, RestSystem
+
+
+def _utc() -> datetime:
+    return datetime.now(UTC)
+
+
+class RestTarget:
+    """Writes documents to an HTTP API, one row one call (`ludb.ports.target.CallTarget`; docs/reference/rest.md).
+
+    Connections open with the first `perform` and live in one background thread until `close`.
+    """
+
+    Settings: ClassVar[type[RestSystem]] = RestSystem
+
+    def __init__(
+        self,
+        name: str,
+        settings: RestSystem,
+        surroundings: Surroundings,
+        outputs: Mapping[str, OutputSpec],
+        *,
+        jitter: Callable[[], float] = random.random,
+        now: Callable[[], datetime] = _utc,
+    ) -> None:
+        """`outputs` by full name (`crm.customer`). ConfigError names a template, marker or path that is wrong."""
+        self._name, self._settings = name, settings
+        self._identity = Identity.of(name, settings, surroundings)
+        self._routes = {output.name: Route.of(output) for output in outputs.values()}
+        self._exchange = Exchange(settings, jitter, now)
+        self._pool = Pool(name, self._exchange.session, settings.in_flight)
+
+    def ability(self, output: str) -> Ability:
+        """What the output's templates allow; see the port."""
+        route = self._route(output)
+        return Ability(
+            undo=route.undo is not None,
+            probe=route.probe is not None,
+            update=route.update is not None,
+            idempotent_ttl=route.spec.idempotent_ttl,
+            settle=route.spec.settle,
+            max_delay=self._settings.max_delay,
+        )
+
+    def request(self, output: str, document: Mapping[str, Any], call_id: str) -> CallRequest:
+        """The request for one document, marker included; see the port."""
+        return self._route(output).request(document, call_id)
+
+    def perform(self, actions: Sequence[Action]) -> Iterator[Result]:
+        """Results as they end, one per action; see the port. Nothing is sent before the first result is asked for.
+
+        Closed early, it cancels the rest: an action without a result may or may not have reached the server. An action
+        that the output has no template for raises ConfigError before anything is sent.
+        """
+        jobs = [partial(self._act, action, self._template(action)) for action in actions]
+        yield from self._pool.run(jobs)
+
+    def check(self) -> None:
+        """Reach the system once; see the port. Without `health`, a connection is all that is asked for."""
+        path = self._settings.health
+
+        async def knock(session: aiohttp.ClientSession) -> Heard:
+            return await self._exchange.send(session, "GET", path or "/", headers={})
+
+        (heard,) = self._pool.run([knock])
+        where = f"system {self._name} at {self._identity.address}"
+        source = f"`url` ({self._identity.url_variables})" if self._identity.url_variables else "`url`"
+        if not heard.reached or (path and heard.status is None):
+            raise ConfigError(
+                f"{where} cannot be reached: {heard.failure}",
+                field=f"systems.{self._name}.url",
+                remedy=f"Start it, or mend {source}",
+            )
+        if path and heard.status in {401, 403}:
+            raise ConfigError(
+                f"{where} answered {heard.status} to GET {path}: {self._identity.credential} was refused",
+                field=f"systems.{self._name}.headers",
+                remedy="Mend the credential",
+            )
+        if path and not 200 <= (heard.status or 0) < 300:
+            raise ConfigError(
+                f"{where} answered {heard.status} to GET {path}",
+                field=f"systems.{self._name}.health",
+                remedy="Wait until it is well, or mend `health`",
+            )
+
+    def close(self) -> None:
+        """End open connections and their thread; see the port."""
+        self._pool.close()
+
+    def _route(self, output: str) -> Route:
+        route = self._routes.get(output)
+        if route is None:
+            raise ConfigError(
+                f"system {self._name} has no output {output}",
+                field=f"outputs.{output}",
+                remedy="Declare it with `call:`",
+            )
+        return route
+
+    def _template(self, action: Action) -> Template:
+        route = self._route(action.call.output)
+        templates = {"send": route.send, "probe": route.probe, "undo": route.undo, "update": route.update}
+        template = templates[action.kind]
+        if template is None:
+            raise ConfigError(
+                f"output {route.output} has no `{action.kind}`",
+                field=f"outputs.{route.output}.{action.kind}",
+                remedy=f"Give it one, such as `{action.kind}: METHOD /path`",
+            )
+        return template
+
+    async def _act(self, action: Action, template: Template, session: aiohttp.ClientSession) -> Result:
+        call = action.call
+        headers: dict[str, str] = {}
+        body: str | None = None
+        if action.kind == "send":
+            method, path, body = call.request.method, call.request.path, call.request.body
+            headers = self._key(call.id)
+        elif action.kind == "probe":
+            method, path = template.method, template.fill({"call_id": call.id})
+        elif not is_segment(call.server_id):
+            reason = f"output {call.output}: no server id is known, so {template} was not sent"
+            return Result(action, Answer.REJECTED, reason=reason)
+        else:
+            method, path = template.method, template.fill({"id": call.server_id or ""})
+            if action.kind == "update":
+                # A key of its own: under the call's key, a server would repeat its first answer and change nothing.
+                body, headers = call.request.body, self._key(f"{call.id}-{call.request.sha[:16]}")
+        heard = await self._exchange.send(session, method, path, body=body, headers=headers)
+        return conclude(action, heard, self._route(call.output), self._identity)
+
+    def _key(self, value: str) -> dict[str, str]:
+        name = self._settings.idempotency_header
+        return {name: value} if name else {}

@@ -1,0 +1,192 @@
+"""SQLite as a target: rows and ledger row in one transaction, values exact or refused by unit."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, ClassVar
+
+import pyarrow as pa
+
+from ludb.dialects import sqlite_ledger as ledger_table
+from ludb.dialects.settings import Surroundings
+from ludb.dialects.sqlite import SqliteSystem, connect, database_path, quote, translate
+from ludb.dialects.sqlite_schema import Reflected, reflect
+from ludb.dialects.sqlite_values import TEXT_FACTORY, carry, plain, plan
+from ludb.dialects.sqlite_writer import SqliteParticipant, SqliteWriter
+from ludb.errors import FatalError, Fault, LudbError
+from ludb.model.data import Applied, WriteSet
+from ludb.model.run import Txn
+from ludb.model.unit import POSITION, Column
+
+
+class SqliteTarget:
+    """A SQLite database that rows are inserted into. Implements `Target` and `CanRead`.
+
+    Each participant has a connection of its own (WAL or not is the user's choice, `synchronous` is FULL on ours),
+    holds the database's one write lock from `begin` to `commit`, and waits up to `busy_timeout` for it.
+    """
+
+    Settings: ClassVar[type[SqliteSystem]] = SqliteSystem
+
+    def __init__(
+        self,
+        name: str,
+        settings: SqliteSystem,
+        surroundings: Surroundings,
+        *,
+        clock: Callable[[], float] = time.time,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        """Nothing is opened yet. `clock` dates ledger rows, `sleep` waits between two tries of COMMIT."""
+        self._name, self._settings = name, settings
+        self._path = database_path(settings, surroundings)
+        self._clock, self._sleep = clock, sleep
+        self._tables: dict[str, Reflected] = {}
+
+    def columns(self, table: str) -> Sequence[Column]:
+        """The table's columns as declared; `ConfigError` naming the tables that are there."""
+        return self._reflect(table).columns
+
+    def order(self, tables: Sequence[str]) -> Sequence[str]:
+        """Parents before children by foreign keys; tables that do not depend on each other, and cycles, by name."""
+        parents = {
+            name: {key.parent.lower() for key in self._reflect(name).foreign_keys} - {name.lower()} for name in tables
+        }
+        ordered: list[str] = []
+        left = sorted(tables)
+        while left:
+            waiting = {name.lower() for name in left}
+            free = next((name for name in left if not parents[name] & waiting), left[0])
+            ordered.append(free)
+            left.remove(free)
+        return ordered
+
+    def begin(self, txn: Txn) -> SqliteParticipant:
+        """Take the write lock and insert the ledger row; `TransientError` while another writer holds the lock."""
+        connection = self._connect()
+        try:
+            with self._errors("begin a transaction"):
+                _start(connection)
+            try:
+                with self._errors("write the ledger row"):
+                    ledger_table.insert(connection, txn, self._clock())
+            except sqlite3.IntegrityError as error:
+                raise FatalError(f"system {self._name}: transaction {txn.id} was committed before") from error
+        except LudbError:
+            connection.close()
+            raise
+        return SqliteParticipant(self._writer(connection), txn, self._connect, self._sleep)
+
+    def apply(self, txn: Txn, writes: WriteSet) -> Applied:
+        """Write a decided chunk again, in one transaction; units that no longer fit are left out, the others
+        committed.
+        """
+        connection = self._connect()
+        failed: dict[int, Fault] = {}
+        with self._errors("begin a transaction"):
+            try:
+                _start(connection)
+            except sqlite3.Error:
+                connection.close()
+                raise
+        participant = SqliteParticipant(self._writer(connection), txn, self._connect, self._sleep)
+        try:
+            try:
+                with self._errors("write the ledger row"):
+                    ledger_table.insert(connection, txn, self._clock())
+            except sqlite3.IntegrityError:
+                return Applied(already=True)
+            while True:
+                faults = participant.attempt(writes.only(_positions(writes) - failed.keys()) if failed else writes)
+                if not faults:
+                    break
+                failed.update(faults)
+            participant.commit()
+        finally:
+            participant.rollback()
+        return Applied(already=False, failed=failed)
+
+    def ledger(self, repository: str) -> pa.Table:
+        """What this database says was committed for the repository."""
+        connection = self._connect()
+        try:
+            with self._errors("read the ledger"):
+                return ledger_table.of_repository(connection, repository)
+        finally:
+            connection.close()
+
+    def prepare_schema(self) -> None:
+        """Create `ludb_ledger` if it is missing; `ConfigError` if the file is missing or cannot be written."""
+        connection = self._connect()
+        try:
+            with self._errors("create the ledger"):
+                connection.execute(ledger_table.DDL)
+        finally:
+            connection.close()
+
+    def read(self, table: str) -> pa.Table:
+        """All rows by primary key, else in the order they were written. A column with values that its declared type
+        does not hold (somebody else wrote them) arrives as text.
+        """
+        reflected = self._reflect(table)
+        order = ", ".join(f"a.{quote(name)}" for name in reflected.primary_key or reflected.row_id)
+        names = ", ".join(f"a.{quote(column.name)}" for column in reflected.columns)
+        sql = f"SELECT {names} FROM main.{quote(reflected.name)} AS a" + (f" ORDER BY {order}" if order else "")
+        connection = self._connect()
+        try:
+            connection.text_factory = TEXT_FACTORY
+            with self._errors(f"read {self._name}.{table}"):
+                rows = connection.execute(sql).fetchall()
+        finally:
+            connection.close()
+        values = list(zip(*rows, strict=True)) or [()] * len(reflected.columns)
+        arrays = [_carried(column, how) for column, how in zip(values, plan(reflected, (), self._name), strict=True)]
+        return pa.table(arrays, names=[column.name for column in reflected.columns])
+
+    def close(self) -> None:
+        """Nothing stays open between calls; participants close their own connection."""
+
+    def _connect(self) -> sqlite3.Connection:
+        return connect(self._path, self._name, write=True, busy_timeout=self._settings.busy_timeout)
+
+    def _writer(self, connection: sqlite3.Connection) -> SqliteWriter:
+        return SqliteWriter(connection, self._name, self._reflect)
+
+    def _reflect(self, table: str) -> Reflected:
+        if table not in self._tables:
+            connection = self._connect()
+            try:
+                with self._errors(f"read the columns of {self._name}.{table}"):
+                    self._tables[table] = reflect(connection, self._name, table)
+            finally:
+                connection.close()
+        return self._tables[table]
+
+    @contextmanager
+    def _errors(self, doing: str) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.IntegrityError:
+            raise
+        except sqlite3.Error as error:
+            raise translate(error, self._name, doing) from error
+
+
+def _start(connection: sqlite3.Connection) -> None:
+    connection.execute("BEGIN IMMEDIATE")
+    # Until COMMIT, so that the rows of a chunk may come in any order; `prepare` looks the touched ones up.
+    connection.execute("PRAGMA defer_foreign_keys=ON")
+
+
+def _carried(values: Sequence[Any], how: Any) -> pa.Array:
+    array, faults = carry(values, how)
+    if not faults:
+        return array
+    return pa.array([None if value is None else str(plain(value)) for value in values], pa.string())
+
+
+def _positions(writes: WriteSet) -> set[int]:
+    return {position for rows in writes.tables.values() for position in rows.column(POSITION).to_pylist()}

@@ -1,0 +1,32 @@
+"""The contract suite of job repositories: what every adapter of `ludb.repositories` proves before it is trusted.
+
+Subclass `RepositoryContract` in a test module and give it a fixture `repository` that opens an empty one with the
+clock it is handed:
+
+    class TestMine(RepositoryContract):
+        @pytest.fixture
+        def repository(self, clock):
+            repository = MyRepository(url, clock=clock)
+            yield repository
+            repository.close()
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from ludb.testing.repository_calls import CallsContract, KeyMapContract
+from ludb.testing.repository_claims import ClaimsContract
+from ludb.testing.repository_outcomes import OutcomesContract
+from ludb.testing.repository_people import PeopleContract
+from ludb.testing.repository_runs import RunsContract
+from ludb.testing.repository_world import ManualClock
+
+
+class RepositoryContract(RunsContract, ClaimsContract, OutcomesContract, CallsContract, KeyMapContract, PeopleContract):
+    """All promises of `ludb.ports.repository` and `ludb.ports.views`, as tests."""
+
+    @pytest.fixture
+    def clock(self) -> ManualClock:
+        """The clock that the repository under test must use."""
+        return ManualClock()

@@ -1,0 +1,225 @@
+"""The UnitBatch: a chunk's units as one small private SQL database."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from types import TracebackType
+from typing import Self
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ludb.errors import ConfigError, FatalError, Fault
+from ludb.model.data import Extract, rows_of
+from ludb.model.unit import POSITION, UNIT_KEY, UnitSchema
+from ludb.unitdb.database import UnitDatabase, quote
+
+RESERVED = ("main", "ref", "keys", "ludb")
+"""Schema names that no system may have."""
+
+
+class UnitBatch:
+    """N units in memory: `<source>.<table>`, `ref.*`, `keys.*` and, as steps run, `<target>.<table>`.
+
+    Every table has the column `unit_key`. Units leave by `reject`; nothing else is ever deleted. Used by one thread,
+    inside one `with`.
+    """
+
+    def __init__(
+        self,
+        extract: Extract,
+        unit: UnitSchema,
+        *,
+        reference: Mapping[str, pa.Table] | None = None,
+        macros: Mapping[str, str] | None = None,
+        variables: Mapping[str, object] | None = None,
+        memory_limit: str = "1GB",
+    ) -> None:
+        """Load the extract; `variables` are readable as `getvariable('name')`."""
+        self.unit = unit
+        self.database = UnitDatabase(memory_limit=memory_limit)
+        self._positions = extract.keys.column(POSITION)
+        self._unit_keys = _unit_keys(extract.keys, unit.key)
+        self._at = {position: index for index, position in enumerate(extract.positions)}
+        self._alive = dict.fromkeys(extract.positions)
+        self._produced: dict[str, list[pa.Table]] = {}
+        self.faults: dict[int, tuple[str, Fault, str]] = {}
+        self.inputs: dict[str, pa.Table] = dict(extract.tables)
+        self.key_maps: dict[str, pa.Table] = {}
+        self.reference: Mapping[str, pa.Table] = reference or {}
+        self.variables: Mapping[str, object] = variables or {}
+        self._schemas: set[str] = set()
+        self._fill(macros or {})
+
+    def _fill(self, macros: Mapping[str, str]) -> None:
+        for schema in ("ref", "keys", "ludb"):
+            self._schema(schema)
+        units = pa.table({POSITION: self._positions, UNIT_KEY: self._unit_keys})
+        self.database.put("ludb.units", units)
+        for name, rows in self.reference.items():
+            self.database.put(f"ref.{quote(name)}", rows)
+        for name, rows in self.inputs.items():
+            system = self.unit.table(name).table.system
+            self._schema(system)
+            self.database.put(f"{quote(system)}.{quote(name)}", self._keyed(rows))
+        self.database.variables(self.variables)
+        for file, text in macros.items():
+            self.database.execute(text, file=file)
+        self.database.seal()
+
+    def _schema(self, name: str) -> None:
+        if name not in self._schemas:
+            self.database.execute(f"CREATE SCHEMA IF NOT EXISTS {quote(name)}")
+            self._schemas.add(name)
+
+    def _keyed(self, rows: pa.Table) -> pa.Table:
+        """The rows as steps see them: `unit_key` in front instead of the position."""
+        keys = self._unit_keys.take(pc.index_in(rows.column(POSITION), value_set=self._positions))
+        return rows.drop_columns([POSITION]).add_column(0, UNIT_KEY, keys)
+
+    @property
+    def alive(self) -> tuple[int, ...]:
+        """Positions of the units still in the batch, in list order."""
+        return tuple(self._alive)
+
+    def unit_key(self, position: int) -> object:
+        """The unit key as steps see it (a dict where it is composite)."""
+        return self._unit_keys[self._at[position]].as_py()
+
+    def query(self, sql: str, *, file: str = "") -> pa.Table:
+        """Rows of one SELECT over the batch."""
+        return self.database.query(sql, file=file)
+
+    def put_keys(self, name: str, rows: pa.Table) -> None:
+        """Make a key map readable as `keys.<name>`: columns `ludb_position`, `old`, `new`; replaces what was there."""
+        self.key_maps[name] = rows
+        self.database.execute(f"DROP TABLE IF EXISTS keys.{quote(name)}")
+        self.database.put(f"keys.{quote(name)}", self._keyed(rows))
+
+    def append(self, output: str, rows: pa.Table, *, step: str) -> None:
+        """Add a step's rows to an output. The rows' `unit_key` must name a unit of this chunk, on every row.
+
+        Raises `ConfigError` if there is no such column, `FatalError` if a row has no unit or a stranger's.
+        """
+        self.append_positioned(output, self._positioned(rows, step))
+
+    def append_positioned(self, output: str, rows: pa.Table) -> None:
+        """Add rows that carry `ludb_position` already."""
+        system, table = output.split(".", 1)
+        self._schema(system)
+        name = f"{quote(system)}.{quote(table)}"
+        keyed = self._keyed(rows)
+        if output in self._produced:
+            for column in keyed.column_names:
+                if column not in self._produced[output][0].column_names and column != UNIT_KEY:
+                    kind = keyed.schema.field(column).type
+                    self._widen(output, name, column, kind)
+            self.database.add(name, keyed)
+        else:
+            self.database.put(name, keyed)
+        self._produced.setdefault(output, []).append(rows)
+
+    def _widen(self, output: str, name: str, column: str, kind: pa.DataType) -> None:
+        """A later step of the same output may bring more columns: earlier rows hold NULL there."""
+        probe = pa.table({column: pa.array([], kind)})
+        self.database.put("ludb.probe", probe)
+        described = self.database.query("SELECT column_type FROM (DESCRIBE ludb.probe)").column(0)[0].as_py()
+        self.database.execute(f"DROP TABLE ludb.probe; ALTER TABLE {name} ADD COLUMN {quote(column)} {described}")
+        first = self._produced[output][0]
+        self._produced[output][0] = first.append_column(column, pa.nulls(first.num_rows, kind))
+
+    def _positioned(self, rows: pa.Table, step: str) -> pa.Table:
+        if UNIT_KEY not in rows.column_names:
+            raise ConfigError(
+                f"the step's rows have no column {UNIT_KEY}", file=step, remedy=f"Select {UNIT_KEY} with every row"
+            )
+        found = self.positions_of(rows.column(UNIT_KEY), step)
+        return rows.drop_columns([UNIT_KEY]).add_column(0, POSITION, found)
+
+    def positions_of(self, keys: pa.ChunkedArray, step: str) -> pa.Array:
+        """List positions of unit keys; `FatalError` naming the step if a key is NULL or of no unit of this chunk."""
+        at = self._index_of(keys, step)
+        if at.null_count:
+            missing = pc.is_null(at)
+            nulls = int(pc.sum(pc.and_(missing, pc.is_null(keys))).as_py() or 0)
+            strangers = at.null_count - nulls
+            what = (
+                f"{nulls} row(s) with a NULL {UNIT_KEY}" if nulls else f"{strangers} row(s) of a unit not in the chunk"
+            )
+            raise FatalError(f"{step}: {what}; select the unit_key of the row's own unit (a join may have lost it)")
+        found = self._positions.take(at)
+        return found.combine_chunks() if isinstance(found, pa.ChunkedArray) else found
+
+    def _index_of(self, keys: pa.ChunkedArray, step: str) -> pa.Array:
+        wanted = self._unit_keys.type
+        if keys.type != wanted:
+            try:
+                keys = keys.cast(wanted)
+            except pa.ArrowInvalid as error:
+                raise ConfigError(f"{UNIT_KEY} has type {keys.type} instead of {wanted}", file=step) from error
+            except pa.ArrowNotImplementedError as error:
+                raise ConfigError(f"{UNIT_KEY} has type {keys.type} instead of {wanted}", file=step) from error
+        alive = pa.array([self._at[position] for position in self._alive], pa.int64())
+        if not pa.types.is_struct(wanted):
+            index = pc.index_in(keys, value_set=self._unit_keys.take(alive), skip_nulls=True)
+            found = alive.take(index)
+        else:
+            table = {tuple(self._unit_keys[i].as_py().values()): i for i in alive.to_pylist()}
+            found = pa.array([table.get(tuple(k.values())) if k else None for k in keys.to_pylist()], pa.int64())
+        return found.combine_chunks() if isinstance(found, pa.ChunkedArray) else found
+
+    def reject(self, faults: Mapping[int, Fault], *, step: str, trace: str = "") -> None:
+        """Take units out of the batch: their rows leave every table, their fault is kept."""
+        leaving = [position for position in faults if position in self._alive]
+        for position in leaving:
+            self.faults[position] = (step, faults[position], trace)
+            del self._alive[position]
+        if not leaving:
+            return
+        self.database.put("ludb.leaving", self._keyed(pa.table({POSITION: pa.array(leaving, pa.int64())})))
+        for name in self._tables():
+            self.database.execute(f"DELETE FROM {name} WHERE {UNIT_KEY} IN (SELECT {UNIT_KEY} FROM ludb.leaving)")
+        self.database.execute("DROP TABLE ludb.leaving")
+
+    def _tables(self) -> Iterable[str]:
+        for name in self.inputs:
+            yield f"{quote(self.unit.table(name).table.system)}.{quote(name)}"
+        for output in self._produced:
+            system, table = output.split(".", 1)
+            yield f"{quote(system)}.{quote(table)}"
+        for name in self.key_maps:
+            yield f"keys.{quote(name)}"
+
+    def output(self, name: str, positions: Collection[int] | None = None) -> pa.Table | None:
+        """An output's rows with `ludb_position`, of the units still alive (or of `positions`); None if no step made it."""
+        parts = self._produced.get(name)
+        if not parts:
+            return None
+        rows = parts[0] if len(parts) == 1 else pa.concat_tables(parts, promote_options="permissive")
+        return rows_of(rows, self._alive.keys() if positions is None else positions)
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """Names of the outputs made so far."""
+        return tuple(self._produced)
+
+    def close(self) -> None:
+        """Free the memory; safe to repeat."""
+        self.database.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _unit_keys(keys: pa.Table, columns: tuple[str, ...]) -> pa.Array:
+    """The unit key as one column: the key itself, or a STRUCT of its parts."""
+    parts = [keys.column(column).combine_chunks() for column in columns]
+    if len(parts) == 1:
+        only = parts[0]
+        return only.chunk(0) if isinstance(only, pa.ChunkedArray) else only
+    return pa.StructArray.from_arrays(parts, names=list(columns))

@@ -1,0 +1,184 @@
+"""One private in-memory DuckDB: the only place where the SQL engine is spoken to."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from types import TracebackType
+from typing import Any, Self
+
+import duckdb
+import pyarrow as pa
+
+from ludb.errors import ConfigError, FatalError, UnitError
+
+_PLACE = re.compile(r"\n\nLINE (\d+): (.*)\n( *\^)", re.DOTALL)
+_JOB_ERRORS = (duckdb.ParserException, duckdb.BinderException, duckdb.CatalogException)
+_UNORDERED = frozenset({"list", "array_agg", "string_agg", "group_concat", "listagg", "first", "last", "any_value"})
+
+
+def quote(name: str) -> str:
+    """A name as an SQL identifier, whatever it holds."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def literal(value: object) -> str:
+    """A parameter value as an SQL literal; text is quoted, everything else is written by its own rules."""
+    if value is None:
+        return "NULL"
+    if isinstance(value, bool):
+        return "TRUE" if value else "FALSE"
+    if isinstance(value, int | float):
+        return repr(value)
+    return "'" + str(value).replace("'", "''") + "'"
+
+
+class UnitDatabase:
+    """A private DuckDB without files, network or extensions: a step can see what it was given, and nothing else.
+
+    One thread, because row order and results must not depend on timing; workers are the parallelism.
+    """
+
+    def __init__(self, *, memory_limit: str = "1GB", spill: str | None = None) -> None:
+        """Open the database; `spill` names a folder for data beyond `memory_limit` (staging), else none is used."""
+        settings: dict[str, Any] = {"threads": 1, "memory_limit": memory_limit}
+        settings["temp_directory"] = spill or ""
+        self._connection = duckdb.connect(":memory:", config=settings)
+        self._sealed = False
+
+    def seal(self) -> None:
+        """Forbid files, network and extensions from now on."""
+        self._connection.execute("SET autoinstall_known_extensions=false")
+        self._connection.execute("SET autoload_known_extensions=false")
+        self._connection.execute("SET enable_external_access=false")
+        self._connection.execute("SET lock_configuration=true")
+
+    def execute(self, sql: str, *, file: str = "") -> None:
+        """Run statements that return nothing. `file` is named in errors."""
+        try:
+            self._connection.execute(sql)
+        except duckdb.Error as error:
+            raise translate(error, file) from error
+
+    def query(self, sql: str, *, file: str = "") -> pa.Table:
+        """Run one SELECT and hand over its rows as Arrow. Raises `ConfigError` if the text is wrong, `UnitError` if the
+        data are.
+        """
+        try:
+            relation = self._connection.sql(sql)
+            if relation is None:
+                raise ConfigError("the statement returns no rows", file=file, remedy="Write one SELECT")
+            table: pa.Table = relation.to_arrow_table()
+        except duckdb.Error as error:
+            raise translate(error, file) from error
+        return table
+
+    def put(self, name: str, rows: pa.Table, columns: str = "*") -> None:
+        """Create table `name` (already quoted) from Arrow rows; `columns` is a SELECT list over them."""
+        self._connection.register("ludb_incoming", rows)
+        try:
+            self._connection.execute(f"CREATE TABLE {name} AS SELECT {columns} FROM ludb_incoming")
+        finally:
+            self._connection.unregister("ludb_incoming")
+
+    def add(self, name: str, rows: pa.Table) -> None:
+        """Append Arrow rows to table `name` by column name."""
+        self._connection.register("ludb_incoming", rows)
+        try:
+            self._connection.execute(f"INSERT INTO {name} BY NAME SELECT * FROM ludb_incoming")
+        except duckdb.Error as error:
+            raise translate(error, name) from error
+        finally:
+            self._connection.unregister("ludb_incoming")
+
+    def stream(self, name: str, batches: Iterable[pa.Table]) -> None:
+        """Create table `name` (already quoted) from a stream of Arrow tables of one schema (at least one)."""
+        created = False
+        for rows in batches:
+            if created:
+                self.add(name, rows)
+            else:
+                self.put(name, rows)
+                created = True
+
+    def variables(self, values: Mapping[str, object]) -> None:
+        """Make values readable by `getvariable('name')`."""
+        for name, value in values.items():
+            self._connection.execute(f"SET VARIABLE {quote(name)} = {literal(value)}")
+
+    def close(self) -> None:
+        """Free the memory; safe to repeat."""
+        self._connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def translate(error: duckdb.Error, file: str) -> ConfigError | UnitError | FatalError:
+    """Sort DuckDB's errors by what happens next: mistakes in the text are the job's, the rest is the data's.
+
+    DuckDB quotes values in data errors, so their text goes into `detail`.
+    """
+    text = str(error)
+    if isinstance(error, _JOB_ERRORS):
+        line, column = _place(text)
+        return ConfigError(text.split("\n\nLINE", 1)[0].replace("\n", " "), file=file or None, line=line, column=column)
+    if isinstance(error, duckdb.OutOfMemoryException):
+        return FatalError(f"{file}: out of memory; lower settings.chunk_units or raise settings.memory_limit")
+    kind = type(error).__name__.removesuffix("Exception")
+    line, _ = _place(text)
+    place = f"{file}:{line}" if line else file
+    return UnitError(f"{place}: {_words(kind)} in the data", detail=text)
+
+
+def _words(name: str) -> str:
+    return re.sub(r"(?<!^)(?=[A-Z])", " ", name).lower() + " error"
+
+
+def _place(text: str) -> tuple[int | None, int | None]:
+    found = _PLACE.search(text)
+    if found is None:
+        return None, None
+    shown = f"LINE {found.group(1)}: "
+    return int(found.group(1)), max(1, found.group(3).index("^") - len(shown) + 1)
+
+
+def check_select(sql: str, *, file: str) -> None:
+    """Refuse a text that is not exactly one SELECT that parses; `ConfigError` names line and column."""
+    with UnitDatabase() as database:
+        connection = database._connection  # noqa: SLF001  (same module)
+        try:
+            statements = connection.extract_statements(sql)
+        except duckdb.Error as error:
+            raise translate(error, file) from error
+        if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
+            raise ConfigError("a step or rule is exactly one SELECT", file=file, remedy="Remove the other statements")
+
+
+def unordered_aggregates(sql: str) -> list[str]:
+    """Names of list-like aggregates without ORDER BY: their order may change between two attempts (PROTOCOL R10)."""
+    with UnitDatabase() as database:
+        connection = database._connection  # noqa: SLF001  (same module)
+        row = connection.execute("SELECT json_serialize_sql(?)", [sql]).fetchone()
+    found: list[str] = []
+    if row is not None:
+        _walk(json.loads(row[0]), found)
+    return found
+
+
+def _walk(node: Any, found: list[str]) -> None:
+    if isinstance(node, list):
+        for item in node:
+            _walk(item, found)
+    elif isinstance(node, dict):
+        name = str(node.get("function_name", "")).lower()
+        if node.get("class") == "FUNCTION" and name in _UNORDERED and not (node.get("order_bys") or {}).get("orders"):
+            found.append(name)
+        for item in node.values():
+            _walk(item, found)

@@ -1,0 +1,146 @@
+"""Which unit does each row belong to? Answered for whole tables, by joins over one scan of each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from types import TracebackType
+from typing import Self
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ludb.errors import Fault
+from ludb.model.unit import POSITION, Fetched, UnitSchema, UnitTable
+from ludb.unitdb.database import UnitDatabase, quote
+
+Scan = Callable[[UnitTable, tuple[str, ...] | None], Iterator[Fetched]]
+"""Reads a whole table, or the named columns of it."""
+
+_ROW = "ludb_row"
+_OUTSIDE = -1
+"""The position of rows whose unit exists in the source but is not in the list."""
+
+
+class Locator:
+    """Tables of a unit with the list position of every row, whatever systems they live in.
+
+    `wanted` names unit tables and the columns to keep of each (None: all); their ancestors are scanned for their link
+    columns alone. Links are followed by value. Used inside one `with`.
+    """
+
+    def __init__(
+        self,
+        unit: UnitSchema,
+        keys: pa.Table,
+        scan: Scan,
+        wanted: Mapping[str, tuple[str, ...] | None],
+        *,
+        memory_limit: str = "2GB",
+        spill: str | None = None,
+    ) -> None:
+        """Scan and locate; `keys` is the list: `ludb_position` and the key columns."""
+        self._database = UnitDatabase(memory_limit=memory_limit, spill=spill)
+        self._unit = unit
+        self._refused: dict[str, list[tuple[int, Fault]]] = {}
+        self._database.put("list", keys)
+        needed = {table.name for name in wanted for table in unit.path(name)}
+        for table in unit.tables:
+            if table.name not in needed:
+                continue
+            extra = wanted.get(table.name, ())
+            columns = None if extra is None else tuple(dict.fromkeys((*_link_columns(unit, table), *extra)))
+            refused = self._refused.setdefault(table.name, [])
+            self._database.stream(quote(f"raw_{table.name}"), _numbered(table, scan(table, columns), refused))
+            self._locate(table)
+
+    def _locate(self, table: UnitTable) -> None:
+        """Create `at_<table>`: (row number, position) for every row that a chain of links leads to."""
+        raw, at = quote(f"raw_{table.name}"), quote(f"at_{table.name}")
+        if table.parent is None:
+            same = " AND ".join(f"r.{quote(key)} = l.{quote(key)}" for key in self._unit.key)
+            self._database.execute(
+                f"CREATE TABLE {at} AS SELECT r.{_ROW}, coalesce(l.{POSITION}, {_OUTSIDE}) AS {POSITION} "
+                f"FROM {raw} r LEFT JOIN list l ON {same}"
+            )
+            return
+        parent_raw, parent_at = quote(f"raw_{table.parent}"), quote(f"at_{table.parent}")
+        linked = ", ".join(f"p.{quote(parent)} AS k{i}" for i, (_, parent) in enumerate(table.on))
+        same = " AND ".join(f"c.{quote(child)} = k.k{i}" for i, (child, _) in enumerate(table.on))
+        self._database.execute(
+            f"CREATE TABLE {at} AS SELECT c.{_ROW}, k.{POSITION} FROM {raw} c JOIN (SELECT DISTINCT {linked}, "
+            f"a.{POSITION} FROM {parent_raw} p JOIN {parent_at} a USING ({_ROW})) k ON {same}"
+        )
+        if table.recursive:
+            step = " AND ".join(f"c.{quote(child)} = p.{quote(parent)}" for child, parent in table.recursive)
+            self._database.execute(
+                f"CREATE OR REPLACE TABLE {at} AS WITH RECURSIVE walk AS (SELECT {_ROW}, {POSITION} FROM {at} UNION "
+                f"SELECT c.{_ROW}, w.{POSITION} FROM walk w JOIN {raw} p ON p.{_ROW} = w.{_ROW} JOIN {raw} c ON {step}) "
+                f"SELECT * FROM walk"
+            )
+
+    def rows(self, name: str) -> pa.Table:
+        """The rows of listed units, `ludb_position` first, sorted by it, in table order within a unit."""
+        raw, at = quote(f"raw_{name}"), quote(f"at_{name}")
+        found = self._database.query(
+            f"SELECT a.{POSITION}, r.* FROM {raw} r JOIN {at} a USING ({_ROW}) WHERE a.{POSITION} >= 0 "
+            f"ORDER BY a.{POSITION}, r.{_ROW}"
+        )
+        return found.drop_columns([_ROW])
+
+    def faults(self, name: str) -> dict[int, Fault]:
+        """Listed units with a row in this table that could not be carried."""
+        numbers = dict(self._refused[name])
+        if not numbers:
+            return {}
+        at = self._database.query(f"SELECT {_ROW}, {POSITION} FROM {quote(f'at_{name}')} WHERE {POSITION} >= 0")
+        hit = at.filter(pc.is_in(at.column(_ROW), value_set=pa.array(sorted(numbers), pa.int64())))
+        pairs = zip(hit.column(_ROW).to_pylist(), hit.column(POSITION).to_pylist(), strict=True)
+        return {position: numbers[row] for row, position in pairs}
+
+    def orphans(self, name: str) -> pa.Table:
+        """Rows that no chain of links leads to: `row_id`, `missing` and `direct`, as `CanFetch.orphans` has them."""
+        table = self._unit.table(name)
+        raw, at = quote(f"raw_{name}"), quote(f"at_{name}")
+        missing = " || '|' || ".join(f"CAST(r.{quote(child)} AS VARCHAR)" for child, _ in table.on) or "NULL"
+        parent = quote(f"raw_{table.parent}") if table.parent else raw
+        same = " AND ".join(f"p.{quote(up)} = r.{quote(child)}" for child, up in table.on) or "FALSE"
+        return self._database.query(
+            f"SELECT CAST(r.{_ROW} AS VARCHAR) AS row_id, CAST({missing} AS VARCHAR) AS missing, "
+            f"NOT EXISTS (SELECT 1 FROM {parent} p WHERE {same}) AS direct FROM {raw} r "
+            f"WHERE NOT EXISTS (SELECT 1 FROM {at} a WHERE a.{_ROW} = r.{_ROW}) ORDER BY r.{_ROW}"
+        )
+
+    def count(self, name: str) -> int:
+        """How many rows the table has."""
+        return int(self._database.query(f"SELECT count(*) FROM {quote(f'raw_{name}')}").column(0)[0].as_py())
+
+    def close(self) -> None:
+        """Free the memory; safe to repeat."""
+        self._database.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _link_columns(unit: UnitSchema, table: UnitTable) -> tuple[str, ...]:
+    names = [child for child, _ in (*table.on, *table.recursive)] + [parent for _, parent in table.recursive]
+    names += list(unit.key) if table.parent is None else []
+    names += [parent for other in unit.tables if other.parent == table.name for _, parent in other.on]
+    return tuple(dict.fromkeys(names))
+
+
+def _numbered(table: UnitTable, batches: Iterable[Fetched], refused: list[tuple[int, Fault]]) -> Iterator[pa.Table]:
+    """Rows with their number; a refused row is known by its number in the scan (`Refusal.row_id`)."""
+    start = 0
+    for fetched in batches:
+        for refusal in fetched.refused:
+            fault = Fault(f"{table.name}.{refusal.column}: {refusal.reason}", refusal.detail)
+            refused.append((int(refusal.row_id), fault))
+        numbers = pa.array(range(start, start + fetched.rows.num_rows), pa.int64())
+        start += fetched.rows.num_rows
+        yield fetched.rows.append_column(_ROW, numbers)

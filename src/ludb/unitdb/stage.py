@@ -1,0 +1,87 @@
+"""Staged tables: read once in full, sorted by list position, served from local Parquet to every chunk and retry."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from urllib.parse import quote as percent
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from ludb.errors import Fault
+from ludb.model.data import rows_of
+from ludb.model.unit import UnitSchema
+from ludb.unitdb.locate import Locator, Scan
+
+ROW_GROUP = 50_000
+"""Rows per Parquet row group: what a chunk's read touches at least."""
+
+
+class Stage:
+    """Parquet files by unit table, each sorted by `ludb_position`. Opened by every worker, written by `build_stage`."""
+
+    def __init__(self, folder: Path) -> None:
+        """Open what `build_stage` has written."""
+        self._folder = folder
+        told = json.loads((folder / "stage.json").read_text(encoding="utf-8"))
+        self.tables: tuple[str, ...] = tuple(told["tables"])
+        self.counts: Mapping[str, int] = told["counts"]
+        self.faults: Mapping[int, Fault] = {int(at): Fault(*fault) for at, fault in told["faults"].items()}
+        self._files: dict[str, pq.ParquetFile] = {}
+
+    def fetch(self, name: str, positions: Collection[int]) -> pa.Table:
+        """The rows of these units, `ludb_position` first, in table order within a unit. Reads only the row groups that
+        can hold them.
+        """
+        if name not in self._files:
+            self._files[name] = pq.ParquetFile(_path(self._folder, name))
+        file = self._files[name]
+        low, high = (min(positions), max(positions)) if positions else (0, -1)
+        groups = []
+        for group in range(file.metadata.num_row_groups):
+            statistics = file.metadata.row_group(group).column(0).statistics
+            if statistics is None or not statistics.has_min_max or (statistics.min <= high and statistics.max >= low):
+                groups.append(group)
+        if not groups:
+            empty: pa.Table = file.schema_arrow.empty_table()
+            return empty
+        return rows_of(file.read_row_groups(groups), positions)
+
+    def orphans(self, name: str) -> pa.Table:
+        """Rows that belong to no unit of the source: columns `row_id`, `missing`, `direct`."""
+        return pq.read_table(_path(self._folder, name, ".orphans"))
+
+
+def build_stage(
+    folder: Path, unit: UnitSchema, keys: pa.Table, scan: Scan, tables: Collection[str], memory_limit: str = "2GB"
+) -> Stage:
+    """Stage `tables` of the unit for the list `keys` (`ludb_position` and the key columns) into `folder`."""
+    spill = folder / "spill"
+    spill.mkdir(parents=True, exist_ok=True)
+    counts: dict[str, int] = {}
+    faults: dict[int, Fault] = {}
+    wanted = dict.fromkeys(tables)
+    with Locator(unit, keys, scan, wanted, memory_limit=memory_limit, spill=str(spill)) as located:
+        for name in tables:
+            pq.write_table(located.rows(name), _path(folder, name), row_group_size=ROW_GROUP)
+            pq.write_table(located.orphans(name), _path(folder, name, ".orphans"))
+            counts[name] = located.count(name)
+            for position, fault in located.faults(name).items():
+                faults.setdefault(position, fault)
+    told = {
+        "tables": sorted(tables),
+        "counts": counts,
+        "faults": {str(at): [fault.reason, fault.detail] for at, fault in faults.items()},
+    }
+    path = folder / "stage.json"
+    temporary = path.with_suffix(".part")
+    temporary.write_text(json.dumps(told), encoding="utf-8")
+    os.replace(temporary, path)  # noqa: PTH105  (atomic: a half-written stage must not be opened)
+    return Stage(folder)
+
+
+def _path(folder: Path, name: str, kind: str = "") -> Path:
+    return folder / f"{percent(name, safe='')}{kind}.parquet"

@@ -1,0 +1,62 @@
+"""Both built-in sources keep the promises of the port."""
+
+from __future__ import annotations
+
+import sqlite3
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from ludb.dialects.files import FilesSystem
+from ludb.dialects.settings import Surroundings
+from ludb.dialects.sqlite import SqliteSystem
+from ludb.ports.source import CanFetch, Source
+from ludb.sources.files import FilesSource
+from ludb.sources.sqlite import SqliteSource
+from ludb.testing.source import FetchContract, SourceContract
+
+NATIVE = {pa.int64(): "INTEGER", pa.string(): "TEXT", pa.float64(): "REAL"}
+
+
+class TestSqlite(SourceContract, FetchContract):
+    @pytest.fixture
+    def load(self, tmp_path):
+        opened = []
+
+        def load(tables):
+            path = tmp_path / "legacy.db"
+            connection = sqlite3.connect(path)
+            for name, table in tables.items():
+                columns = ", ".join(f'"{field.name}" {NATIVE[field.type]}' for field in table.schema)
+                connection.execute(f'CREATE TABLE "{name}" ({columns})')
+                marks = ", ".join("?" * table.num_columns)
+                connection.executemany(
+                    f'INSERT INTO "{name}" VALUES ({marks})', [tuple(row.values()) for row in table.to_pylist()]
+                )
+            connection.commit()
+            connection.close()
+            source = SqliteSource(
+                "legacy", SqliteSystem(type="sqlite", url="sqlite:///legacy.db"), Surroundings(tmp_path, tmp_path)
+            )
+            opened.append(source)
+            assert isinstance(source, Source)
+            return source
+
+        yield load
+        for source in opened:
+            source.close()
+
+
+class TestParquetFiles(SourceContract):
+    @pytest.fixture
+    def load(self, tmp_path):
+        def load(tables):
+            for name, table in tables.items():
+                pq.write_table(table, tmp_path / f"{name}.parquet")
+            source = FilesSource("legacy", FilesSystem(type="files", path="."), Surroundings(tmp_path, tmp_path))
+            assert isinstance(source, Source)
+            assert not isinstance(source, CanFetch)
+            return source
+
+        return load
