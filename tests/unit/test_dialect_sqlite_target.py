@@ -119,7 +119,7 @@ def test_cases_18_50_53_text_is_stored_byte_exact(billing, text):
 def test_a_nested_value_is_a_mistake_of_the_step(billing):
     connection, target = billing
     connection.execute("CREATE TABLE t (v TEXT)")
-    with pytest.raises(ConfigError, match="column v.*list"):
+    with pytest.raises(ConfigError, match=r"column v.*list"):
         write(target, v=[[1, 2]])
 
 

@@ -58,7 +58,8 @@ def read(file: TableFile, own: pa.Schema, wanted: pa.Schema) -> Iterator[Fetched
     """
     first = 1
     for batch in _batches(file, own):
-        arrays, refused = [], []
+        arrays: list[pa.Array] = []
+        refused: list[Refusal] = []
         for field in wanted:
             array, faults = _converted(batch.column(field.name).combine_chunks(), field.type)
             arrays.append(array)

@@ -36,7 +36,7 @@ def encode(rows: pa.Table, form: str, place: str) -> bytes:
 
 def read_parts(paths: Sequence[Path], form: str, table: str) -> pa.Table:
     """The rows of several files of one table, one after another; an empty table without columns if there is no file."""
-    tables = []
+    tables: list[pa.Table] = []
     for path in paths:
         file = TableFile(table, path, form, FileTable())
         own = schema_of(file)

@@ -55,7 +55,7 @@ def bind(values: pa.ChunkedArray, column: Column, place: str) -> tuple[list[Any]
 def _fits_as_it_is(values: pa.ChunkedArray, column: Column) -> bool:
     """Whether all values can be bound without a look at each: integers into integer columns, text into text columns."""
     if pa.types.is_integer(values.type):
-        return values.type != pa.uint64() and pa.types.is_integer(column.type)
+        return bool(values.type != pa.uint64() and pa.types.is_integer(column.type))
     if not pa.types.is_string(values.type) or not pa.types.is_string(column.type):
         return False
     length = text_length(column.native)

@@ -42,7 +42,8 @@ class SqliteWriter:
         names = [name for name in rows.column_names if name != POSITION]
         columns = [self._column(reflected, table, name) for name in names]
         positions: list[int] = rows.column(POSITION).to_pylist()
-        bound, faults = [], {}
+        bound: list[list[Any]] = []
+        faults: dict[int, Fault] = {}
         for name, column in zip(names, columns, strict=True):
             values, refused = bind(rows.column(name), column, f"{self.system}.{table}, column {name}")
             bound.append(values)

@@ -181,7 +181,7 @@ class TargetContract:
     @pytest.fixture
     def crash(self) -> Callable[[Any], None]:
         """How a participant's process dies; by default the object is merely dropped, as its connection is with it."""
-        return lambda participant: None
+        return lambda _: None
 
 
 class ConstraintContract:
@@ -205,8 +205,7 @@ class ConstraintContract:
         rows = [(at, at + 1000, "taken" if at == 6789 else f"n{at}") for at in range(10_000)]
         participant = target.begin(replace(TXN, positions=tuple(range(10_000))))
         with pytest.raises(UnitError) as caught:
-            participant.write("account", rows_for(ACCOUNT, rows))
-            participant.prepare()
+            _write_and_prepare(participant, rows_for(ACCOUNT, rows))
         participant.rollback()
         assert list(caught.value.faults) == [6789]
         fault = caught.value.faults[6789]
@@ -220,10 +219,17 @@ class ConstraintContract:
         rows = [(0, 1, "taken"), (1, 2, None), (2, 3, "c"), (3, 3, "d"), (4, 4, "e")]
         participant = target.begin(TXN)
         with pytest.raises(UnitError) as caught:
-            participant.write("account", rows_for(ACCOUNT, rows))
-            participant.prepare()
+            _write_and_prepare(participant, rows_for(ACCOUNT, rows))
         participant.rollback()
         assert sorted(caught.value.faults) == [0, 1, 3]
+
+    def test_a_unit_is_not_blamed_for_sharing_a_key_with_a_bad_one(self, target: Any) -> None:
+        """Unit 0 falls by its second row, so the id of its first row is free for unit 1."""
+        participant = target.begin(TXN)
+        with pytest.raises(UnitError) as caught:
+            _write_and_prepare(participant, rows_for(ACCOUNT, [(0, 1, "a"), (0, 2, "taken"), (1, 1, "b")]))
+        participant.rollback()
+        assert list(caught.value.faults) == [0]
 
     def test_recovery_leaves_out_units_that_no_longer_fit(self, target: Any, reopen: Reopen) -> None:
         """Somebody took the name after the decision: that unit is reported, the other is committed, whole."""
@@ -261,3 +267,9 @@ class ConstraintContract:
         columns = {column.name: column for column in target.columns("account")}
         assert columns["name"].required
         assert list(columns)[:2] == ["id", "name"]
+
+
+def _write_and_prepare(participant: Any, rows: pa.Table) -> None:
+    """Constraints may speak at either."""
+    participant.write("account", rows)
+    participant.prepare()
