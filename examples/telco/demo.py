@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shlex
 import shutil
 import sqlite3
 import subprocess
@@ -56,7 +57,13 @@ class Simulator:
 
 def ludb(*arguments: str) -> subprocess.CompletedProcess:
     """One `ludb` command, as a person would type it; its messages go to the terminal, its answer is returned."""
-    return subprocess.run([sys.executable, "-m", "ludb", *arguments], stdout=subprocess.PIPE, text=True, check=False)
+    process = subprocess.Popen([sys.executable, "-m", "ludb", *arguments], stdout=subprocess.PIPE, text=True)
+    while True:
+        try:
+            out, _ = process.communicate()
+        except KeyboardInterrupt:
+            continue  # `ludb` has heard it too: it stops gracefully, and its workers with it
+        return subprocess.CompletedProcess(process.args, process.returncode, out)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -78,27 +85,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
     simulators = {name: Simulator(name, out, extra) for name in PATHS}
     try:
         return show(out, truth, simulators, options.workers)
+    except KeyboardInterrupt:
+        return 130
     finally:
         for simulator in simulators.values():
             simulator.stop()
 
 
 def show(out: Path, truth: dict, simulators: dict[str, Simulator], workers: int) -> int:
-    os.environ |= {
+    variables = {
         "LEGACY_URL": str(out / "legacy.sqlite"),
         "BILLING_URL": str(out / "billing.sqlite"),
         "CRM_URL": simulators["crm"].url,
         "INVENTORY_URL": simulators["inventory"].url,
         "LUDB_STATE": str(out / "state"),
     }
+    os.environ |= variables
     job = str(HERE / "job")
     title(f"2. Move them: ludb run {HERE.name}/job --workers {workers}")
     began = time.monotonic()
     ran = ludb("run", job, "--workers", str(workers), "--json")
     took = time.monotonic() - began
     if ran.returncode not in {0, 3}:
-        print(ran.stdout)
-        print(f"the run ended with exit code {ran.returncode}")
+        print(ludb("status").stdout)
+        print(f"the run ended with exit code {ran.returncode} (docs/reference/cli.md)")
         return 1
     summary = json.loads(ran.stdout)
     print(ludb("status").stdout)
@@ -113,21 +123,28 @@ def show(out: Path, truth: dict, simulators: dict[str, Simulator], workers: int)
     title("4. One customer, before and after")
     one_customer(out, truth, simulators)
     title("5. What to try next")
-    print(
-        "  ludb quarantine list                 who was set aside, by reason\n"
-        "  ludb quarantine show KEY             one of them: step, reason, source rows\n"
-        "  ludb unit KEY                        one customer's state, history and calls\n"
-        "  ludb unit KEY --try                  what the steps make of one customer, writing nothing\n"
-        "  ludb runs, ludb status               what was run, and how it balances\n"
-        f"with LUDB_STATE={out / 'state'}\n"
-        f"and the variables of {job}/job.yaml set: LEGACY_URL, BILLING_URL, CRM_URL, INVENTORY_URL"
-    )
+    what_next(truth, variables)
     if sys.stdout.isatty() and sys.stdin.isatty():
-        print("\nThe simulators serve until you press Enter:")
+        print("\nThe simulated APIs serve until you press Enter:")
         for name, simulator in simulators.items():
             print(f"  {name:10} {simulator.url}")
         input()
     return 1 if differences else 0
+
+
+def what_next(truth: dict, variables: dict[str, str]) -> None:
+    """Commands that can be copied as they stand."""
+    command = os.path.relpath(Path(sys.executable).with_name("ludb"))
+    bad = next(iter(truth["quarantined"]))
+    print("  export " + " \\\n         ".join(f"{name}={shlex.quote(value)}" for name, value in variables.items()))
+    for arguments, meaning in (
+        ("status", "what was moved, and how it balances"),
+        ("quarantine list", "who was set aside, by reason"),
+        (f"quarantine show {bad}", "one of them: step, reason, source rows"),
+        (f"unit {bad}", "one customer's state, history, calls and rows"),
+        (f"unit {bad} --try", "what the steps make of this customer now, writing nothing: change a step and try"),
+    ):
+        print(f"  {f'{command} {arguments}':40} # {meaning}")
 
 
 def verify(truth: dict, summary: dict, simulators: dict[str, Simulator]) -> list[str]:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from typing import Annotated
 
 import typer
 
 from ludb.cli import inspect, moving, quarantine
-from ludb.cli.console import err, show_error
-from ludb.errors import ConfigError, LudbError, TransientError
+from ludb.cli.console import answer, err, error_fields, show_error
+from ludb.errors import ConfigError, LudbError
 
 app = typer.Typer(
     name="ludb",
@@ -22,6 +21,8 @@ app = typer.Typer(
 app.command("check")(moving.check)
 app.command("plan")(moving.plan)
 app.command("run")(moving.run)
+app.command("stop")(moving.stop)
+app.command("abandon")(moving.abandon)
 app.command("worker", hidden=True)(moving.worker)
 app.command("status")(inspect.status)
 app.command("runs")(inspect.runs)
@@ -44,20 +45,20 @@ def root(
 
 def main() -> None:
     """Run the command line; known errors become one message and an exit code, everything else is a bug with a trace."""
+    json = "--json" in sys.argv[1:]
     try:
-        app(standalone_mode=True)
-    except ConfigError as error:
-        _fail(error, 2)
-    except TransientError as error:
-        _fail(error, 1)
+        code = app(standalone_mode=not json)
     except LudbError as error:
-        _fail(error, 1)
-
-
-def _fail(error: LudbError, code: int) -> None:
-    if "--json" in sys.argv:
-        fields = {name: getattr(error, name, None) for name in ("file", "line", "column", "field", "remedy")}
-        typer.echo(json.dumps({"error": type(error).__name__, "message": str(error)} | fields))
-    else:
-        show_error(err, error)
-    sys.exit(code)
+        if json:
+            answer(error_fields(error))
+        else:
+            show_error(err, error)
+        sys.exit(2 if isinstance(error, ConfigError) else 1)
+    except Exception as error:
+        # Only with --json: a wrong option arrives as the parser's own error, whose class differs between its versions.
+        told = getattr(error, "format_message", None)
+        if told is None:
+            raise
+        answer({"error": "UsageError", "message": told(), "remedy": "See --help"})
+        sys.exit(2)
+    sys.exit(code if isinstance(code, int) else 0)

@@ -4,21 +4,28 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import sys
 from enum import Enum
 from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
 
-from ludb.errors import ConfigErrors, LudbError
+from ludb.errors import ConfigError, ConfigErrors, LudbError
 
-WIDE = 160
-"""Columns of an answer that goes into a file or a pipe."""
+WIDE = 10_000
+"""Columns of an answer that goes into a file or a pipe: no line is broken, so that `grep` finds whole rows."""
 
-out = Console(highlight=False, soft_wrap=True)
+out = Console(highlight=False)
 if not out.is_terminal:
-    out = Console(highlight=False, soft_wrap=True, width=WIDE)
+    out = Console(highlight=False, width=WIDE)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def answer(value: Any) -> None:
+    """One JSON document on standard output, and nothing else."""
+    sys.stdout.write(to_json(value) + "\n")
+    sys.stdout.flush()
 
 
 def show_error(console: Console, error: LudbError) -> None:
@@ -27,9 +34,20 @@ def show_error(console: Console, error: LudbError) -> None:
         console.print(f"[bold red]error:[/] {escape(str(one))}")
 
 
+def error_fields(error: LudbError) -> dict[str, Any]:
+    """An error as `--json` tells it: the place and the remedy stand apart from the message; `errors` lists several."""
+    first = error.errors[0] if isinstance(error, ConfigErrors) else error
+    fields = {name: getattr(first, name, None) for name in ("file", "line", "column", "field", "remedy")}
+    message = error.message if isinstance(error, ConfigError) else str(error)
+    told = {"error": type(error).__name__, "message": message, **fields}
+    if isinstance(error, ConfigErrors):
+        told["errors"] = [error_fields(one) for one in error.errors]
+    return told
+
+
 def to_json(value: Any) -> str:
     """Any answer as one JSON document: dataclasses by field, times as Unix seconds, exact numbers as text."""
-    return json.dumps(_plain(value), ensure_ascii=False, default=str)
+    return json.dumps(_plain(value), ensure_ascii=False, indent=2, default=str)
 
 
 def _plain(value: Any) -> Any:

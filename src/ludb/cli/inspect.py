@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ludb.cli import options
-from ludb.cli.console import out, to_json
+from ludb.cli.console import answer, out
 from ludb.errors import ConfigError
 
-RunId = Annotated[str | None, typer.Argument(help="The run [default: the newest].", show_default=False)]
-
-
-def latest_run(site: object, run_id: str | None) -> str:
-    """The run asked for, or the newest one."""
+if TYPE_CHECKING:
     from ludb.service.site import Site
 
-    assert isinstance(site, Site)
+
+def latest_run(site: Site, run_id: str | None) -> str:
+    """The run asked for, or the newest one."""
     if run_id:
         return site.repository.runs.get(run_id).id
     found = site.repository.views.runs(limit=1)
@@ -27,23 +25,23 @@ def latest_run(site: object, run_id: str | None) -> str:
 
 
 def status(
-    run: RunId = None,
+    run: options.RunId = None,
     job: options.JobFolder = None,
     state: options.State = None,
     repository: options.Repository = None,
     json: options.Json = False,
 ) -> None:
-    """Show where a run stands: counters, balances, quarantine by reason, what waits and who works."""
-    from ludb.cli.render import render_summary
+    """Show where a run stands: counters, balances, quarantine by reason, what waits, who works, what to do next."""
+    from ludb.cli.report import render_summary
     from ludb.service.site import open_site
     from ludb.service.summary import summarize
 
     site = open_site(state=state, repository=repository, folder=job, create=False)
     summary = summarize(site, latest_run(site, run))
     if json:
-        out.print_json(to_json(summary))
+        answer(summary)
     else:
-        render_summary(out, summary)
+        render_summary(out, summary, site)
 
 
 def runs(
@@ -53,21 +51,22 @@ def runs(
     json: options.Json = False,
 ) -> None:
     """List the runs, the newest first."""
-    from ludb.cli.render import render_runs
+    from ludb.cli.report import render_runs
     from ludb.service.site import open_site
-    from ludb.service.summary import summarize
 
     site = open_site(state=state, repository=repository, folder=job, create=False)
-    found = [summarize(site, one.id) for one in site.repository.views.runs()]
+    found = [(one, site.repository.views.counters(one.id)) for one in site.repository.views.runs()]
     if json:
-        out.print_json(to_json([{"run": one.run, "counters": one.counters} for one in found]))
-    else:
+        answer([{"run": run, "counters": counters} for run, counters in found])
+    elif found:
         render_runs(out, found)
+    else:
+        out.print(f"there are no runs in {site.state}", soft_wrap=True)
 
 
 def unit(
-    key: Annotated[str, typer.Argument(help="The unit key; parts of a composite key are joined by |.")],
-    run: Annotated[str | None, typer.Option("--run", help="The run [default: the newest].")] = None,
+    key: options.Key,
+    run: options.RunOption = None,
     trial: Annotated[
         bool,
         typer.Option("--try", help="Run the steps, as they are in the job folder now, on this unit; write nothing."),
@@ -78,24 +77,34 @@ def unit(
     param: options.Parameter = None,
     json: options.Json = False,
 ) -> None:
-    """Show one unit: its state, history and calls, and what the steps make of it."""
+    """Show one unit: state, history, calls, source rows and what was written; or what the steps make of it now."""
     from ludb.cli.render import render_trial, render_unit
     from ludb.service.pinning import origin
-    from ludb.service.site import open_site
-    from ludb.service.units import try_unit, view_unit
+    from ludb.service.site import open_scratch, open_site
+    from ludb.service.trial import try_unit
+    from ludb.service.units import view_unit
 
-    site = open_site(state=state, repository=repository, folder=job, create=trial)
-    if trial:
-        folder = job or origin(site, site.repository.runs.get(latest_run(site, run)))
-        made = try_unit(site, folder, options.parameters(param), key)
-        out.print_json(to_json(made)) if json else render_trial(out, made)
+    if not trial:
+        site = open_site(state=state, repository=repository, folder=job, create=False)
+        view = view_unit(site, latest_run(site, run), key)
+        answer(view) if json else render_unit(out, view)
         return
-    view = view_unit(site, latest_run(site, run), key)
-    out.print_json(to_json(view)) if json else render_unit(out, view)
+    try:
+        site = open_site(state=state, repository=repository, folder=job, create=False)
+        known = site.repository.runs.get(latest_run(site, run))
+    except ConfigError:
+        if job is None or run is not None:
+            raise
+        made = try_unit(open_scratch(), job, options.parameters(param), key)  # before the first run
+    else:
+        folder = job or origin(site, known)
+        made = try_unit(site, folder, options.texts(known.parameters) | options.parameters(param), key)
+    answer(made) if json else render_trial(out, made)
 
 
-def schema() -> None:
+def schema(json: options.Json = False) -> None:
     """Print the JSON Schema of job.yaml, for editors."""
     from ludb.project.schema import job_schema
 
-    typer.echo(to_json(job_schema()))
+    del json  # it is JSON either way
+    answer(job_schema())

@@ -1,91 +1,153 @@
-"""How a run shows while it goes on: one bar in a terminal, plain lines elsewhere."""
+"""How a run shows while it goes on: a bar and what is being done in a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
 import time
+from collections import Counter
+from collections.abc import Mapping
 
-from rich.console import Console
-from rich.progress import BarColumn, TaskID, TextColumn
-from rich.progress import Progress as Bar
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
 
 from ludb.errors import TransientError
 from ludb.model.run import Run
+from ludb.service.activity import Activity, Watch
 from ludb.service.runs import Started
 from ludb.service.site import Site
 
-LINE_EVERY = 5.0
-"""Seconds between two plain lines."""
+BAR_EVERY, LINE_EVERY, LATER_EVERY, LATER = 0.5, 5.0, 30.0, 60.0
+"""Seconds between two looks in a terminal; between two plain lines, at first and after `LATER` seconds."""
+NAMED = 4
+"""Workers that are named one by one; more are counted by what they do."""
 
 
 class Progress:
     """True progress: units settled of units planned, from the repository. Rate and time left are of this start alone."""
 
-    def __init__(self, console: Console, site: Site, run: Run, *, quiet: bool = False) -> None:
-        """Show nothing yet; `quiet` shows nothing at all."""
-        self._console, self._site, self._run, self._quiet = console, site, run, quiet
+    def __init__(self, console: Console, site: Site, run: Run) -> None:
+        """Show nothing yet."""
+        self._console, self._run = console, run
+        self._watch = Watch(site, run.id)
         self._began = time.monotonic()
         self._first: int | None = None
-        self._shown = 0.0
-        self._bar: Bar | None = None
-        self._task: TaskID | None = None
+        self._shown = float("-inf")
+        self._live: Live | None = None
 
     def start(self, started: Started) -> None:
         """Say what begins."""
-        if self._quiet:
-            return
         how = "going on with" if started.resumed else "started"
         changed = ", with changed steps" if started.changed else ""
         self._console.print(f"{how} run [bold]{self._run.id}[/] ({self._run.units:,} units{changed})")
-        if self._console.is_terminal:
-            self._bar = Bar(
-                TextColumn("{task.percentage:>5.1f}%"), BarColumn(), TextColumn("{task.description}"),
-                console=self._console, transient=True,
-            )  # fmt: skip
-            self._task = self._bar.add_task("", total=self._run.units)
-            self._bar.start()
+        if self._console.is_terminal and not self._console.is_dumb_terminal:
+            # Refreshed by `tick` alone: no thread of its own, nothing drawn between two looks.
+            self._live = Live(console=self._console, transient=True, auto_refresh=False, redirect_stdout=False)
+            self._live.start()
 
     def tick(self) -> None:
         """Show where the units are, now and then."""
         now = time.monotonic()
-        every = 0.5 if self._bar else LINE_EVERY
-        if self._quiet or now - self._shown < every:
+        later = LATER_EVERY if now - self._began > LATER else LINE_EVERY
+        if now - self._shown < (BAR_EVERY if self._live else later):
             return
         self._shown = now
         try:
-            text, settled = self._line(now)
+            seen = self._watch.look()
         except TransientError:
             return
-        if self._bar is not None and self._task is not None:
-            self._bar.update(self._task, completed=settled, description=text)
-        else:
-            total = max(1, self._run.units)
-            self._console.print(f"{100 * settled / total:5.1f}%  {text}")
-
-    def _line(self, now: float) -> tuple[str, int]:
-        counters = self._site.repository.views.counters(self._run.id)
-        settled = counters.total - counters.pending
-        if self._first is None:
-            self._first = settled
+        settled = seen.counters.total - seen.counters.pending
+        self._first = settled if self._first is None else self._first
         rate = (settled - self._first) / max(1e-9, now - self._began)
-        left = f"{_duration(counters.pending / rate)} left" if rate > 0 else "time left unknown"
-        parts = [f"{counters.done:,} done"]
-        named = {"quarantined": counters.quarantined, "in doubt": counters.in_doubt, "gone": counters.gone}
-        parts += [f"{count:,} {name}" for name, count in named.items() if count]
-        parts += [f"{counters.pending:,} pending", f"{rate:,.0f} units/s", left]
-        waiting = [error for _, error, _ in self._site.repository.views.chunks(self._run.id, unresolved=True) if error]
-        if waiting:
-            parts.append(f"{len(waiting)} chunk(s) waiting: {waiting[0][:60]}")
-        return ", ".join(parts), settled
+        if self._live is not None:
+            self._live.update(self._picture(seen, settled, rate), refresh=True)
+        else:
+            parts = [f"{share(seen):5.1f}%  {states(seen)}, {pace(seen, rate)}", *details(seen)]
+            self._console.print("; ".join(parts), markup=False)
+
+    def _picture(self, seen: Activity, settled: int, rate: float) -> Group:
+        """The bar, and below it the states, what was written and set aside, and who does what."""
+        top = Table.grid(padding=(0, 1))
+        top.add_column(no_wrap=True)
+        top.add_column(ratio=1)
+        top.add_column(no_wrap=True)
+        top.expand = True
+        total = max(1, seen.counters.total)
+        top.add_row(f"{share(seen):5.1f}%", ProgressBar(total=total, completed=settled), pace(seen, rate))
+        lines = [f"{states(seen)}, of {seen.counters.total:,} units", *details(seen)]
+        return Group(top, *(Text(f"  {line}", no_wrap=True, overflow="ellipsis") for line in lines))
 
     def close(self) -> None:
         """Leave the terminal as it was."""
-        if self._bar is not None:
-            self._bar.stop()
+        if self._live is not None:
+            self._live.stop()
 
 
-def _duration(seconds: float) -> str:
+def share(seen: Activity) -> float:
+    """Percent of the units that are settled."""
+    return 100.0 * (seen.counters.total - seen.counters.pending) / max(1, seen.counters.total)
+
+
+def states(seen: Activity) -> str:
+    """Units by state."""
+    c = seen.counters
+    named = {"quarantined": c.quarantined, "in doubt": c.in_doubt, "gone": c.gone, "rolled back": c.rolled_back}
+    aside = [f"{count:,} {name}" for name, count in named.items() if count]
+    return ", ".join([f"{c.done:,} done", *aside, f"{c.pending:,} pending"])
+
+
+def pace(seen: Activity, rate: float) -> str:
+    """Units per second, and how long the rest will take."""
+    if not seen.counters.pending:
+        return f"{rate:,.0f} units/s"
+    left = f"{duration(seen.counters.pending / rate)} left" if rate > 0 else "time left not known yet"
+    return f"{rate:,.1f} units/s, {left}" if 0 < rate < 10 else f"{rate:,.0f} units/s, {left}"
+
+
+def details(seen: Activity) -> list[str]:
+    """Rows written by system, units set aside by step, what each worker does, and what chunks wait for."""
+    systems: Counter[str] = Counter()
+    for output, rows in seen.written.items():
+        systems[output.split(".", 1)[0]] += rows
+    found = []
+    if systems:
+        found.append("written: " + counted(systems))
+    if seen.aside:
+        steps: Counter[str] = Counter()
+        for (_, step), units in seen.aside.items():
+            steps[step.removeprefix("steps/").removeprefix("rules/").removesuffix(".sql")] += units
+        found.append("set aside by: " + counted(steps))
+    found.append(f"{plural(len(seen.workers), 'worker')}: {doings(seen)}" if seen.workers else "workers are starting")
+    if seen.waiting:
+        error = next(iter(seen.waiting))
+        found.append(f"{plural(sum(seen.waiting.values()), 'chunk')} waiting: {error}")
+    return found
+
+
+def counted(counts: Mapping[str, int]) -> str:
+    """Names with numbers, the greatest first."""
+    ranked = sorted(counts.items(), key=lambda one: (-one[1], one[0]))
+    return ", ".join(f"{name} {count:,}" for name, count in ranked)
+
+
+def doings(seen: Activity) -> str:
+    """What the workers do: each by itself, or counted where they are many."""
+    words = [worker.doing or "starting" for worker in reversed(seen.workers)]
+    if len(words) <= NAMED:
+        return " | ".join(words)
+    return counted(Counter(word.split(",", 1)[0] for word in words))
+
+
+def plural(number: int, what: str) -> str:
+    """A number of things: `1 chunk`, `2 chunks`."""
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
+def duration(seconds: float) -> str:
+    """A time as people say it: `9 s`, `3 min 05 s`, `2 h 10 min`."""
     minutes, rest = divmod(int(seconds + 0.5), 60)
     hours, minutes = divmod(minutes, 60)
     if hours:
-        return f"{hours} h {minutes:02d} min"
+        return f"{hours:,} h {minutes:02d} min"
     return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"

@@ -1,147 +1,114 @@
-"""Answers as a person reads them."""
+"""Plans, units and trials as a person reads them."""
 
 from __future__ import annotations
 
-import time
+from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
+from ludb.cli.report import moment, table_of
 from ludb.service.runs import Planned
-from ludb.service.summary import Summary
-from ludb.service.units import Trial, UnitView
+from ludb.service.trial import Trial
+from ludb.service.units import Rows, UnitView
 
-
-def _table(*columns: str) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in columns:
-        numeric = column not in {"table", "output", "reason", "state", "unit", "step", "run", "when", "what", "job"}
-        table.add_column(column, justify="right" if numeric else "left", overflow="fold")
-    return table
+SHOWN = 10
+"""Rows of a table that are shown of one unit."""
 
 
 def render_plan(console: Console, planned: Planned) -> None:
     """What a run would move."""
     run, settings = planned.run, planned.job.job.settings
     chunks = -(-run.units // settings.chunk_units)
-    console.print(f"[bold]{run.instance}[/]  version {run.version}")
-    console.print(f"{run.units:,} units in {chunks:,} chunks of {settings.chunk_units}, {settings.workers} workers")
+    console.print(f"[bold]{run.instance}[/]  version {run.version}", soft_wrap=True)
+    console.print(
+        f"{run.units:,} units in {chunks:,} chunks of {settings.chunk_units:,}, {settings.workers} workers; nothing was moved"
+    )
     if planned.units.moved_before:
         console.print(f"{planned.units.moved_before:,} units were moved by an earlier run and are left out")
-    table = _table("table", "rows in units", "orphans", "carried as")
-    table.columns[3].justify = "left"
-    for name, columns in planned.survey.columns.items():
+    table = table_of("table", "rows in units", "orphans")
+    for name in planned.survey.columns:
         counts = run.counts[name]
-        carried = ", ".join(f"{c.name} {c.type}" for c in columns)
-        table.add_row(escape(name), f"{counts['rows']:,}", f"{counts['orphans']:,}", escape(carried))
+        table.add_row(escape(name), f"{counts['rows']:,}", f"{counts['orphans']:,}")
     console.print(table)
+    console.print("columns as they are declared and as they are carried:")
+    for name, columns in planned.survey.columns.items():
+        carried = ", ".join(f"{c.name} ({c.native or 'no type'}: {c.type})" for c in columns)
+        console.print(f"  [bold]{escape(name)}[/]: {escape(carried)}")
     for name, lost in planned.survey.orphans.items():
         samples = ", ".join(f"row {row} -> {missing}" for row, missing in lost.samples[:5])
         console.print(
             f"[yellow]orphans[/] in {escape(name)}: {lost.count:,} rows belong to no unit ({escape(samples)})"
         )
+    for reason, count in Counter(fault.reason for fault in planned.refused.values()).items():
+        console.print(f"[yellow]would be refused[/]: {count:,} units: {escape(reason)}")
     for name, left in planned.preflight.unread.items():
         console.print(f"no step reads {escape(name)}: {escape(', '.join(left))}")
     for name, left in planned.preflight.unfilled.items():
         console.print(f"no step fills {escape(name)}: {escape(', '.join(left))}")
-
-
-def render_summary(console: Console, summary: Summary) -> None:
-    """What a run has done."""
-    run, counters = summary.run, summary.counters
-    color = {"completed": "green", "completed_with_exceptions": "yellow"}.get(run.state, "red")
-    console.print(f"[bold]{run.id}[/]  [{color}]{run.state}[/]  {escape(run.reason)}".rstrip())
-    console.print(
-        f"{counters.total:,} units: {counters.done:,} moved, {counters.quarantined:,} quarantined, "
-        f"{counters.in_doubt:,} in doubt, {counters.gone:,} gone, {counters.pending:,} pending; "
-        f"{summary.seconds:.1f} s, {summary.rate:,.0f} units/s"
-    )
-    if summary.source:
-        console.print(_source_table(summary))
-    if summary.outputs:
-        table = _table("output", "produced", "written", "held back")
-        for line in summary.outputs:
-            table.add_row(
-                escape(line.output), f"{line.produced:,}", f"{line.written:,}", f"{line.produced - line.written:,}"
-            )
-        console.print(table)
-    if summary.reasons:
-        table = _table("reason", "state", "units")
-        for state, reason, count in summary.reasons:
-            table.add_row(escape(reason), state, f"{count:,}")
-        console.print(table)
-        console.print(f"see them: ludb quarantine list {run.id}")
-    for rule, count in summary.warnings.items():
-        console.print(f"[yellow]warning[/] {escape(rule)}: {count:,} units")
-    for chunk, error, _ in summary.waiting[:5]:
-        console.print(f"waiting: chunk {chunk[:8]}: {escape(error)}")
-
-
-def _source_table(summary: Summary) -> Table:
-    table = _table("table", "rows in units", "moved", "held back", "stray", "pending", "orphans", "balance")
-    for line in summary.source:
-        held = sum(count for state, count in line.by_state.items() if state != "done")
-        balance = "[green]ok[/]" if line.balances else "[red]differs: the source changed since planning[/]"
-        numbers = [line.planned, line.by_state.get("done", 0), held, line.stray, line.pending, line.orphans]
-        table.add_row(escape(line.table), *(f"{number:,}" for number in numbers), balance)
-    return table
-
-
-def render_runs(console: Console, summaries: list[Summary]) -> None:
-    """Runs, the newest first."""
-    table = _table("run", "state", "units", "moved", "quarantined", "when")
-    for summary in summaries:
-        run, counters = summary.run, summary.counters
-        when = _when(run.created_at)
-        table.add_row(
-            run.id, str(run.state), f"{counters.total:,}", f"{counters.done:,}", f"{counters.quarantined:,}", when
-        )
-    console.print(table)
+    for warning in planned.preflight.warnings:
+        console.print(f"[yellow]warning[/] {escape(warning)}")
 
 
 def render_unit(console: Console, view: UnitView) -> None:
-    """Where one unit stands."""
+    """Where one unit stands, what it consists of, and what was written of it."""
     console.print(f"unit [bold]{escape(view.key)}[/]  {view.state}")
     for at, what, data in view.history:
-        told = ", ".join(f"{name} {value}" for name, value in data.items())
-        console.print(f"  {_when(at)}  {what}  {escape(told)}")
+        console.print(f"  {moment(at)}  {escape(what)}{escape(_told(data))}", soft_wrap=True)
     found = view.exception
     if found is not None:
-        console.print(f"  {found.phase}: {escape(found.message)}")
-        for text in (found.detail, found.body, found.trace):
+        for name in ("detail", "body", "trace"):
+            text = str(getattr(found, name))
             if text:
-                console.print(f"    {escape(text)}")
+                console.print(f"  [bold]{name}[/] {escape(text)}", soft_wrap=True)
     for call in view.calls:
-        console.print(f"  call {call.output} {call.row_key} gen {call.generation}: {call.state} {call.server_id or ''}")
+        again = f" (generation {call.generation})" if call.generation else ""
+        server = f", id {call.server_id}" if call.server_id else ""
+        status = f", status {call.status}" if call.status else ""
+        console.print(
+            f"  call {escape(call.output)} {escape(call.row_key)}{again}: {call.state}{status}{escape(server)}",
+            soft_wrap=True,
+        )
+    _rows(console, "source", view.source)
+    _rows(console, "written", view.outputs)
+    if view.note:
+        console.print(f"[yellow]{escape(view.note)}[/]", soft_wrap=True)
+
+
+def _told(data: Mapping[str, object]) -> str:
+    """What a line of a unit's history says: its message, else whatever there is."""
+    if data.get("message"):
+        return f": {data['message']}"
+    return "".join(f"  {name} {value}" for name, value in data.items() if value)
 
 
 def render_trial(console: Console, trial: Trial) -> None:
     """What the steps make of one unit."""
-    for title, tables in (("source", trial.source), ("output", trial.outputs)):
-        for name, rows in tables.items():
-            console.print(f"[bold]{title} {escape(name)}[/]  {len(rows)} row(s)")
-            for row in rows[:10]:
-                console.print("  " + escape(", ".join(f"{k}={_short(v)}" for k, v in row.items())))
-            if len(rows) > 10:
-                console.print(f"  ... {len(rows) - 10} more")
+    _rows(console, "source", trial.source)
+    _rows(console, "output", trial.outputs)
     for name, texts in trial.requests.items():
-        for text in texts[:10]:
-            console.print(f"[bold]call {escape(name)}[/]  {escape(text)}")
+        for text in texts[:SHOWN]:
+            console.print(f"[bold]call {escape(name)}[/]  {escape(text)}", soft_wrap=True)
     if trial.verdict is None:
         console.print("[green]the unit would move[/]; nothing was written")
     else:
-        console.print(f"[red]the unit would be set aside[/]: {escape(trial.verdict.message)}")
+        console.print(f"[red]the unit would be set aside[/]: {escape(trial.verdict.message)}; nothing was written")
         for text in (trial.verdict.detail, trial.verdict.trace):
             if text:
-                console.print(f"  {escape(text)}")
+                console.print(f"  {escape(text)}", soft_wrap=True)
+
+
+def _rows(console: Console, title: str, tables: Rows) -> None:
+    for name, rows in tables.items():
+        console.print(f"[bold]{title} {escape(name)}[/]  {len(rows):,} row(s)")
+        for row in rows[:SHOWN]:
+            console.print("  " + escape(", ".join(f"{k}={_short(v)}" for k, v in row.items())), soft_wrap=True)
+        if len(rows) > SHOWN:
+            console.print(f"  ... {len(rows) - SHOWN:,} more (--json shows all)")
 
 
 def _short(value: Any) -> str:
     text = str(value)
     return text if len(text) <= 60 else text[:57] + "..."
-
-
-def _when(seconds: float) -> str:
-    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds))

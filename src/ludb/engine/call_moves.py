@@ -30,7 +30,7 @@ def next_move(  # noqa: PLR0911  (a decision table)
     call: Call | None, wanted: CallRequest | None, ability: Ability, age: float
 ) -> Move:
     """The next move for the latest generation of a call. `wanted` is None where nothing may be left at the server; `age`
-    is how long ago the call last changed, in seconds.
+    is how long ago the call came into its state, in seconds: at least that, where nobody knows better.
     """
     if call is None or call.state in {CallState.REJECTED, CallState.UNDONE}:
         return Move.NEW if wanted else Move.NONE

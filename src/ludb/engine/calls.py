@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+import math
+from collections.abc import Collection, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import pyarrow as pa
@@ -11,7 +12,7 @@ import pyarrow.compute as pc
 from ludb.engine.call_moves import Move, leaves_nothing, next_move, next_state
 from ludb.engine.verdicts import Verdicts
 from ludb.engine.workplace import Workplace, unit_texts
-from ludb.errors import Fault, LudbError, PauseError, TransientError, UnitError
+from ludb.errors import Fault, LeaseLost, LudbError, PauseError, TransientError, UnitError
 from ludb.model.calls import Ability, Action, Answer, Call, CallRequest, Result
 from ludb.model.data import rows_of
 from ludb.model.job import OutputSpec
@@ -111,6 +112,9 @@ def take_back(chunk: Chunk, positions: Collection[int], at: Workplace) -> dict[i
         for item in items:
             if item.call is not None and not leaves_nothing(item.call):
                 doubtful.setdefault(item.position, f"{name}: {item.reason or 'the call cannot be taken back'}")
+    for call in latest(calls):
+        if call.output not in at.migration.job.outputs and not leaves_nothing(call):
+            doubtful.setdefault(call.position, f"{call.output}: it is no longer an output of the job")
     return doubtful
 
 
@@ -133,6 +137,17 @@ def alive_calls(chunk: Chunk, positions: Collection[int], at: Workplace) -> dict
         if not leaves_nothing(call):
             found.setdefault(call.position, []).append(call)
     return found
+
+
+def _unsure(item: _Item) -> bool:
+    """Whether an earlier update of the object may still be on its way: it must not overtake the next one."""
+    return item.call is not None and item.call.state is CallState.DONE and not item.call.request.sha
+
+
+def _unknown(call: Call) -> tuple[CallState, Result]:
+    """What the journal says while an update is on its way: the object is there, and its content equals no document."""
+    unsure = replace(call, request=replace(call.request, sha=""))
+    return CallState.DONE, Result(Action("update", unsure), Answer.DONE)
 
 
 class _Desk:
@@ -199,12 +214,21 @@ class _Desk:
         raise setback
 
     def _next(self, item: _Item) -> Move:
-        return next_move(item.call, item.wanted, self.ability, self.at.monotonic() - item.since)
+        return next_move(item.call, item.wanted, self.ability, self._age(item))
+
+    def _age(self, item: _Item) -> float:
+        """How long the server may have known the call: a clock that was set back since makes it too old to be resent."""
+        if item.call is None or not item.call.changed_at:
+            return math.inf
+        age = self.at.clock() - item.call.changed_at
+        return max(age, self.at.monotonic() - item.since) if age >= 0 else math.inf
 
     def _note_doubt(self, items: list[_Item]) -> None:
         marked = [item for item in items if item.call and item.call.state in {CallState.SENT, CallState.UNDOING}]
         for item in items:
-            item.reason = item.reason or "nobody can tell whether the request reached the server (no probe declared)"
+            done = item.call is not None and item.call.state is CallState.DONE
+            unknown = "nobody can tell whether the request reached the server (no probe declared)"
+            item.reason = item.reason or ("the object cannot be taken back (no undo declared)" if done else unknown)
         if marked:
             calls = [item.call for item in marked if item.call]
             self.journal.mark(self.chunk, calls, CallState.IN_DOUBT, marked[0].reason)
@@ -237,15 +261,15 @@ class _Desk:
 
     def _wave(self, move: Move, items: list[_Item]) -> LudbError | None:
         """One exchange for up to `WAVE` items: journal, server, journal. Returns what keeps the chunk from going on."""
-        if move is Move.PROBE:
-            self._wait_for(items)
+        self._wait_for([item for item in items if move is Move.PROBE or (move is Move.UPDATE and _unsure(item))])
         self.at.fence.check()
         actions = self._prepare(move, items)
         by_id = {item.call.id: item for item in items if item.call}
         outcomes: list[tuple[CallState, Result]] = []
         setback: LudbError | None = None
+        results = self.target.perform(actions)
         try:
-            for result in self.target.perform(actions):
+            for result in results:
                 self.at.announce(
                     "call.answered", self.chunk, level="debug", output=self.spec.name, answer=result.answer
                 )
@@ -254,7 +278,11 @@ class _Desk:
                 outcomes.append((state, result))
                 self._note(item, state, result)
                 setback = setback or self._setback(move, result)
+                if self.at.fence.expired():
+                    raise LeaseLost("the lease ended while calls were made; what was not answered is looked up later")
         finally:
+            if isinstance(results, Generator):
+                results.close()  # nothing may leave any more once the journal says how the wave ended
             self.journal.settle(self.chunk, outcomes)
         self.at.announce("call.settled", self.chunk, level="debug", output=self.spec.name, calls=len(outcomes))
         return setback
@@ -275,12 +303,21 @@ class _Desk:
         calls = [item.call for item in items if item.call]
         if move in {Move.SEND, Move.UNDO}:
             self.journal.mark(self.chunk, calls, CallState.SENT if move is Move.SEND else CallState.UNDOING)
-            self.at.announce("call.sent", self.chunk, level="debug", output=self.spec.name, calls=len(calls))
+            self._note_sent(items)
         if move is Move.UPDATE:
             calls = [replace(item.call, request=item.wanted) for item in items if item.call and item.wanted]
+            self.journal.settle(self.chunk, [_unknown(call) for call in calls])
+        if move in {Move.SEND, Move.UNDO, Move.UPDATE}:
+            self.at.announce("call.sent", self.chunk, level="debug", output=self.spec.name, calls=len(calls))
         kind = {Move.SEND: "send", Move.RESEND: "send", Move.PROBE: "probe", Move.UNDO: "undo", Move.UPDATE: "update"}
         repeated = {item.call.id for item in items if item.call and (move is Move.RESEND or item.last is Answer.ABSENT)}
         return [Action(kind[move], call, call.id in repeated) for call in calls]  # type: ignore[arg-type]
+
+    def _note_sent(self, items: list[_Item]) -> None:
+        for item in items:
+            assert item.call is not None
+            item.call = replace(item.call, changed_at=self.at.clock())
+            item.since = self.at.monotonic()
 
     def _note(self, item: _Item, state: CallState, result: Result) -> None:
         assert item.call is not None
@@ -301,12 +338,15 @@ class _Desk:
             return PauseError(f"{self.spec.name}: {result.reason}", system=system, credential=result.reason)
         if result.answer in {Answer.AGAIN, Answer.UNSENT}:
             return TransientError(f"{system}: {result.reason}", system=system, retry_after=result.retry_after)
-        if result.answer is Answer.AMBIGUOUS and move is not Move.SEND:
+        # A first send in doubt is looked up at once; a second one means that the server is not well: the chunk waits.
+        if result.answer is Answer.AMBIGUOUS and (move is not Move.SEND or result.action.repeat):
             return TransientError(f"{system}: {result.reason}", system=system, retry_after=result.retry_after)
         return None
 
     def _wait_for(self, items: list[_Item]) -> None:
         """A look-up tells the truth only once no request can be on its way any more, and the look-up has caught up."""
+        if not items:
+            return
         until = max(item.since for item in items) + self.ability.max_delay + self.ability.settle
         while (left := until - self.at.monotonic()) > 0:
             self.at.fence.check()

@@ -128,6 +128,11 @@ def decide(
 def _check_calls(chunk: Chunk, verdicts: Verdicts, at: Workplace) -> None:
     for calls in alive_calls(chunk, verdicts.alive, at).values():
         for call in calls:
+            if call.output not in at.migration.job.outputs:
+                raise FatalError(
+                    f"{call.output} is no longer an output of the job, but unit {call.unit_key} has an object there from an "
+                    "earlier attempt; put the output back"
+                )
             if call.state is not CallState.DONE:
                 raise FatalError(
                     f"{call.output}: a call of unit {call.unit_key} is {call.state}, not done; this is a bug"

@@ -97,6 +97,8 @@ def _walk(table: UnitTable, rows: pa.Table, source: CanFetch, reading: Reading) 
             if mark is not None:
                 asked.add(mark)
         frontier = frontier.filter(pa.array(fresh, pa.bool_()))
+        if not frontier.num_rows:
+            break
         wanted = KeySet(children, distinct(frontier, parents, children))
         found = _tagged(source.fetch((lone,), wanted), Owners(frontier, parents), reading)
         frontier = found.filter(pa.array([mark not in linked for mark in _marks_in_order(found, on)], pa.bool_()))

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from ludb.engine.workplace import Fence
-from ludb.errors import LudbError
+from ludb.errors import LeaseLost, LudbError
 from ludb.model.run import Owner, RunState
 from ludb.ports.repository import Owners
 
@@ -16,9 +16,18 @@ class Heartbeat:
     """Beats every `interval` seconds until closed. `state` is the run's state as last seen."""
 
     def __init__(
-        self, owners: Owners, owner: Owner, fence: Fence, interval: float, measure: Callable[[], tuple[float, int]]
+        self,
+        owners: Owners,
+        owner: Owner,
+        fence: Fence,
+        interval: float,
+        measure: Callable[[], tuple[float, int]],
+        stop_now: Callable[[], bool] = lambda: False,
     ) -> None:
-        """Enrol the owner and start beating; `measure` gives (share of a core, bytes of memory)."""
+        """Enrol the owner and start beating; `measure` gives (share of a core, bytes of memory). `stop_now` is asked
+        while the run is stopping: whether chunks in flight are to be given back.
+        """
+        self._stop_now = stop_now
         self._owners, self._owner, self._fence = owners, owner, fence
         self._interval, self._measure = interval, measure
         self._stop = threading.Event()
@@ -33,10 +42,15 @@ class Heartbeat:
             cpu, memory = self._measure()
             try:
                 self.state = self._owners.beat(replace(self._owner, doing=self.doing, cpu=cpu, memory=memory))
+                self._fence.beat()
+                if self.state is RunState.STOPPING and self._stop_now():
+                    self._fence.halted = True
+            except LeaseLost:
+                self._fence.declared_dead()
+                return
             except LudbError:
                 # A repository that is away ends the lease by itself: the fence says so when the time has come.
                 continue
-            self._fence.beat()
 
     def close(self, state: str = "ended") -> None:
         """Stop beating and say that the owner has ended."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import signal
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -18,11 +19,10 @@ class OwnerLock:
     """A lock file held for the life of a process: the kernel lets go of it whatever ends the process."""
 
     def __init__(self, path: Path) -> None:
-        """Take the lock; the file is new and belongs to this owner alone."""
+        """Take the lock; `BlockingIOError` if somebody holds it."""
         path.parent.mkdir(parents=True, exist_ok=True)
         self.path = path
-        self._file = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
-        fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        self._file = _locked(path)
 
     def release(self) -> None:
         """Let go and remove the file; safe to repeat."""
@@ -31,6 +31,24 @@ class OwnerLock:
                 self.path.unlink()
             os.close(self._file)
             self._file = -1
+
+
+def _locked(path: Path) -> int:
+    """The open, locked file at `path`. One that its last owner removed between our opening and locking it locks
+    nothing: the next comer would make another.
+    """
+    while True:
+        file = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if os.path.samestat(os.fstat(file), os.stat(path)):  # noqa: PTH116  (compared with an open file)
+                return file
+        except FileNotFoundError:
+            pass
+        except BaseException:
+            os.close(file)
+            raise
+        os.close(file)
 
 
 def lock_is_free(path: str) -> bool:
@@ -46,6 +64,43 @@ def lock_is_free(path: str) -> bool:
     finally:
         os.close(file)
     return True
+
+
+def end_owner(owner: Owner, patience: float = 10.0) -> bool:
+    """Kill the process of this host that holds the owner's lock; True once the lock is seen free: the owner is dead.
+
+    False where the process is out of reach (another user's, another container's) or is this very one.
+    """
+    if lock_is_free(owner.lock):
+        return True
+    try:
+        process = os.pidfd_open(owner.pid)
+    except OSError:
+        return False
+    try:
+        # Asked after the process was taken hold of: a number that another process has got meanwhile is not hit.
+        if owner.pid == os.getpid() or not _has_open(owner.pid, owner.lock):
+            return lock_is_free(owner.lock)
+        signal.pidfd_send_signal(process, signal.SIGKILL)
+    except OSError:
+        return lock_is_free(owner.lock)
+    finally:
+        os.close(process)
+    until = time.monotonic() + patience
+    while not lock_is_free(owner.lock):
+        if time.monotonic() > until:
+            return False
+        time.sleep(0.01)
+    return True
+
+
+def _has_open(pid: int, path: str) -> bool:
+    """Whether the process has the file open."""
+    for name in os.listdir(f"/proc/{pid}/fd"):  # noqa: PTH208  (no path object for /proc)
+        with contextlib.suppress(FileNotFoundError):
+            if os.readlink(f"/proc/{pid}/fd/{name}") == path:  # noqa: PTH115  (as above)
+                return True
+    return False
 
 
 class Liveness:
@@ -74,6 +129,10 @@ class Liveness:
             elif self._is_silent(owner):
                 silent.add(owner.id)
         return frozenset(silent), frozenset(dead)
+
+    def end(self, owner: Owner) -> bool:
+        """Kill the owner if it is a process of this host; True once it is known to be dead."""
+        return self.is_dead(owner) or (owner.host == self._host and end_owner(owner))
 
     def living(self, role: str) -> Iterator[Owner]:
         """Owners of a role that are not known to be dead."""

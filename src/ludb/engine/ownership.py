@@ -88,7 +88,9 @@ def distinct(rows: pa.Table, columns: Sequence[str], names: Sequence[str]) -> pa
     return pa.table([unique.column(column) for column in columns], names=list(names))
 
 
-def unheld(rows: pa.Table, links: Sequence[str], held: pa.Table, keys: Sequence[str], *, quick: bool = True) -> pa.Array:
+def unheld(
+    rows: pa.Table, links: Sequence[str], held: pa.Table, keys: Sequence[str], *, quick: bool = True
+) -> pa.Array:
     """True for rows whose link leads to no row of `held` of the same unit; a link that holds a NULL leads nowhere and
     is not asked.
     """

@@ -20,6 +20,8 @@ PHASES = (
     "record",
 )  # fmt: skip
 """The phases of a chunk that moves, as they are announced: the crash tests kill before and after each of them."""
+SIDE_PHASES = ("recover", "undo")
+"""Phases of chunks that were decided before, and of rejected units whose calls are taken back."""
 
 
 Further = tuple[tuple[Chunk, Extract], ...]
@@ -47,11 +49,13 @@ def process(chunk: Chunk, read: Extract | None, at: Workplace) -> Further:
 def move(chunk: Chunk, read: Extract, at: Workplace) -> Further:
     """From the extract to the record. A data error that names no unit takes the chunk apart."""
     verdicts = Verdicts(chunk, read, version=at.run.version, at=at.clock())
+    phase = "steps"
     try:
         produced = transform(chunk, read, verdicts, at)
+        phase = "prepare"
         conclude(chunk, read, produced, verdicts, at)
     except UnitError as error:
-        return take_apart(chunk, read, verdicts, error, at)
+        return take_apart(chunk, read, verdicts, error, phase, at)
     return ()
 
 
@@ -64,17 +68,17 @@ def conclude(chunk: Chunk, read: Extract, produced: Produced, verdicts: Verdicts
     if not committed:
         recover(decided, at)
         return
-    with at.phase("record", chunk):
+    with at.phase("record", decided):
         at.repository.chunks.finish(decided)
     at.announce("chunk.finished", chunk, done=len(verdicts.alive), rejected=len(verdicts.rejected))
 
 
-def take_apart(chunk: Chunk, read: Extract, verdicts: Verdicts, error: UnitError, at: Workplace) -> Further:
+def take_apart(chunk: Chunk, read: Extract, verdicts: Verdicts, error: UnitError, phase: str, at: Workplace) -> Further:
     """Somebody in the chunk is at fault: halve it until the bad unit stands alone, then set that one aside."""
     alive = verdicts.alive
     if len(alive) == 1:
-        fault = Fault(str(error), error.detail)
-        verdicts.reject({alive[0]: fault}, phase="steps", step=step_of(error), trace=error.trace, body=error.body)
+        faults = {alive[0]: fault_of(error)}
+        verdicts.reject(faults, phase=phase, step=step_of(error), trace=error.trace, body=error.body)
         conclude(chunk, read, Produced(at.migration.job, {}, read.keys), verdicts, at)
         return ()
     middle = chunk.positions.index(alive[len(alive) // 2])
@@ -82,6 +86,11 @@ def take_apart(chunk: Chunk, read: Extract, verdicts: Verdicts, error: UnitError
     children = at.repository.chunks.split(chunk, parts)
     at.announce("chunk.split", chunk, error=str(error), units=len(chunk.positions))
     return tuple((child, read.only(child.positions)) for child in children)
+
+
+def fault_of(error: UnitError) -> Fault:
+    """What an error says of a unit, without the step that it names first."""
+    return Fault(str(error).removeprefix(f"{step_of(error)}:").strip(), error.detail)
 
 
 def step_of(error: UnitError) -> str:
@@ -92,10 +101,12 @@ def step_of(error: UnitError) -> str:
 def rows_moved(read: Extract, produced: Produced, verdicts: Verdicts) -> dict[str, dict[str, int]]:
     """Row counts of the units that move, and of the strays dropped with a warning, as the decision keeps them."""
     alive = verdicts.alive
+    moving = frozenset(alive)
+    strays = {name: sum(n for at, n in by.items() if at in moving) for name, by in read.strays.items()}
     source = {name: rows_of(rows, alive).num_rows for name, rows in read.tables.items()}
     return {
         "source": {name: count for name, count in source.items() if count},
         "output": produced.counts(alive),
-        "stray": dict(read.strays),
-        "warning": dict(verdicts.warnings),
+        "stray": {name: count for name, count in strays.items() if count},
+        "warning": verdicts.warnings,
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ludb.engine.migration import Migration
+from ludb.engine.strays import link_columns
 from ludb.errors import ConfigError, ConfigErrors, Fault
 from ludb.model.keys import key_bytes, key_text
 from ludb.model.run import Segment
@@ -84,9 +86,36 @@ def reflect(migration: Migration) -> dict[str, Sequence[Column]]:
             for column in columns
             if column.refused
         )
+    errors.extend(_unlike_links(unit, found, migration))
     if errors:
         raise ConfigErrors(errors)
     return found
+
+
+def _unlike_links(
+    unit: UnitSchema, found: Mapping[str, Sequence[Column]], migration: Migration
+) -> Iterator[ConfigError]:
+    """Links that are followed by value (between systems, to the table itself, to a second parent) need one type on both
+    sides: 7 and '7' never meet, and every row would be an orphan or a stray.
+    """
+    kinds = {(name, column.name): column.type for name, columns in found.items() for column in columns}
+    for table in unit.tables:
+        links = [(table.name, pair) for pair in table.recursive]
+        links += [(other, pair) for other, pairs in table.also for pair in pairs]
+        if table.parent is not None:
+            home = unit.table(table.parent).table.system
+            if home != table.table.system or not isinstance(migration.sources[home], CanFetch):
+                links += [(table.parent, pair) for pair in table.on]
+        for other, (child, parent) in links:
+            one, two = kinds.get((table.name, child)), kinds.get((other, parent))
+            if one is None or two is None or one == two or (pa.types.is_integer(one) and pa.types.is_integer(two)):
+                continue
+            yield ConfigError(
+                f"{table.name}.{child} ({one}) is linked to {other}.{parent} ({two}): values of two types never meet",
+                file="job.yaml",
+                field=f"unit.tables.{table.name}",
+                remedy="Give one of them the other's type under types:",
+            )
 
 
 def _named_columns(unit: UnitSchema, table: UnitTable, migration: Migration) -> set[str]:
@@ -178,20 +207,26 @@ def survey(
     unit = migration.job.unit
     counts: dict[str, Mapping[str, int]] = {}
     orphans: dict[str, Orphans] = {}
-    crossing = [t.name for t in unit.tables if _crosses(unit, t, staged)]
-    with Locator(unit, units.keys, scanner(migration), dict.fromkeys(crossing, ())) as located:
+    # A source counts all its units; where some have moved before, only the list tells whose rows are whose.
+    crossing = [
+        t.name
+        for t in unit.tables
+        if not (staged and t.name in staged.tables) and (units.moved_before or _crosses(unit, t))
+    ]
+    locator = Locator(unit, units.keys, scanner(migration), dict.fromkeys(crossing, ())) if crossing else None
+    with locator or nullcontext() as located:
         for table in unit.tables:
             source = migration.sources[table.table.system]
             if staged is not None and table.name in staged.tables:
-                total, lost = staged.counts[table.name], staged.orphans(table.name)
-            elif table.name in crossing:
-                total, lost = located.count(table.name), located.orphans(table.name)
+                held, lost = staged.counts[table.name], staged.orphans(table.name)
+            elif located is not None and table.name in crossing:
+                held, lost = located.count(table.name), located.orphans(table.name)
             else:
                 assert isinstance(source, CanFetch)
-                total = source.count(table)
                 lost = source.orphans(unit.path(table.name)) if table.parent else _NONE
+                held = source.count(table) - lost.num_rows
             orphans[table.name] = _summed(lost)
-            counts[table.name] = {"rows": total - lost.num_rows, "orphans": lost.num_rows}
+            counts[table.name] = {"rows": held, "orphans": lost.num_rows}
     return Survey(columns, counts, {name: found for name, found in orphans.items() if found.count})
 
 
@@ -200,10 +235,8 @@ _NONE = pa.table(
 )
 
 
-def _crosses(unit: UnitSchema, table: UnitTable, staged: Stage | None) -> bool:
+def _crosses(unit: UnitSchema, table: UnitTable) -> bool:
     """Whether the table's path leaves its source, or a self reference can reach more than the path does."""
-    if staged is not None and table.name in staged.tables:
-        return False
     path = unit.path(table.name)
     return len({step.table.system for step in path}) > 1 or any(step.recursive for step in path)
 
@@ -225,6 +258,28 @@ def unique_faults(migration: Migration, units: UnitList) -> dict[int, Fault]:
             names = ", ".join(spec.columns)
             faults.setdefault(position, Fault(f"{spec.table}.{names} is also held by another unit, which keeps it"))
     return faults
+
+
+def shared_rows(migration: Migration, units: UnitList) -> dict[str, pa.Table]:
+    """By unit table, the rows that several units claim (as `Locator.shared` has them). Tables whose links lead to a key
+    of their parent all the way up need no look.
+    """
+    unit = migration.job.unit
+    doubtful: list[str] = []
+    for table in unit.tables[1:]:
+        assert table.parent is not None
+        parent = unit.table(table.parent)
+        up = {column for _, column in table.on}
+        columns = migration.sources[parent.table.system].columns(parent)
+        key = set(unit.key) if parent.parent is None else {column.name for column in columns if column.key}
+        if table.recursive or not key or not key <= up or parent.name in doubtful:
+            doubtful.append(table.name)
+    if not doubtful:
+        return {}
+    wanted = {name: tuple(link_columns(unit.table(name))) for name in doubtful}
+    with Locator(unit, units.keys, scanner(migration), wanted) as located:
+        found = {name: located.shared(name, links) for name, links in wanted.items()}
+    return {name: rows for name, rows in found.items() if rows.num_rows}
 
 
 def _losers(spec: UniqueAcross, rows: pa.Table) -> list[int]:

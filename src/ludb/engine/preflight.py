@@ -10,12 +10,13 @@ import pyarrow as pa
 
 from ludb.engine.assemble import open_batch, returned_keys
 from ludb.engine.migration import Migration, Rule
+from ludb.engine.transform import known_columns
 from ludb.engine.workplace import Workplace
-from ludb.errors import ConfigError, ConfigErrors
+from ludb.errors import ConfigError, ConfigErrors, UnitError
 from ludb.model.data import Extract
 from ludb.model.job import OutputSpec
 from ludb.model.unit import POSITION, UNIT_KEY, Column
-from ludb.ports.step import Step
+from ludb.ports.step import CanVary, Step
 from ludb.unitdb.batch import UnitBatch
 from ludb.unitdb.database import unordered_aggregates
 
@@ -75,23 +76,26 @@ def _bind(
     """Run one step over nothing. A Python step that yields nothing tells nothing about its columns: what reads them
     later is not judged.
     """
+    varying = isinstance(step, CanVary) and step.varying
     try:
         step.run(batch)
     except ConfigError as error:
         if not _reads_unknown(error, made):
             errors.append(error)
+        made.setdefault(step.output, [])  # what reads it fails for this reason alone
         return
+    except UnitError as error:
+        if not isinstance(step, CanVary):
+            errors.append(ConfigError("fails without any data", file=step.name, remedy=error.detail.split("\n", 1)[0]))
+            made.setdefault(step.output, [])
+            return
+        varying = True  # a function over the whole batch need not expect an empty one: no chunk is
     rows = batch.output(step.output)
-    if rows is None:
-        spec = at.migration.job.outputs[step.output]
+    if varying or rows is None:
         made.setdefault(step.output, [])
-        if spec.call is None:
-            known = at.migration.targets[spec.system].columns(spec.table)
-            if known:
-                fields = [pa.field(POSITION, pa.int64()), *(pa.field(c.name, c.type) for c in known)]
-                batch.append_positioned(step.output, pa.schema(fields).empty_table())
-        return
-    made.setdefault(step.output, []).append((step.name, rows.schema))
+        batch.expect(step.output, known_columns(step.output, at.migration))
+    else:
+        made.setdefault(step.output, []).append((step.name, rows.schema))
 
 
 def _reads_unknown(error: ConfigError, made: Mapping[str, Sequence[object]]) -> bool:
@@ -179,7 +183,7 @@ def _check_output(
         return []
     names = {column.name for column in known}
     errors: list[ConfigError] = []
-    filled: set[str] = set()
+    filled = {UNIT_KEY}  # written wherever the target has it
     for step, schema in made:
         produced = set(schema.names) - {POSITION}
         filled |= produced

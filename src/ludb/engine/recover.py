@@ -6,8 +6,8 @@ from dataclasses import replace
 
 from ludb.engine.calls import take_back
 from ludb.engine.retry import backoff
-from ludb.engine.workplace import Workplace, unit_texts
-from ludb.errors import FatalError, Fault, LeaseLost, TransientError
+from ludb.engine.workplace import Deferred, Workplace, unit_texts
+from ludb.errors import FatalError, Fault, TransientError
 from ludb.model.exceptions import decode_exceptions
 from ludb.model.run import Chunk, Decision, RunState, UnitException, UnitState
 from ludb.model.unit import POSITION
@@ -37,14 +37,14 @@ def _apply(name: str, chunk: Chunk, decision: Decision, at: Workplace) -> dict[i
     txn = replace(at.txn(chunk, sorted(moved)), seq=decision.seq)
     attempt = 0
     while True:
-        at.fence.check()
+        at.fence.check(decided=True)
         try:
             return dict(at.migration.targets[name].apply(txn, writes).failed)
         except TransientError as error:
             attempt += 1
             at.announce("target.away", chunk, level="warning", lasting=attempt == 1, target=name, error=str(error))
             if at.repository.runs.get(at.run.id).state is RunState.STOPPING:
-                raise LeaseLost("the run is stopping; the decided chunk is applied when it goes on") from error
+                raise Deferred("the run is stopping; the decided chunk is applied when it goes on") from error
             at.wait(backoff(attempt, 0.1, at.migration.job.settings.retry_cap, at.random))
 
 

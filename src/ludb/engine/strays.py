@@ -63,9 +63,11 @@ def settle_strays(unit: UnitSchema, reading: Reading, shared: Shared, positions:
     not in their own unit. What hangs below a dropped row is dropped with it.
     """
     here = frozenset(positions)
+    claims = {table.name: _shared_links(table, reading, shared.get(table.name), here) for table in unit.tables[1:]}
     for table in unit.tables[1:]:
         _drop_below(table, reading)
-        _settle_shared(table, reading, shared.get(table.name), here)
+        if claims[table.name]:
+            _settle_shared(table, reading, claims[table.name])
     again = True
     while again:
         again = False
@@ -80,9 +82,11 @@ def link_columns(table: UnitTable) -> list[str]:
     return list(dict.fromkeys(child for child, _ in (*table.on, *table.recursive)))
 
 
-def _settle_shared(table: UnitTable, reading: Reading, planned: pa.Table | None, here: frozenset[int]) -> None:
-    """Rows with the same link belong to the same units, so a link that stands at two positions is claimed twice: by
-    units of this chunk, or (as planning saw it) of two chunks.
+def _shared_links(
+    table: UnitTable, reading: Reading, planned: pa.Table | None, here: frozenset[int]
+) -> dict[bytes, set[int]]:
+    """The links of shared rows, each with the units of this chunk that claim it. Rows with the same link belong to the
+    same units, so a link at two positions is claimed twice: by units of this chunk, or (as planning saw it) of two.
     """
     links = link_columns(table)
     rows = reading.tables[table.name]
@@ -91,7 +95,7 @@ def _settle_shared(table: UnitTable, reading: Reading, planned: pa.Table | None,
     ours = rows_of(planned, here) if planned is not None else pairs.slice(0, 0)
     alone = pairs.select(links).group_by(links, use_threads=False).aggregate([]).num_rows == pairs.num_rows
     if alone and not ours.num_rows:
-        return
+        return {}
     claims: dict[bytes, set[int]] = {}
     for position, link in _links(pairs, links) + _links(ours, links):
         claims.setdefault(link, set()).add(position)
@@ -100,10 +104,15 @@ def _settle_shared(table: UnitTable, reading: Reading, planned: pa.Table | None,
         told = zip(_links(ours, links), ours.column(FIRST).to_pylist(), strict=True)
         first |= {link: min(earliest, position) for (position, link), earliest in told}
     reading.first[table.name] = first
+    return {link: claims[link] for link in first}
+
+
+def _settle_shared(table: UnitTable, reading: Reading, claims: Mapping[bytes, set[int]]) -> None:
+    first, rows = reading.first[table.name], reading.tables[table.name]
     reason = f"{table.name}: a row belongs to several units by {', '.join(child for child, _ in table.on)}"
-    held = _links(rows, links)
+    held = _links(rows, link_columns(table))
     if table.on_stray == "reject":
-        reading.fault(sorted({at for link in first for at in claims[link]}), reason)
+        reading.fault(sorted(set().union(*claims.values())), reason)
         mine = [first.get(link, position) == position for position, link in held]
         reading.tables[table.name] = rows.filter(pa.array(mine, pa.bool_()))
     else:

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from ludb.engine.assemble import open_batch, returned_keys
 from ludb.engine.calls import Documents, make_calls
-from ludb.engine.migration import Folder, Rule
+from ludb.engine.migration import Folder, Migration, Rule
 from ludb.engine.verdicts import Verdicts
 from ludb.engine.workplace import Workplace
 from ludb.errors import ConfigError, FatalError, Fault
@@ -19,6 +19,7 @@ from ludb.model.job import Job, OutputSpec
 from ludb.model.keys import key_bytes
 from ludb.model.run import Chunk
 from ludb.model.unit import POSITION, UNIT_KEY
+from ludb.ports.step import CanVary
 from ludb.unitdb.batch import UnitBatch
 
 
@@ -69,7 +70,11 @@ def transform(chunk: Chunk, extract: Extract, verdicts: Verdicts, at: Workplace)
             for rule in migration.rules:
                 _run_rule(rule, batch, verdicts)
         everyone = list(extract.positions)
-        tables = {name: rows for name in batch.outputs if (rows := batch.output(name, everyone)) is not None}
+        tables = {
+            name: rows if UNIT_KEY not in known_columns(name, migration) else batch.with_unit_key(rows)
+            for name in batch.outputs
+            if (rows := batch.output(name, everyone)) is not None
+        }
     return Produced(migration.job, tables, extract.keys)
 
 
@@ -80,6 +85,8 @@ def _run_folder(
         for step in folder.steps:
             step.run(batch)
             _collect(batch, verdicts)
+            if isinstance(step, CanVary) and step.varying:
+                batch.expect(step.output, known_columns(step.output, at.migration))
     with at.phase("rules", chunk):
         for rule in folder.rules:
             _run_rule(rule, batch, verdicts)
@@ -89,6 +96,12 @@ def _run_folder(
         if spec.call is not None and spec.call.returns:
             with at.phase("call", chunk):
                 _return_keys(spec, batch, chunk, extract, verdicts, at)
+
+
+def known_columns(output: str, migration: Migration) -> list[str]:
+    """The columns that a table output can have; none are known of calls and of tables made by writing."""
+    spec = migration.job.outputs[output]
+    return [] if spec.call else [column.name for column in migration.targets[spec.system].columns(spec.table)]
 
 
 def _collect(batch: UnitBatch, verdicts: Verdicts) -> None:
@@ -115,7 +128,7 @@ def _run_rule(rule: Rule, batch: UnitBatch, verdicts: Verdicts) -> None:
             f"{rule.name}: {next(iter(faults.values())).reason} ({len(faults)} unit(s)); the rule stops the run"
         )
     if rule.severity == "warn":
-        verdicts.warn(rule.name, len(faults))
+        verdicts.warn(rule.name, faults)
         return
     verdicts.reject(faults, phase="rules", step=rule.name)
     batch.reject(faults, step=rule.name)

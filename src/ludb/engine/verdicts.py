@@ -31,10 +31,10 @@ class Verdicts:
         self._version, self._at = version, at
         self._keys = unit_texts(chunk)
         self._found: dict[int, UnitException] = {}
-        self.warnings: dict[str, int] = {}
+        self._warned: dict[str, set[int]] = {rule: set(at) for rule, at in extract.warnings.items()}
         gone = {position: Fault("the unit is no longer in the source") for position in extract.gone}
-        self.reject(gone, phase="extract", step=extract_step(extract), state=UnitState.GONE)
-        self.reject(extract.faults, phase="extract", step=extract_step(extract))
+        self.reject(gone, phase="extract", step="", state=UnitState.GONE)
+        self.reject(extract.faults, phase="extract", step="")
 
     def reject(
         self,
@@ -59,9 +59,15 @@ class Verdicts:
             )  # fmt: skip
             self._found.setdefault(position, found)
 
-    def warn(self, rule: str, count: int) -> None:
-        """Count a warning that lets the units move."""
-        self.warnings[rule] = self.warnings.get(rule, 0) + count
+    def warn(self, rule: str, positions: Iterable[int]) -> None:
+        """Keep a warning that lets the units move."""
+        self._warned.setdefault(rule, set()).update(positions)
+
+    @property
+    def warnings(self) -> dict[str, int]:
+        """How many of the units that move each warning is about."""
+        counted = {rule: len(positions - self._found.keys()) for rule, positions in self._warned.items()}
+        return {rule: count for rule, count in counted.items() if count}
 
     @property
     def rejected(self) -> frozenset[int]:
@@ -75,7 +81,7 @@ class Verdicts:
 
     def exceptions(self, produced: Mapping[str, pa.Table]) -> tuple[UnitException, ...]:
         """The rejected units with their source rows and their row counts, in list order."""
-        source = {name: counts(table, self._found) for name, table in self._extract.tables.items()}
+        source = {name: self._read(name) for name in self._extract.tables}
         output = {name: counts(table, self._found) for name, table in produced.items()}
         complete = []
         for position in sorted(self._found):
@@ -87,10 +93,13 @@ class Verdicts:
             complete.append(replace(found, rows=rows, source_rows=source_rows(self._extract.tables, position)))
         return tuple(complete)
 
-
-def extract_step(extract: Extract) -> str:
-    """What stands in a verdict's `step` where no step was at work: the unit's first table."""
-    return next(iter(extract.tables), "extract")
+    def _read(self, table: str) -> dict[int, int]:
+        """Rows of the rejected units, strays that were dropped from them too: a unit that does not move drops nothing."""
+        read = counts(self._extract.tables[table], self._found)
+        for position, strays in self._extract.strays.get(table, {}).items():
+            if position in self._found:
+                read[position] = read.get(position, 0) + strays
+        return read
 
 
 def counts(table: pa.Table, positions: Iterable[int]) -> dict[int, int]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from ludb.engine.liveness import Liveness
 from ludb.engine.pipeline import Further, process
 from ludb.engine.retry import backoff
-from ludb.engine.workplace import Workplace
+from ludb.engine.workplace import Deferred, Workplace
 from ludb.errors import ConfigError, FatalError, LeaseLost, PauseError, TransientError, UnitError
 from ludb.model.data import Extract
 from ludb.model.run import Chunk, Run, RunState
@@ -65,6 +65,7 @@ class Worker:
         self._looked = float("-inf")
         self._silent: frozenset[str] = frozenset()
         self._dead: frozenset[str] = frozenset()
+        self._deferred = False
 
     def work(self) -> Run:
         """Work until the run has ended, paused or stopped; returns the run as it then is."""
@@ -93,7 +94,11 @@ class Worker:
             return at.repository.runs.get(at.run.id).state not in ENDED | {RunState.STOPPING}
         self._look()
         units = at.migration.job.settings.chunk_units
-        chunk = at.repository.chunks.claim(at.run.id, at.owner, units, silent=self._silent, dead=self._dead)
+        # Between two chunks this worker holds none: one that still bears its name was left half way (an answer lost, the
+        # repository away after the decision), and nobody else would ever take it from a living owner.
+        left = self._dead if self._deferred else self._dead | {at.owner}
+        at.announce("phase.begin", level="debug", phase="claim")
+        chunk = at.repository.chunks.claim(at.run.id, at.owner, units, silent=self._silent, dead=left)
         if chunk is None:
             return False
         at.announce("phase.end", chunk, level="debug", phase="claim")
@@ -117,6 +122,7 @@ class Worker:
         try:
             further: Further = process(chunk, read, at)
         except LeaseLost as error:
+            self._deferred = self._deferred or isinstance(error, Deferred)
             at.announce("chunk.lost", chunk, level="warning", reason=str(error))
             return True
         except TransientError as error:

@@ -9,10 +9,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from ludb.engine.migration import Migration
+from ludb.engine.strays import Shared
 from ludb.errors import Fault, LeaseLost, TransientError
 from ludb.model.events import Event
 from ludb.model.keys import key_text
-from ludb.model.run import Chunk, Run, Txn
+from ludb.model.run import Chunk, ChunkState, Run, Txn
 from ludb.ports.journal import Journal
 from ludb.ports.observer import Observer
 from ludb.ports.repository import Repository
@@ -23,32 +24,41 @@ class Halted(TransientError):  # noqa: N818  (a state of the run, not a mistake)
     """The run is to stop now: the chunk goes back undecided."""
 
 
+class Deferred(LeaseLost):
+    """A decided chunk is left as it is, for whoever goes on with the run: its target is away and the run is stopping."""
+
+
 class Fence:
     """What keeps a worker from acting after its time: no beat within `lease` means that others may hold its chunks.
 
-    `beat` is called by the heartbeat after every success; `check` before anything that others can see. `halt` makes the
-    next `check` give the chunk back (stop now).
+    `beat` is called by the heartbeat after every success; `check` before anything that others can see. `halted` makes
+    the next `check` give an undecided chunk back (stop now); `declared_dead` ends the lease for good.
     """
 
     def __init__(self, lease: float, monotonic: Callable[[], float] = time.monotonic) -> None:
         """Start with a full lease."""
         self._lease, self._monotonic = lease, monotonic
         self._last = monotonic()
+        self._dead = False
         self.halted = False
 
     def beat(self) -> None:
         """The repository has seen this worker alive."""
         self._last = self._monotonic()
 
+    def declared_dead(self) -> None:
+        """Others have been told that this worker is dead, and may hold its chunks already."""
+        self._dead = True
+
     def expired(self) -> bool:
         """Whether the worker's own lease is over."""
-        return self._monotonic() - self._last > self._lease
+        return self._dead or self._monotonic() - self._last > self._lease
 
-    def check(self) -> None:
-        """Raise `LeaseLost` if the lease is over, `Halted` if the run is to stop now."""
+    def check(self, *, decided: bool = False) -> None:
+        """Raise `LeaseLost` if the lease is over, `Halted` if the run is to stop now and nothing is decided yet."""
         if self.expired():
             raise LeaseLost("the worker was not seen alive for a whole lease")
-        if self.halted:
+        if self.halted and not decided:
             raise Halted("the run is stopping now", retry_after=0.0)
 
 
@@ -63,6 +73,7 @@ class Workplace:
     observers: Sequence[Observer] = ()
     stage: Stage | None = None
     planned_faults: Mapping[int, Fault] = field(default_factory=dict)
+    shared: Shared = field(default_factory=dict)
     owner: str = "worker"
     fence: Fence = field(default_factory=lambda: Fence(60.0))
     clock: Callable[[], float] = time.time
@@ -83,7 +94,9 @@ class Workplace:
     @contextmanager
     def phase(self, name: str, chunk: Chunk) -> Iterator[None]:
         """One named phase of a chunk: announced before and after; refused if the worker's time is over."""
-        self.fence.check()
+        self.fence.check(
+            decided=chunk.state is ChunkState.DECIDED
+        )  # what is decided is finished, also when stopping now
         self.announce("phase.begin", chunk, level="debug", phase=name)
         yield
         self.announce("phase.end", chunk, level="debug", phase=name)

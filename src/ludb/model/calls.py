@@ -22,7 +22,10 @@ class CallRequest:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call: (instance, output, unit key, row key, generation); `id` is the UUID5 of these (PROTOCOL R4)."""
+    """One call: (instance, output, unit key, row key, generation); `id` is the UUID5 of these (PROTOCOL R4).
+
+    `changed_at` is when its state last changed (Unix seconds, the repository's clock); 0 where it was never stored.
+    """
 
     id: str
     instance: str
@@ -38,6 +41,7 @@ class Call:
     status: int | None = None
     body: str = ""
     reason: str = ""
+    changed_at: float = field(default=0.0, compare=False)
 
 
 class Answer(StrEnum):

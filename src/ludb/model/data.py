@@ -24,15 +24,15 @@ class Extract:
 
     `keys` holds `ludb_position` and the unit key columns, for every unit of the chunk. `faults` are units that cannot
     move for what was read (by position); `gone` are units whose root row is no longer there; `strays` counts rows
-    dropped with a warning, by table.
+    dropped with a warning, by table and position; `warnings` are the positions that each warning is about.
     """
 
     keys: pa.Table
     tables: Mapping[str, pa.Table]
     faults: Mapping[int, Fault] = field(default_factory=dict)
     gone: frozenset[int] = frozenset()
-    strays: Mapping[str, int] = field(default_factory=dict)
-    warnings: tuple[str, ...] = ()
+    strays: Mapping[str, Mapping[int, int]] = field(default_factory=dict)
+    warnings: Mapping[str, frozenset[int]] = field(default_factory=dict)
 
     @property
     def positions(self) -> tuple[int, ...]:
@@ -48,6 +48,8 @@ class Extract:
             tables={name: rows_of(table, kept) for name, table in self.tables.items()},
             faults={at: fault for at, fault in self.faults.items() if at in kept},
             gone=self.gone & kept,
+            strays={name: {at: n for at, n in by.items() if at in kept} for name, by in self.strays.items()},
+            warnings={reason: positions & kept for reason, positions in self.warnings.items()},
         )
 
 

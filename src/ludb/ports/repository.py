@@ -57,7 +57,7 @@ class Chunks(Protocol):
 
         In this order: chunks claimed or decided by an owner in `dead` (known to be dead or fenced) or in `silent`
         (lease expired; not if the chunk has calls in state `sent`, `undoing`: those need `dead`), with `taken_over`
-        true; released chunks whose delay is over; the next `units` keys of the list. Runs not `running` or `stopping`
+        true; released chunks whose delay is over; the next `units` keys of the list (0: none). Runs not `running` or `stopping`
         give nothing; a `stopping` run gives only chunks in state `decided`.
         """
 
@@ -140,7 +140,9 @@ class Owners(Protocol):
         """Make an owner known."""
 
     def beat(self, owner: Owner) -> RunState:
-        """Add one to the owner's counter, keep what it is doing and its cpu and memory; returns the run's state."""
+        """Add one to the owner's counter, keep what it is doing and its cpu and memory; returns the run's state.
+        `LeaseLost` for an owner that was declared dead.
+        """
 
     def all(self, run_id: str) -> list[Owner]:
         """The owners of a run, the newest first."""

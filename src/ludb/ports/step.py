@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from ludb.unitdb.batch import UnitBatch
 
@@ -22,3 +22,14 @@ class Step(Protocol):
         """Append rows to the output. Raises `UnitError`, with the units at fault where they are known, or `ConfigError`
         where no data could make the step work.
         """
+
+
+@runtime_checkable
+class CanVary(Protocol):
+    """A step that can tell whether its columns depend on the data: then a chunk may lack the output, or some of its
+    columns, and texts that read them still work.
+    """
+
+    @property
+    def varying(self) -> bool:
+        """True if no column is sure to come."""

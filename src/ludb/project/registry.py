@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from importlib.metadata import EntryPoint, entry_points
+from functools import cache
+from importlib.metadata import EntryPoint, EntryPoints
+from importlib.metadata import entry_points as installed
 from typing import Any
 
 from ludb.errors import ConfigError
@@ -25,6 +27,18 @@ KINDS = {
     LAUNCHERS: "launcher",
 }
 """What the adapters of a group are called in messages."""
+
+
+@cache
+def _installed(group: str) -> EntryPoints:
+    # Reading the metadata of every installed package takes longer than reading a job, and a job asks many times.
+    return installed(group=group)
+
+
+def entry_points(group: str, name: str | None = None) -> EntryPoints:
+    """The entry points of a group, or those of one name in it, as installed when the process first asked."""
+    found = _installed(group)
+    return found if name is None else found.select(name=name)
 
 
 def names(group: str) -> tuple[str, ...]:

@@ -62,6 +62,8 @@ def _syntax(error: YAMLError, file: str) -> ConfigError:
         mark = error.problem_mark or error.context_mark
         words = " ".join((error.problem or error.context or "is not YAML").split())
         line, column = (mark.line + 1, mark.column + 1) if mark else (None, None)
+        if "'\\t'" in words:
+            remedy = "Indent with blanks, not with tabs"
         return ConfigError(f"is not YAML: {words}", file=file, line=line, column=column, remedy=remedy)
     if isinstance(error, ReaderError):
         return ConfigError("holds a character that YAML does not allow", file=file, remedy="Remove control characters")

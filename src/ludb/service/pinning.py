@@ -14,7 +14,7 @@ import pyarrow as pa
 from pyarrow import feather
 
 from ludb.engine.migration import Migration
-from ludb.engine.plan import UnitList, stage, unique_faults
+from ludb.engine.plan import UnitList, shared_rows, stage, unique_faults
 from ludb.errors import ConfigError, Fault
 from ludb.model.run import Run
 from ludb.model.unit import UnitTable
@@ -31,6 +31,7 @@ class Pinned:
     migration: Migration
     stage: Stage | None
     faults: Mapping[int, Fault]
+    shared: Mapping[str, pa.Table]
 
 
 def read_reference(migration: Migration) -> dict[str, pa.Table]:
@@ -62,6 +63,10 @@ def pin(site: Site, run: Run, job: JobFolder, migration: Migration, units: UnitL
     (place / "reference").mkdir()
     for table, rows in read_reference(migration).items():
         feather.write_feather(rows, place / "reference" / f"{table}.arrow", compression="zstd")
+    (place / "shared").mkdir()
+    for number, (table, rows) in enumerate(shared_rows(migration, units).items()):
+        named = rows.replace_schema_metadata({"table": table})
+        feather.write_feather(named, place / "shared" / f"{number}.arrow", compression="zstd")
     faults = {str(at): [fault.reason, fault.detail] for at, fault in unique_faults(migration, units).items()}
     (place / "faults.json").write_text(json.dumps(faults), encoding="utf-8")
     told = {"origin": str(job.folder), "parameters": run.parameters}
@@ -97,7 +102,12 @@ def load_pinned(site: Site, run: Run) -> Pinned:
     told = json.loads((place / "faults.json").read_text(encoding="utf-8"))
     faults = {int(at): Fault(*fault) for at, fault in told.items()}
     staged = Stage(place / "stage") if (place / "stage" / "stage.json").exists() else None
-    return Pinned(migration, staged, faults)
+    return Pinned(migration, staged, faults, _shared(place / "shared"))
+
+
+def _shared(folder: Path) -> dict[str, pa.Table]:
+    tables = [feather.read_table(path) for path in sorted(folder.glob("*.arrow"))]
+    return {rows.schema.metadata[b"table"].decode(): rows for rows in tables}
 
 
 def _place(site: Site, run: Run) -> Path:

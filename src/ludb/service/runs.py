@@ -6,25 +6,23 @@ import hashlib
 import tempfile
 import time
 import uuid
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import pyarrow as pa
-
 from ludb.engine.liveness import OwnerLock, lock_is_free
 from ludb.engine.migration import Migration
-from ludb.engine.plan import Survey, UnitList, freeze, reflect, stage, survey
+from ludb.engine.plan import Survey, UnitList, freeze, reflect, stage, survey, unique_faults
 from ludb.engine.preflight import Preflight, preflight
 from ludb.engine.workplace import Workplace
-from ludb.errors import ConfigError
+from ludb.errors import ConfigError, Fault
 from ludb.journals.files import FileJournal
-from ludb.model.keys import key_bytes
-from ludb.model.run import Chunk, ChunkState, Run, RunState
+from ludb.model.run import Chunk, Run, RunState
 from ludb.model.unit import POSITION
 from ludb.project.folder import JobFolder, read_job
 from ludb.project.load import load_migration
 from ludb.project.parameters import instance_of, resolve_parameters
+from ludb.service.overlap import check_pending, check_retry, check_unresolved, moved_before
 from ludb.service.pinning import pin, read_reference
 from ludb.service.site import Site
 
@@ -33,7 +31,7 @@ DONE_STATES = frozenset({RunState.COMPLETED, RunState.EXCEPTIONS})
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """A run as it would be: nothing has been written anywhere."""
+    """A run as it would be: nothing has been written anywhere. `refused` are units that planning itself sets aside."""
 
     run: Run
     job: JobFolder
@@ -41,6 +39,7 @@ class Planned:
     units: UnitList
     survey: Survey
     preflight: Preflight
+    refused: Mapping[int, Fault]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +52,10 @@ class Started:
     lock: OwnerLock
 
 
-def plan_run(site: Site, folder: Path, given: Mapping[str, str]) -> Planned:
-    """Reflect, freeze, survey and bind; raises `ConfigError` for everything that would fail later for certain."""
+def plan_run(site: Site, folder: Path, given: Mapping[str, str], *, calls: bool = True) -> Planned:
+    """Reflect, freeze, survey and bind; raises `ConfigError` for everything that would fail later for certain. Without
+    `calls`, the systems that are called need not be there.
+    """
     job = read_job(folder, site.environment)
     parameters = resolve_parameters(job.job, given)
     instance = instance_of(job.job, parameters)
@@ -62,11 +63,12 @@ def plan_run(site: Site, folder: Path, given: Mapping[str, str]) -> Planned:
         job.folder, environment=site.environment, state=site.state, reference={}, parameters=parameters
     )
     try:
-        for calls in migration.calls.values():
-            calls.check()
+        for system in migration.calls.values() if calls else ():
+            system.check()
         columns = reflect(migration)
-        _check_unresolved(site, job.job.name)
+        check_unresolved(site, job.job.name)
         units = freeze(migration, moved_before(site, job.job.name))
+        check_pending(site, job.job.name, units.keys.drop_columns([POSITION]))
         now = time.time()
         run = Run(
             id=_run_id(job.job.name), job=job.job.name, instance=instance, state=RunState.PLANNED,
@@ -79,6 +81,7 @@ def plan_run(site: Site, folder: Path, given: Mapping[str, str]) -> Planned:
         with tempfile.TemporaryDirectory(dir=site.state) as scratch:
             staged = stage(migration, units, Path(scratch))
             seen = survey(migration, units, staged, columns)
+        refused = {**(staged.faults if staged else {}), **unique_faults(migration, units)}
         notes = {
             "moved_before": units.moved_before,
             "orphans": {
@@ -90,7 +93,7 @@ def plan_run(site: Site, folder: Path, given: Mapping[str, str]) -> Planned:
     except BaseException:
         migration.close()
         raise
-    return Planned(run, job, migration, units, seen, checked)
+    return Planned(run, job, migration, units, seen, checked, refused)
 
 
 def start(site: Site, folder: Path, given: Mapping[str, str], *, accept_change: bool = False) -> Started:
@@ -100,12 +103,23 @@ def start(site: Site, folder: Path, given: Mapping[str, str], *, accept_change: 
     """
     job = read_job(folder, site.environment)
     instance = instance_of(job.job, resolve_parameters(job.job, given))
-    lock = _take(site, instance)
+    lock = hold(site, instance)
     try:
         run = site.repository.runs.latest(job.job.name, instance)
         if run is not None:
             _refuse_complete(run, job)
             return _resume(site, run, folder, lock, accept_change=accept_change)
+        run = _create(site, folder, given, job.job.name)
+        return Started(_go(site, run, ""), resumed=False, changed=False, lock=lock)
+    except BaseException:
+        lock.release()
+        raise
+
+
+def _create(site: Site, folder: Path, given: Mapping[str, str], job: str) -> Run:
+    """Plan a new run and keep it. One at a time for a job: two that plan at once would not see each other's units."""
+    planning = hold(site, f"{job} (planning)")
+    try:
         planned = plan_run(site, folder, given)
         try:
             for target in planned.migration.targets.values():
@@ -114,16 +128,15 @@ def start(site: Site, folder: Path, given: Mapping[str, str], *, accept_change: 
             pin(site, run, planned.job, planned.migration, planned.units)
         finally:
             planned.migration.close()
-        return Started(_go(site, run, ""), resumed=False, changed=False, lock=lock)
-    except BaseException:
-        lock.release()
-        raise
+    finally:
+        planning.release()
+    return run
 
 
 def resume(site: Site, run_id: str, folder: Path, *, accept_change: bool = False) -> Started:
     """Go on with a run: stopped, failed, paused, left by a dead supervisor, or complete with units to try again."""
     run = site.repository.runs.get(run_id)
-    lock = _take(site, run.instance)
+    lock = hold(site, run.instance)
     try:
         return _resume(site, run, folder, lock, accept_change=accept_change)
     except BaseException:
@@ -170,6 +183,9 @@ def _go(site: Site, run: Run, reason: str) -> Run:
     run = site.repository.runs.get(run.id)
     if run.state is RunState.STOPPING:
         run = site.repository.runs.change(run.id, RunState.STOPPED, "the process that stopped it ended")
+    for number, _, _ in site.repository.commands.take(run.id):
+        # Asked of a process that is gone: a stop that nobody obeyed must not end the new start.
+        site.repository.commands.acknowledge(number, "overtaken: the run was started again")
     return site.repository.runs.change(run.id, RunState.RUNNING, reason)
 
 
@@ -187,11 +203,16 @@ def _refuse_complete(run: Run, job: JobFolder) -> None:
     how = f"change parameter {' or '.join(identifying)} (-p {identifying[0]}=...)" if identifying else (
         "declare an identifying parameter under parameters: in job.yaml and give it another value"
     )  # fmt: skip
-    again = f"; its quarantined units: ludb quarantine retry {run.id}" if run.state is RunState.EXCEPTIONS else ""
-    raise ConfigError(f"{run.instance} is complete (run {run.id}, {run.state}); to move it again, {how}{again}")
+    again = f"Move its quarantined units with `ludb quarantine retry {run.id} --all`; to" if (
+        run.state is RunState.EXCEPTIONS
+    ) else "To"  # fmt: skip
+    raise ConfigError(
+        f"{run.instance} is complete (run {run.id}, {run.state})", remedy=f"{again} move everything again, {how}"
+    )
 
 
-def _take(site: Site, instance: str) -> OwnerLock:
+def hold(site: Site, instance: str) -> OwnerLock:
+    """Keep everybody else from starting or ending the instance; `ConfigError` naming who holds it already."""
     digest = hashlib.sha256(instance.encode()).hexdigest()[:16]
     path = site.locks / f"start-{digest}.lock"
     try:
@@ -209,27 +230,6 @@ def _live(site: Site, instance: str) -> str:
     return f"{instance} is being started by another process"
 
 
-def _check_unresolved(site: Site, job: str) -> None:
-    """An older run with a decided chunk that is not applied yet must be finished first (PROTOCOL, attack 18)."""
-    for run in site.repository.views.runs(job):
-        for chunk, _, _ in site.repository.views.chunks(run.id, unresolved=True):
-            if chunk.state is ChunkState.DECIDED:
-                raise ConfigError(
-                    f"run {run.id} of {job} has a decided chunk that is not applied yet",
-                    remedy=f"Go on with that run first ({run.instance})",
-                )
-
-
-def moved_before(site: Site, job: str) -> Collection[bytes]:
-    """Key bytes of units that any run of the job has moved: `insert` must not move them twice."""
-    found: set[bytes] = set()
-    for run in site.repository.views.runs(job):
-        done = site.repository.views.done(run.id)
-        keys = site.repository.views.keys(run.id).take(pa.array(done, pa.int64())).drop_columns([POSITION])
-        found |= {key_bytes(key) for key in zip(*(c.to_pylist() for c in keys.columns), strict=True)}
-    return found
-
-
 def _settings(job: JobFolder) -> dict[str, object]:
     settings = job.job.settings
     return {"chunk_units": settings.chunk_units, "workers": settings.workers, "lease": settings.lease}
@@ -239,6 +239,38 @@ def _run_id(job: str) -> str:
     return f"{job}-{time.strftime('%Y%m%d-%H%M%S')}-{uuid.uuid4().hex[:4]}"
 
 
+def ask_to_stop(site: Site, run_id: str, *, now: bool) -> Run:
+    """Put a command to stop; the run's supervisor obeys it. `ConfigError` if nobody holds the run."""
+    run = site.repository.runs.get(run_id)
+    owners = [owner for owner in site.repository.owners.all(run.id) if owner.role == "supervisor"]
+    here = [owner for owner in owners if owner.host == site.host]
+    if all(owner.state != "alive" for owner in owners) or (here == owners and all(lock_is_free(o.lock) for o in here)):
+        raise ConfigError(f"run {run.id} is {run.state} and nobody holds it: there is nothing to stop")
+    site.repository.commands.put(run.id, "stop", {"now": True} if now else {}, site.actor)
+    return run
+
+
 def retry(site: Site, run_id: str, positions: Sequence[int]) -> Chunk | None:
-    """Make quarantined units pending again; they move when the run goes on (`resume`)."""
-    return site.repository.chunks.retry(run_id, positions)
+    """Make quarantined units pending again; they move when the run goes on (`resume`). `ConfigError` if another run of the
+    job has moved one of them meanwhile.
+    """
+    check_retry(site, site.repository.runs.get(run_id), positions)
+    return site.repository.chunks.retry(run_id, positions, site.actor)
+
+
+def try_again(site: Site, run_id: str, positions: Sequence[int], folder: Path) -> Started:
+    """Make quarantined units pending again and go on with their run. `ConfigError` if the run is live, if the job in
+    `folder` does not hold up, or if another run of the job has moved one of the units: then nothing has changed.
+    """
+    run = site.repository.runs.get(run_id)
+    lock = hold(site, run.instance)
+    try:
+        check_retry(site, run, positions)
+        changed = repin(site, run, folder, accept_change=False)
+        # First `running`, then the units: a crash in between leaves nothing pending in a run that counts as complete.
+        going = _go(site, run, "")
+        retry(site, run_id, positions)
+        return Started(going, resumed=True, changed=changed, lock=lock)
+    except BaseException:
+        lock.release()
+        raise

@@ -72,9 +72,22 @@ def open_site(
         raise ConfigError(
             f"no runs are kept in {place}", remedy="Name the state directory with --state, or the job folder with --job"
         )
-    place.mkdir(parents=True, exist_ok=True, mode=0o700)
+    try:
+        place.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise ConfigError(
+            f"the state directory {place} cannot be made: {error.strerror}",
+            remedy="Name a folder that can be written with --state",
+        ) from error
     opened = cast("Repository", adapter("ludb.repositories", url.split(":", 1)[0].split("+", 1)[0])(url))
     return Site(place, opened, url, environment, _actor(environment), socket.gethostname())
+
+
+def open_scratch(environment: Mapping[str, str] | None = None) -> Site:
+    """A site in memory: nothing is kept, and no state directory is made. `state` is a place that is not there."""
+    environment = os.environ if environment is None else environment
+    memory = cast("Repository", adapter("ludb.repositories", "memory")())
+    return Site(Path(os.devnull) / "none", memory, "memory:", environment, _actor(environment), socket.gethostname())
 
 
 def _actor(environment: Mapping[str, str]) -> str:

@@ -7,7 +7,8 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ludb.model.run import Counters, Run, UnitException
+from ludb.model.run import Counters, Owner, Run, UnitException
+from ludb.service.activity import living
 from ludb.service.site import Site
 
 SETTLED = ("done", "quarantined", "in_doubt", "gone", "rolled_back")
@@ -43,7 +44,7 @@ class OutputLine:
 @dataclass(frozen=True, slots=True)
 class Summary:
     """A run at one moment. `reasons` counts units by (state, reason), the most frequent first; `seconds` is the time
-    from start to end or now.
+    from start to end or now; `owners` are the supervisor and the workers that live.
     """
 
     run: Run
@@ -54,6 +55,7 @@ class Summary:
     warnings: Mapping[str, int]
     waiting: tuple[tuple[str, str, float | None], ...]
     seconds: float
+    owners: tuple[Owner, ...] = ()
 
     @property
     def rate(self) -> float:
@@ -80,11 +82,8 @@ def summarize(site: Site, run_id: str, now: float | None = None) -> Summary:
     )
     end = run.ended_at or now or time.time()
     seconds = max(0.0, end - (run.started_at or end))
-    return Summary(run, counters, source, outputs, ranked, _warnings(site, run_id), waiting, seconds)
-
-
-def _warnings(site: Site, run_id: str) -> Mapping[str, int]:
-    return site.repository.views.rows(run_id).warnings
+    owners = (*living(site, run_id, "supervisor"), *living(site, run_id, "worker"))
+    return Summary(run, counters, source, outputs, ranked, rows.warnings, waiting, seconds, owners)
 
 
 def _source_line(name: str, run: Run, by_state: Mapping[str, int], counters: Counters) -> SourceLine:

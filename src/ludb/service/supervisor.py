@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 import uuid
@@ -58,39 +59,57 @@ class Supervisor:
     def _loop(self, liveness: Liveness) -> Run:
         while True:
             try:
-                self._take_commands()
-                run = self.site.repository.runs.get(self.run.id)
-                living = [owner for owner in liveness.living("worker") if owner.run == run.id]
+                ended = self._turn(liveness)
+                self.tick()
             except TransientError:
-                time.sleep(self.interval)
-                continue
-            if run.state in ENDED and not living and not self._running():
-                return run
-            if run.state is RunState.RUNNING:
-                self._reconcile(liveness, living)
-            elif run.state is RunState.STOPPING and not living and not self._running():
-                self._finish_stop()
-            self.tick()
+                ended = None  # the repository is away: workers go on as long as their lease lasts
+            if ended is not None:
+                return ended
             time.sleep(self.interval)
+
+    def _turn(self, liveness: Liveness) -> Run | None:
+        """One look at the run: obey, fence, start what is missing; the run, if it has ended and nobody is at work."""
+        self._take_commands()
+        run = self.site.repository.runs.get(self.run.id)
+        living = self._fence(liveness)
+        at_work = bool(living or self._running())
+        if run.state in ENDED and not at_work:
+            self._take_commands()
+            return run
+        if run.state is RunState.RUNNING:
+            self._reconcile(living)
+        elif run.state is RunState.STOPPING and not at_work:
+            self._finish_stop()
+        return None
 
     def _running(self) -> list[str]:
         return [launch for launch in self._launched if self.launcher.alive(launch)]
 
-    def _reconcile(self, liveness: Liveness, living: Sequence[Owner]) -> None:
-        """Start what is missing; kill what has gone silent, so that its chunks can be given on (PROTOCOL R7)."""
+    def _fence(self, liveness: Liveness) -> list[Owner]:
+        """The workers that live. One that has gone silent is killed, so that its chunks can be given on (PROTOCOL R7):
+        ours by the launcher, one of an earlier supervisor by the lock that it holds.
+        """
         silent, _ = liveness.look()
-        for owner in living:
-            if owner.id in silent and self.launcher.stop(str(owner.pid)):
+        living = []
+        for owner in liveness.living("worker"):
+            if owner.id in silent and (self.launcher.stop(str(owner.pid)) or liveness.end(owner)):
                 self.site.repository.owners.leave(owner.id, "dead")
                 self._tell("worker.fenced", worker=owner.id, pid=owner.pid)
+            else:
+                living.append(owner)
+        return living
+
+    def _reconcile(self, living: Sequence[Owner]) -> None:
+        """Start what is missing."""
         running = self._running()
         for launch in [launch for launch in self._launched if launch not in running]:
             del self._launched[launch]
             self._count_crash()
         if self._crashes >= CRASHES:
-            self.site.repository.runs.change(
-                self.run.id, RunState.FAILED, f"{CRASHES} workers died without settling a unit; see their log"
-            )
+            with contextlib.suppress(ConfigError):  # the run has ended meanwhile
+                self.site.repository.runs.change(
+                    self.run.id, RunState.FAILED, f"{CRASHES} workers died without settling a unit; see their log"
+                )
             return
         adopted = [owner for owner in living if str(owner.pid) not in self._launched]
         for _ in range(self.workers - len(self._launched) - len(adopted)):
@@ -105,6 +124,8 @@ class Supervisor:
 
     def _take_commands(self) -> None:
         for number, name, arguments in self.site.repository.commands.take(self.run.id):
+            if name == "stop" and arguments.get("now") and self._obey(name, arguments) == RunState.STOPPING:
+                continue  # stays open, for the workers to see, until the run has stopped
             outcome = self._obey(name, arguments)
             self.site.repository.commands.acknowledge(number, outcome)
             self._tell("command.done", command=name, outcome=outcome)
@@ -123,9 +144,9 @@ class Supervisor:
         if self.site.repository.runs.settle(self.run.id).state is RunState.STOPPING:
             self.site.repository.runs.change(self.run.id, RunState.STOPPED, "asked to stop")
 
-    def stop(self, actor: str) -> None:
-        """Ask the run to stop after the chunks in flight."""
-        self.site.repository.commands.put(self.run.id, "stop", {}, actor)
+    def stop(self, actor: str, *, now: bool = False) -> None:
+        """Ask the run to stop: after the chunks in flight, or `now`, giving back those that are not decided."""
+        self.site.repository.commands.put(self.run.id, "stop", {"now": True} if now else {}, actor)
 
     def kill(self) -> None:
         """End this supervisor's workers at once; what they held is taken over when the run goes on."""

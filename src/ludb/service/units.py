@@ -1,39 +1,38 @@
-"""One unit: where it stands, what happened to it, and what the steps would make of it now."""
+"""One unit: where it stands, what happened to it, what it consists of, and what was written of it."""
 
 from __future__ import annotations
 
-import random
-from collections.abc import Iterator, Mapping, Sequence
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from ludb.engine.extract import extract
-from ludb.engine.plan import UnitList, freeze, stage, unique_faults
-from ludb.engine.transform import transform
-from ludb.engine.verdicts import Verdicts
 from ludb.engine.workplace import Workplace
-from ludb.errors import ConfigError, Fault, UnitError
+from ludb.errors import ConfigError, LudbError
 from ludb.journals.files import FileJournal
-from ludb.model.calls import Ability, Action, Answer, Call, CallRequest, Result
+from ludb.model.calls import Call
 from ludb.model.data import rows_of
 from ludb.model.keys import key_text
-from ludb.model.run import Run, RunState, Segment, UnitException, UnitState
+from ludb.model.run import Chunk, ChunkState, Run, UnitException, UnitState
 from ludb.model.unit import POSITION
-from ludb.ports.target import CallTarget
-from ludb.project.registry import adapter
-from ludb.service.pinning import read_reference
-from ludb.service.runs import plan_run
+from ludb.service.pinning import load_pinned
 from ludb.service.site import Site
 
 Rows = Mapping[str, list[dict[str, Any]]]
+"""Rows as plain values, by table."""
 
 
 @dataclass(frozen=True, slots=True)
 class UnitView:
-    """A unit of a run: state, history, exception if any, calls, and its rows as they are in the source now."""
+    """A unit of a run: state, history, exception if any, and calls.
+
+    `source` are its rows: as they were when it was set aside, else as they are in the source now. `outputs` are the rows
+    that were written, from the journal. `note` says why one of them is not shown.
+    """
 
     key: str
     position: int
@@ -41,19 +40,9 @@ class UnitView:
     history: Sequence[tuple[float, str, Mapping[str, object]]]
     exception: UnitException | None
     calls: Sequence[Call]
-
-
-@dataclass(frozen=True, slots=True)
-class Trial:
-    """What the steps make of one unit, with nothing written anywhere: source rows, output rows, and why it would be set
-    aside, if it would. `requests` are the calls as they would be sent.
-    """
-
-    key: str
     source: Rows
     outputs: Rows
-    requests: Mapping[str, list[str]]
-    verdict: UnitException | None
+    note: str = ""
 
 
 def find_position(keys: pa.Table, key: str) -> int:
@@ -64,7 +53,7 @@ def find_position(keys: pa.Table, key: str) -> int:
             return int(position)
     example = key_text([column[0] for column in columns]) if keys.num_rows else ""
     raise ConfigError(
-        f"no unit {key!r} in the list of {keys.num_rows} units",
+        f"no unit {key!r} in the list of {keys.num_rows:,} units",
         remedy=f"Keys are written like {example!r}; parts of a composite key are joined by |",
     )
 
@@ -72,112 +61,63 @@ def find_position(keys: pa.Table, key: str) -> int:
 def view_unit(site: Site, run_id: str, key: str) -> UnitView:
     """Where a unit of a run stands."""
     views = site.repository.views
-    position = find_position(views.keys(run_id), key)
+    run = site.repository.runs.get(run_id)
+    keys = views.keys(run_id)
+    position = find_position(keys, key)
     state, history, calls = views.unit(run_id, position)
     found = [e for e in views.exceptions(run_id) if e.position == position]
-    return UnitView(key, position, state, history, found[0] if found else None, calls)
-
-
-def try_unit(site: Site, folder: Path, parameters: Mapping[str, str], key: str) -> Trial:
-    """Run the job's steps, as they are in the folder now, on one unit; nothing is written, no call leaves."""
-    planned = plan_run(site, folder, parameters)
+    exception = found[0] if found else None
+    notes = []
+    source: Rows = {}
+    outputs: Rows = {}
     try:
-        keys = planned.units.keys
-        if not keys.num_rows or not _has(keys, key):
-            keys = freeze(planned.migration).keys
-        lone = rows_of(keys, [find_position(keys, key)])
-        units = UnitList(lone.set_column(0, POSITION, pa.array([0], pa.int64())))
-        at = _trial_place(site, planned.run, planned.migration, units)
-        found = unique_faults(planned.migration, UnitList(keys)).get(find_position(keys, key))
-        faults = {0: found} if found else {}
-        staged = stage(planned.migration, units, site.state / "trial")
-        reference = {**planned.migration.reference, **read_reference(planned.migration)}
-        at = replace(at, stage=staged, planned_faults=faults, migration=replace(at.migration, reference=reference))
-        return _try(at, key)
-    finally:
-        planned.migration.close()
-
-
-def _has(keys: pa.Table, key: str) -> bool:
+        source = _set_aside(exception) or _source_now(site, run, keys, position)
+    except LudbError as error:
+        notes.append(f"source rows cannot be read: {error}")
     try:
-        find_position(keys, key)
-    except ConfigError:
-        return False
-    return True
+        outputs = _written(site, run_id, history, position) if state is UnitState.DONE else {}
+    except LudbError as error:
+        notes.append(f"written rows cannot be read: {error}")
+    return UnitView(key, position, state, history, exception, calls, source, outputs, "; ".join(notes))
 
 
-def _trial_place(site: Site, run: Run, migration: Any, units: UnitList) -> Workplace:
-    repository = adapter("ludb.repositories", "memory")()
-    lone = replace(run, units=1, state=RunState.PLANNED)
-    repository.runs.create(lone, [Segment(0, units.keys.drop_columns([POSITION]))])
-    repository.runs.change(run.id, RunState.RUNNING)
-    dry = {name: DryCalls(target) for name, target in migration.calls.items()}
-    return Workplace(
-        run=lone,
-        migration=replace(migration, calls=dry),
-        repository=repository,
-        journal=FileJournal(site.state / "trial"),
-        owner="trial",
-        random=random.Random(0),  # noqa: S311  (never used: nothing is retried)
-    )
-
-
-def _try(at: Workplace, key: str) -> Trial:
-    chunk = at.repository.chunks.claim(at.run.id, "trial", 1)
-    assert chunk is not None
-    read = extract(chunk, at)
-    verdicts = Verdicts(chunk, read, version=at.run.version, at=at.clock())
-    tables: Mapping[str, pa.Table] = {}
-    requests: dict[str, list[str]] = {}
-    try:
-        produced = transform(chunk, read, verdicts, at)
-        tables = produced.tables
-        for documents in [*produced.documents(returning=True), *produced.documents(returning=False)]:
-            target = at.migration.calls[documents.spec.system]
-            rows = [] if documents.rows is None else documents.rows.drop_columns([POSITION]).to_pylist()
-            made = [target.request(documents.spec.name, row, "call-id") for row in rows]
-            requests[documents.spec.name] = [f"{r.method} {r.path}\n{r.body}" for r in made]
-    except UnitError as error:
-        fault = {0: Fault(str(error), error.detail)}
-        verdicts.reject(fault, phase="steps", step=str(error).split(":", 1)[0], trace=error.trace, body=error.body)
-    found = verdicts.exceptions(tables)
-    return Trial(key, _plain(read.tables), _plain(tables), requests, found[0] if found else None)
-
-
-def _plain(tables: Mapping[str, pa.Table]) -> Rows:
+def plain(tables: Mapping[str, pa.Table]) -> Rows:
+    """Tables as plain rows, without the position."""
     return {name: rows.drop_columns([POSITION]).to_pylist() for name, rows in tables.items()}
 
 
-class DryCalls:
-    """A call target that never calls: every call is `done`, what it returns is a placeholder named after the key map."""
-
-    def __init__(self, target: CallTarget) -> None:
-        """Requests are built by the real target."""
-        self._target = target
-
-    def ability(self, output: str) -> Ability:
-        """As the real target has it."""
-        return self._target.ability(output)
-
-    def request(self, output: str, document: Mapping[str, Any], call_id: str) -> CallRequest:
-        """As the real target builds it."""
-        return self._target.request(output, document, call_id)
-
-    def perform(self, actions: Sequence[Action]) -> Iterator[Result]:
-        """Answer for the server."""
-        for action in actions:
-            yield Result(action, Answer.DONE, status=201, server_id="(id)", returned=_Placeholder())
-
-    def check(self) -> None:
-        """Reach nothing."""
-
-    def close(self) -> None:
-        """Nothing is open here: the real target is closed with its job."""
+def _set_aside(exception: UnitException | None) -> Rows:
+    return json.loads(exception.source_rows) if exception is not None and exception.source_rows else {}
 
 
-class _Placeholder(dict[str, str]):
-    def get(self, key: str, default: Any = None) -> Any:  # noqa: ARG002  (every name has a placeholder)
-        return f"({key})"
+def _source_now(site: Site, run: Run, keys: pa.Table, position: int) -> Rows:
+    pinned = load_pinned(site, run)
+    try:
+        at = Workplace(
+            run=run, migration=pinned.migration, repository=site.repository, journal=FileJournal(site.journal),
+            stage=pinned.stage, shared=pinned.shared, planned_faults=pinned.faults,
+        )  # fmt: skip
+        lone = rows_of(keys, [position]).drop_columns([POSITION])
+        chunk = Chunk("", run.id, "move", ChunkState.CLAIMED, (position,), lone, "", 0, "")
+        return plain(extract(chunk, at).tables)
+    finally:
+        pinned.migration.close()
 
-    def __bool__(self) -> bool:
-        return True
+
+def _written(
+    site: Site, run_id: str, history: Sequence[tuple[float, str, Mapping[str, object]]], position: int
+) -> Rows:
+    """What the unit's decided chunk holds of it in the journal."""
+    moved = history[-1][2]
+    decision = site.repository.chunks.decision(str(moved["txn"]))
+    chunks = [chunk for chunk, _, _ in site.repository.views.chunks(run_id) if chunk.id == moved["chunk"]]
+    if decision is None or not chunks:
+        return {}
+    found: dict[str, list[dict[str, Any]]] = {}
+    chunk = replace(chunks[0], txn=decision.txn)
+    for target, sha in decision.journal.items():
+        for table, rows in FileJournal(site.journal).read(chunk, target, sha).tables.items():
+            mine = rows.filter(pc.equal(rows.column(POSITION), position))
+            if mine.num_rows:
+                found[f"{target}.{table}"] = mine.drop_columns([POSITION]).to_pylist()
+    return found

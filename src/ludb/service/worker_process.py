@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import random
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from ludb.engine.heartbeat import Heartbeat
 from ludb.engine.liveness import Liveness, OwnerLock
@@ -14,9 +15,10 @@ from ludb.engine.workplace import Fence, Workplace
 from ludb.errors import ConfigError
 from ludb.journals.files import FileJournal
 from ludb.model.run import Owner, Run, RunState
+from ludb.observers.doing import DoingObserver
 from ludb.observers.log import LogObserver
-from ludb.ports.observer import Observer
-from ludb.service.pinning import load_pinned
+from ludb.ports.repository import Repository
+from ludb.service.pinning import Pinned, load_pinned
 from ludb.service.site import Site
 from ludb.testing.faults import FaultObserver
 
@@ -30,47 +32,57 @@ def run_worker(site: Site, run_id: str) -> Run:
     A job that cannot be loaded fails the run with the reason: it would fail in every worker.
     """
     run = site.repository.runs.get(run_id)
-    owner_id = f"w-{uuid.uuid4().hex[:8]}"
-    lock = OwnerLock(site.locks / f"{owner_id}.lock")
-    log = LogObserver(site.logs(run_id) / f"{owner_id}.log", bound={"worker": owner_id, "pid": os.getpid()})
-    observers: list[Observer] = [log, *FaultObserver.from_environment(site.environment)]
     try:
         pinned = load_pinned(site, run)
     except ConfigError as error:
         site.repository.runs.change(run_id, RunState.FAILED, str(error))
-        lock.release()
         return site.repository.runs.get(run_id)
-    settings = pinned.migration.job.settings
-    fence = Fence(settings.lease)
+    with at_work(site, run, pinned) as (at, liveness):
+        at.announce("worker.started", lasting=True, worker=at.owner, pid=os.getpid())
+        ended = Worker(at, liveness).work()
+        at.announce("worker.ended", lasting=True, worker=at.owner, run_state=str(ended.state))
+        return ended
+
+
+@contextmanager
+def at_work(site: Site, run: Run, pinned: Pinned) -> Iterator[tuple[Workplace, Liveness]]:
+    """A worker's place in this process: enrolled, with a lock and a heartbeat, until the end of the block."""
+    owner_id = f"w-{uuid.uuid4().hex[:8]}"
+    lease = pinned.migration.job.settings.lease
+    lock = OwnerLock(site.locks / f"{owner_id}.lock")
+    log = LogObserver(site.logs(run.id) / f"{owner_id}.log", bound={"worker": owner_id, "pid": os.getpid()})
+    fence = Fence(lease)
+
+    def tell(words: str) -> None:
+        heart.doing = words
+
     at = Workplace(
         run=run,
         migration=pinned.migration,
         repository=site.repository,
         journal=FileJournal(site.journal),
-        observers=observers,
+        observers=[log, DoingObserver(tell), *FaultObserver.from_environment(site.environment)],
         stage=pinned.stage,
         planned_faults=pinned.faults,
+        shared=pinned.shared,
         owner=owner_id,
         fence=fence,
         random=random.Random(),  # noqa: S311  (jitter)
     )
-    return _work(site, at, lock, observers)
-
-
-def _work(site: Site, at: Workplace, lock: OwnerLock, observers: Sequence[Observer]) -> Run:
-    lease = at.migration.job.settings.lease
-    owner = Owner(at.owner, at.run.id, "worker", site.host, os.getpid(), str(lock.path))
-    heart = Heartbeat(site.repository.owners, owner, at.fence, min(1.0, lease / BEATS_PER_LEASE), measure_process())
-    liveness = Liveness(site.repository.owners, at.run.id, lease, host=site.host)
+    owner = Owner(owner_id, run.id, "worker", site.host, os.getpid(), str(lock.path))
+    interval = min(1.0, lease / BEATS_PER_LEASE)
+    heart = Heartbeat(
+        site.repository.owners, owner, fence, interval, measure_process(), lambda: stop_now(site.repository, run.id)
+    )
     try:
-        at.announce("worker.started", lasting=True, worker=at.owner, pid=owner.pid)
-        ended = Worker(at, liveness).work()
-        at.announce("worker.ended", lasting=True, worker=at.owner, run_state=str(ended.state))
-        return ended
+        yield at, Liveness(site.repository.owners, run.id, lease, host=site.host)
     finally:
         heart.close()
-        at.migration.close()
+        pinned.migration.close()
         lock.release()
-        for observer in observers:
-            if isinstance(observer, LogObserver):
-                observer.close()
+        log.close()
+
+
+def stop_now(repository: Repository, run_id: str) -> bool:
+    """Whether somebody asked the run to stop at once; the supervisor keeps the command open until it has stopped."""
+    return any(name == "stop" and asked.get("now") for _, name, asked in repository.commands.take(run_id))

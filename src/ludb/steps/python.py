@@ -15,8 +15,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from ludb.errors import ConfigError, Fault, UnitError
-from ludb.model.unit import POSITION
+from ludb.errors import ConfigError, FatalError, Fault, UnitError
+from ludb.model.unit import POSITION, UNIT_KEY
 from ludb.steps.rows import Units
 from ludb.unitdb.batch import UnitBatch
 
@@ -44,6 +44,11 @@ class PythonStep:
                 file=name,
                 remedy="Define def transform(unit) yielding dicts",
             )
+
+    @property
+    def varying(self) -> bool:
+        """Whether the rows alone tell the columns."""
+        return self._transform is not None
 
     def run(self, batch: UnitBatch) -> None:
         """Call the function and append its rows."""
@@ -73,20 +78,32 @@ class PythonStep:
     def _run_units(self, batch: UnitBatch, transform: Callable[[Any], Any]) -> None:
         rows: list[dict[str, Any]] = []
         positions: list[int] = []
+        faults: dict[int, Fault] = {}
+        traces: dict[int, str] = {}
         for position, unit in Units(batch):
             try:
                 made = [dict(row) for row in transform(unit) or ()]
             except Exception as error:  # noqa: BLE001  (whatever the user's code raises sets this one unit aside)
-                fault = Fault(f"{type(error).__name__} in {self.name}", str(error))
-                batch.reject({position: fault}, step=self.name, trace=self._trace(error))
+                faults[position] = Fault(f"{type(error).__name__} in {self.name}", str(error))
+                traces[position] = self._trace(error)
                 continue
+            self._check_names(made, batch.unit_key(position))
             rows.extend(made)
             positions.extend([position] * len(made))
+        batch.reject(faults, step=self.name, traces=traces)
         if rows:
-            batch.append_positioned(self.output, self._table(rows, positions))
+            batch.append_positioned(self.output, self._table(rows, positions), step=self.name)
+
+    def _check_names(self, rows: list[dict[str, Any]], unit_key: object) -> None:
+        """A row may say which unit it belongs to, but only the truth; columns are named by text."""
+        for row in rows:
+            if row.get(UNIT_KEY, unit_key) != unit_key:
+                raise FatalError(f"{self.name}: a row says that it belongs to another unit; leave out {UNIT_KEY}")
+            if POSITION in row or not all(isinstance(name, str) for name in row):
+                raise FatalError(f"{self.name}: columns are named by text, and none {POSITION}")
 
     def _table(self, rows: list[dict[str, Any]], positions: list[int]) -> pa.Table:
-        names = dict.fromkeys(name for row in rows for name in row if name != "unit_key")
+        names = dict.fromkeys(name for row in rows for name in row if name != UNIT_KEY)
         columns: dict[str, Any] = {POSITION: pa.array(positions, pa.int64())}
         for name in names:
             try:

@@ -101,8 +101,7 @@ class Units:
         self._outputs: dict[str, dict[int, list[Row]]] = {}
         for name in batch.outputs:
             rows = batch.output(name)
-            assert rows is not None
-            self._outputs[name] = _by_unit(rows, alive)
+            self._outputs[name] = {} if rows is None else _by_unit(rows, alive)
         self._keys = {name: _keys_by_unit(rows) for name, rows in batch.key_maps.items()}
         ref = Namespace({name: [Row(row) for row in rows.to_pylist()] for name, rows in batch.reference.items()})
         self._shared = {"ref": ref, "parameters": dict(batch.variables)}

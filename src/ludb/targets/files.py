@@ -22,6 +22,8 @@ from ludb.model.data import Applied, WriteSet
 from ludb.model.run import Txn
 from ludb.model.unit import POSITION, Column
 
+_CHUNK = "chunk"
+"""File in a transaction's folder that names its chunk, so that the chunk's next claim can delete it."""
 _SCHEMA = pa.schema([("txn", pa.string()), ("seq", pa.int64()), ("run", pa.string()), ("chunk", pa.string())])
 
 
@@ -51,9 +53,14 @@ class FilesTarget:
         return sorted(tables)
 
     def begin(self, txn: Txn) -> FilesParticipant:
-        """Nothing is on the disk before `prepare`. `FatalError` if the transaction was committed before."""
+        """Nothing is on the disk before `prepare`. `FatalError` if the transaction was committed before.
+
+        What an earlier claim of the same chunk left is deleted: a chunk that begins anew was never decided.
+        """
         if self._marker(txn).is_file():
             raise FatalError(f"system {self._name}: transaction {txn.id} was committed before")
+        with self._errors("delete what an earlier try left"):
+            self._sweep(txn)
         return self._participant(txn)
 
     def apply(self, txn: Txn, writes: WriteSet) -> Applied:
@@ -109,6 +116,12 @@ class FilesTarget:
     def _participant(self, txn: Txn) -> FilesParticipant:
         return FilesParticipant(self._name, self._folder, self._settings.format, txn, self._clock)
 
+    def _sweep(self, txn: Txn) -> None:
+        for note in (self._folder / ".ludb").glob(f"*/{_CHUNK}"):
+            with contextlib.suppress(FileNotFoundError):
+                if note.parent.name != file_name(txn.id) and note.read_text() == txn.chunk:
+                    shutil.rmtree(note.parent, ignore_errors=True)
+
     def _marker(self, txn: Txn) -> Path:
         return self._folder / ".ludb" / "ledger" / f"{file_name(txn.id)}.json"
 
@@ -142,6 +155,7 @@ class FilesParticipant:
         """Write the parts and then their manifest below `.ludb/<txn>`, all of it synced to the disk."""
         with _translated(self._system, "prepare the parts"):
             self._own.mkdir(parents=True)
+            write_new(self._own / _CHUNK, self._txn.chunk.encode())
             parts = {}
             for number, (table, pieces) in enumerate(self._pieces.items()):
                 path = self._own / f"{number}.{self._form}"

@@ -16,7 +16,7 @@ from ludb.dialects.sqlite import SqliteSystem, connect, database_path, quote, tr
 from ludb.dialects.sqlite_schema import Reflected, reflect
 from ludb.dialects.sqlite_values import TEXT_FACTORY, carry, plain, plan
 from ludb.dialects.sqlite_writer import SqliteParticipant, SqliteWriter
-from ludb.errors import FatalError, Fault, LudbError
+from ludb.errors import FatalError, Fault, LudbError, TransientError
 from ludb.model.data import Applied, WriteSet
 from ludb.model.run import Txn
 from ludb.model.unit import POSITION, Column
@@ -65,8 +65,10 @@ class SqliteTarget:
         return ordered
 
     def begin(self, txn: Txn) -> SqliteParticipant:
-        """Take the write lock and insert the ledger row; `TransientError` while another writer holds the lock."""
-        connection = self._connect()
+        """Take the write lock and insert the ledger row; `TransientError` while another writer holds the lock, or the file
+        is not there (it was when the run started).
+        """
+        connection = self._reach()
         try:
             with self._errors("begin a transaction"):
                 _start(connection)
@@ -82,9 +84,9 @@ class SqliteTarget:
 
     def apply(self, txn: Txn, writes: WriteSet) -> Applied:
         """Write a decided chunk again, in one transaction; units that no longer fit are left out, the others
-        committed.
+        committed. `TransientError` as for `begin`.
         """
-        connection = self._connect()
+        connection = self._reach()
         failed: dict[int, Fault] = {}
         with self._errors("begin a transaction"):
             try:
@@ -151,6 +153,12 @@ class SqliteTarget:
 
     def _connect(self) -> sqlite3.Connection:
         return connect(self._path, self._name, write=True, busy_timeout=self._settings.busy_timeout)
+
+    def _reach(self) -> sqlite3.Connection:
+        """A connection in the middle of a run: a database that was there at its start is away, not misspelt."""
+        if not self._path.is_file():
+            raise TransientError(f"system {self._name}: the database is away ({self._path})", system=self._name)
+        return self._connect()
 
     def _writer(self, connection: sqlite3.Connection) -> SqliteWriter:
         return SqliteWriter(connection, self._name, self._reflect)

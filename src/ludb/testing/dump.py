@@ -38,6 +38,12 @@ class Names:
         """The value stands for `name`, as number or as text."""
         self._names[str(value)] = f"<{name}>"
 
+    def __or__(self, other: Names) -> Names:
+        """What either of them knows."""
+        both = Names()
+        both._names = self._names | other._names
+        return both
+
     def put(self, value: Any) -> Any:
         """The value with names in it, in depth; UUIDs within a text (an href) are named too."""
         if isinstance(value, Mapping):
@@ -79,8 +85,9 @@ def dump_sqlite(path: Path, names: Names, *, without: Collection[str] = LEDGER) 
     """All tables of a SQLite database but those in `without`."""
     with contextlib.closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=30)) as connection:
         connection.row_factory = sqlite3.Row
-        listed = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'")
-        tables = sorted({row["name"] for row in listed} - set(without))
+        listed = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+        names_there = {row["name"] for row in listed if not row["name"].startswith("sqlite_")}
+        tables = sorted(names_there - set(without))
         found: Dump = {}
         for table in tables:
             quoted = table.replace('"', '""')
@@ -108,4 +115,5 @@ def dump_documents(documents: Iterable[Mapping[str, Any]], names: Names) -> list
 def unfinished_files(folder: Path) -> list[str]:
     """What transactions left below `.ludb` of a files target besides its ledger: nothing once all are settled."""
     own = folder / ".ludb"
-    return sorted(path.name for path in own.iterdir() if path.name != "ledger") if own.is_dir() else []
+    left = (path for path in own.iterdir() if path.name != "ledger" and any(path.iterdir())) if own.is_dir() else ()
+    return sorted(path.name for path in left)

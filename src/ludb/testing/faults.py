@@ -1,48 +1,71 @@
-"""Crashes on purpose: a process that kills itself at a named point, once."""
+"""Crashes on purpose: a process that kills, stops or holds itself at a named point, once."""
 
 from __future__ import annotations
 
 import os
+import re
 import signal
+import time
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Literal, cast
 
 from ludb.model.events import Event
 
 VARIABLE = "LUDB_FAULT"
-"""Environment variable: `<event>[:<phase>][#<occurrence>]@<marker file>`, for example `phase.begin:decide#2@/tmp/once`."""
+"""Environment variable: faults joined by `;`, each `<event>[:<phase>][#<occurrence>][!<action>]@<marker file>`, for
+example `phase.begin:decide#2@/tmp/once` or `call.sent!stop@/tmp/mute`."""
+
+Action = Literal["kill", "stop", "hold"]
+"""`kill`: SIGKILL. `stop`: SIGSTOP, until somebody sends SIGCONT. `hold`: the thread waits until `<marker file>.go` exists,
+while the process goes on beating.
+"""
+
+_FAULT = re.compile(
+    r"(?P<event>[^:#!@]+)(:(?P<phase>[^#!@]+))?(#(?P<nth>\d+))?(!(?P<action>kill|stop|hold))?@(?P<marker>.+)"
+)
 
 
 class FaultObserver:
-    """Kills the process (SIGKILL) at the nth occurrence of an event, unless the marker file says that it has done so.
+    """Does one thing to its process at the nth occurrence of an event, unless the marker file says that it was done.
 
-    The marker makes the crash happen once per test, whichever process meets the point first.
+    The marker makes it happen once per test, whichever process meets the point first.
     """
 
-    def __init__(self, event: str, phase: str, occurrence: int, marker: Path) -> None:
-        """Wait for the event; `phase` narrows it, empty means any."""
+    def __init__(self, event: str, phase: str, occurrence: int, marker: Path, action: Action = "kill") -> None:
+        """Wait for the event; `phase` narrows it (a phase's name, else an output or a target), empty means any."""
         self._event, self._phase, self._left, self._marker = event, phase, occurrence, marker
+        self._action = action
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> list[FaultObserver]:
-        """The observer that `LUDB_FAULT` asks for, in a list; nothing if it is not set."""
-        text = environment.get(VARIABLE)
-        if not text:
-            return []
-        point, marker = text.split("@", 1)
-        point, _, occurrence = point.partition("#")
-        event, _, phase = point.partition(":")
-        return [cls(event, phase, int(occurrence or 1), Path(marker))]
+        """The observers that `LUDB_FAULT` asks for; none if it is not set. ValueError for a text that is no fault."""
+        found = []
+        for text in filter(None, environment.get(VARIABLE, "").split(";")):
+            parts = _FAULT.fullmatch(text)
+            if parts is None:
+                raise ValueError(f"{VARIABLE}: {text!r} is no fault")
+            action = cast("Action", parts["action"] or "kill")
+            found.append(
+                cls(parts["event"], parts["phase"] or "", int(parts["nth"] or 1), Path(parts["marker"]), action)
+            )
+        return found
 
     def on(self, event: Event) -> None:
-        """Die here, if this is the place and the time."""
-        if event.name != self._event or (self._phase and event.data.get("phase") != self._phase):
+        """Act here, if this is the place and the time."""
+        where = {event.data.get(name) for name in ("phase", "output", "target")}
+        if event.name != self._event or (self._phase and self._phase not in where):
             return
         self._left -= 1
-        if self._left > 0:
+        if self._left != 0:
             return
         try:
             os.close(os.open(self._marker, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
         except FileExistsError:
             return
-        os.kill(os.getpid(), signal.SIGKILL)
+        if self._action == "hold":
+            go = self._marker.with_name(f"{self._marker.name}.go")
+            while not go.exists():
+                time.sleep(0.01)
+            return
+        os.kill(os.getpid(), signal.SIGKILL if self._action == "kill" else signal.SIGSTOP)

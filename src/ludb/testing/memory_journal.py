@@ -57,7 +57,9 @@ class MemoryJournal:
         if known is None:
             self._store.parts[key] = Part(writes, sha, chunk.owner)
         elif known.sha != sha:
-            raise FatalError(f"journal: the part of {writes.target} in {chunk.txn} is there already, with other content")
+            raise FatalError(
+                f"journal: the part of {writes.target} in {chunk.txn} is there already, with other content"
+            )
         return sha
 
     def sync(self, chunk: Chunk) -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from ludb.errors import ConfigError
+from ludb.errors import ConfigError, LeaseLost
 from ludb.model.events import Event
 from ludb.model.run import RunState
 from ludb.ports.repository import Repository
@@ -53,7 +53,8 @@ class PeopleContract:
         for name, state in (("w1", "ended"), ("w2", "dead")):
             repository.owners.enrol(owner(name))
             repository.owners.leave(name, state)
-        repository.owners.beat(owner("w2"))
+        with pytest.raises(LeaseLost):
+            repository.owners.beat(owner("w2"))
         assert [(each.id, each.state) for each in repository.owners.all(RUN)] == [("w2", "dead"), ("w1", "ended")]
         with pytest.raises(ConfigError, match="w1"):
             repository.owners.enrol(owner("w1"))

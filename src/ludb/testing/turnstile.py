@@ -71,7 +71,10 @@ class Actor:
         self.crashed = False
         self._fate = Fate.DO
         self._dying: list[Callable[[], None]] = []
-        self._go, self._here = threading.Semaphore(0), threading.Semaphore(0)
+        # Two locks, both held, passed to and fro: the quickest way to hand over between threads.
+        self._go, self._here = threading.Lock(), threading.Lock()
+        self._go.acquire()
+        self._here.acquire()
         self._thread = threading.Thread(target=self._run, args=(work,), name=name, daemon=True)
         self._thread.start()
         self._arrive()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Mapping
 from types import TracebackType
 from typing import Self
@@ -13,6 +14,10 @@ from ludb.errors import ConfigError, FatalError, Fault
 from ludb.model.data import Extract, rows_of
 from ludb.model.unit import POSITION, UNIT_KEY, UnitSchema
 from ludb.unitdb.database import UnitDatabase, quote
+from ludb.unitdb.merge import join_rows
+
+_MISSING = re.compile(r'(?:a column named|Referenced column) "([^"]+)"')
+"""How the SQL engine says that a table lacks a column."""
 
 RESERVED = ("main", "ref", "keys", "ludb")
 """Schema names that no system may have."""
@@ -42,7 +47,9 @@ class UnitBatch:
         self._unit_keys = _unit_keys(extract.keys, unit.key)
         self._at = {position: index for index, position in enumerate(extract.positions)}
         self._alive = dict.fromkeys(extract.positions)
-        self._produced: dict[str, list[pa.Table]] = {}
+        self._produced: dict[str, pa.Table] = {}
+        self._expected: dict[str, frozenset[str]] = {}
+        self._added: dict[str, list[str]] = {}
         self.faults: dict[int, tuple[str, Fault, str]] = {}
         self.inputs: dict[str, pa.Table] = dict(extract.tables)
         self.key_maps: dict[str, pa.Table] = {}
@@ -87,8 +94,38 @@ class UnitBatch:
         return self._unit_keys[self._at[position]].as_py()
 
     def query(self, sql: str, *, file: str = "") -> pa.Table:
-        """Rows of one SELECT over the batch."""
-        return self.database.query(sql, file=file)
+        """Rows of one SELECT over the batch. A column of an output that `expect` allows is NULL where no row has it."""
+        while True:
+            try:
+                return self.database.query(sql, file=file)
+            except ConfigError as error:
+                if not self._allow(error, sql):
+                    raise
+
+    def expect(self, output: str, columns: Collection[str]) -> None:
+        """An output whose columns depend on the data (a Python step's) can be read in every chunk: `columns` are NULL
+        where no row has them. Without `columns`, any column may be named as long as there are no rows.
+        """
+        if output not in self._produced:
+            self.append_positioned(output, pa.table({POSITION: pa.array([], pa.int64())}))
+        self._expected[output] = frozenset(name.lower() for name in columns)
+
+    def _allow(self, error: ConfigError, sql: str) -> bool:
+        """Add the column that a query misses to the expected outputs that it names; whether there was one."""
+        missing = _MISSING.search(error.message)
+        added = False
+        for output, columns in self._expected.items() if missing else ():
+            assert missing is not None
+            rows, (system, table) = self._produced[output], output.split(".", 1)
+            known = {name.lower() for name in self._added[output]} | {name.lower() for name in rows.column_names}
+            named = missing[1].lower()
+            allowed = named in columns if columns else not rows.num_rows
+            if allowed and named not in known and re.search(rf"\b{re.escape(table)}\b", sql):
+                target = f"{quote(system)}.{quote(table)}"
+                self.database.execute(f'ALTER TABLE {target} ADD COLUMN {quote(missing[1])} "NULL"')
+                self._added[output].append(missing[1])
+                added = True
+        return added
 
     def put_keys(self, name: str, rows: pa.Table) -> None:
         """Make a key map readable as `keys.<name>`: columns `ludb_position`, `old`, `new`; replaces what was there."""
@@ -101,32 +138,25 @@ class UnitBatch:
 
         Raises `ConfigError` if there is no such column, `FatalError` if a row has no unit or a stranger's.
         """
-        self.append_positioned(output, self._positioned(rows, step))
+        self.append_positioned(output, self._positioned(rows, step), step=step)
 
-    def append_positioned(self, output: str, rows: pa.Table) -> None:
-        """Add rows that carry `ludb_position` already."""
+    def append_positioned(self, output: str, rows: pa.Table, *, step: str = "") -> None:
+        """Add rows that carry `ludb_position` already. A later step of the same output may bring other columns, and
+        wider types: rows hold NULL where they lack a column. `UnitError`, or `ConfigError` where there is no data yet, if
+        two types have no type in common that keeps every value.
+        """
         system, table = output.split(".", 1)
         self._schema(system)
         name = f"{quote(system)}.{quote(table)}"
-        keyed = self._keyed(rows)
-        if output in self._produced:
-            for column in keyed.column_names:
-                if column not in self._produced[output][0].column_names and column != UNIT_KEY:
-                    kind = keyed.schema.field(column).type
-                    self._widen(output, name, column, kind)
-            self.database.add(name, keyed)
-        else:
-            self.database.put(name, keyed)
-        self._produced.setdefault(output, []).append(rows)
-
-    def _widen(self, output: str, name: str, column: str, kind: pa.DataType) -> None:
-        """A later step of the same output may bring more columns: earlier rows hold NULL there."""
-        probe = pa.table({column: pa.array([], kind)})
-        self.database.put("ludb.probe", probe)
-        described = self.database.query("SELECT column_type FROM (DESCRIBE ludb.probe)").column(0)[0].as_py()
-        self.database.execute(f"DROP TABLE ludb.probe; ALTER TABLE {name} ADD COLUMN {quote(column)} {described}")
-        first = self._produced[output][0]
-        self._produced[output][0] = first.append_column(column, pa.nulls(first.num_rows, kind))
+        before = self._produced.get(output)
+        if before is not None and not self._added[output] and before.schema.equals(rows.schema):
+            self.database.add(name, self._keyed(rows))
+            self._produced[output] = pa.concat_tables([before, rows])
+            return
+        joined = rows if before is None else join_rows(before, rows, output, step)
+        self.database.execute(f"DROP TABLE IF EXISTS {name}")
+        self.database.put(name, self._keyed(rows_of(joined, self._alive)))
+        self._produced[output], self._added[output] = joined, []
 
     def _positioned(self, rows: pa.Table, step: str) -> pa.Table:
         if UNIT_KEY not in rows.column_names:
@@ -153,12 +183,13 @@ class UnitBatch:
     def _index_of(self, keys: pa.ChunkedArray, step: str) -> pa.Array:
         wanted = self._unit_keys.type
         if keys.type != wanted:
+            unlike = ConfigError(f"{UNIT_KEY} has type {keys.type} instead of {wanted}", file=step)
+            if pa.types.is_struct(wanted) and _fields(keys.type) != _fields(wanted):
+                raise unlike
             try:
                 keys = keys.cast(wanted)
-            except pa.ArrowInvalid as error:
-                raise ConfigError(f"{UNIT_KEY} has type {keys.type} instead of {wanted}", file=step) from error
-            except pa.ArrowNotImplementedError as error:
-                raise ConfigError(f"{UNIT_KEY} has type {keys.type} instead of {wanted}", file=step) from error
+            except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError) as error:
+                raise unlike from error
         alive = pa.array([self._at[position] for position in self._alive], pa.int64())
         if not pa.types.is_struct(wanted):
             index = pc.index_in(keys, value_set=self._unit_keys.take(alive), skip_nulls=True)
@@ -168,11 +199,11 @@ class UnitBatch:
             found = pa.array([table.get(tuple(k.values())) if k else None for k in keys.to_pylist()], pa.int64())
         return found.combine_chunks() if isinstance(found, pa.ChunkedArray) else found
 
-    def reject(self, faults: Mapping[int, Fault], *, step: str, trace: str = "") -> None:
-        """Take units out of the batch: their rows leave every table, their fault is kept."""
+    def reject(self, faults: Mapping[int, Fault], *, step: str, traces: Mapping[int, str] | None = None) -> None:
+        """Take units out of the batch: their rows leave every table, their fault is kept with its stack trace."""
         leaving = [position for position in faults if position in self._alive]
         for position in leaving:
-            self.faults[position] = (step, faults[position], trace)
+            self.faults[position] = (step, faults[position], (traces or {}).get(position, ""))
             del self._alive[position]
         if not leaving:
             return
@@ -192,15 +223,18 @@ class UnitBatch:
 
     def output(self, name: str, positions: Collection[int] | None = None) -> pa.Table | None:
         """An output's rows with `ludb_position`, of the units still alive (or of `positions`); None if no step made it."""
-        parts = self._produced.get(name)
-        if not parts:
+        rows = self._produced.get(name)
+        if rows is None or (name in self._expected and rows.num_columns == 1):
             return None
-        rows = parts[0] if len(parts) == 1 else pa.concat_tables(parts, promote_options="permissive")
         return rows_of(rows, self._alive.keys() if positions is None else positions)
+
+    def with_unit_key(self, rows: pa.Table) -> pa.Table:
+        """The rows with the unit key as a further column `unit_key`, for targets that keep it."""
+        return rows.append_column(UNIT_KEY, self._keyed(rows.select([POSITION])).column(UNIT_KEY))
 
     @property
     def outputs(self) -> tuple[str, ...]:
-        """Names of the outputs made so far."""
+        """Names of the outputs made so far, and of those expected."""
         return tuple(self._produced)
 
     def close(self) -> None:
@@ -214,6 +248,10 @@ class UnitBatch:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _fields(kind: pa.DataType) -> set[str]:
+    return {field.name for field in kind} if pa.types.is_struct(kind) else set()
 
 
 def _unit_keys(keys: pa.Table, columns: tuple[str, ...]) -> pa.Array:

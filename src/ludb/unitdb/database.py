@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import threading
 from collections.abc import Iterable, Mapping
+from functools import cache
 from types import TracebackType
 from typing import Any, Self
 
@@ -13,6 +15,8 @@ import pyarrow as pa
 
 from ludb.errors import ConfigError, FatalError, UnitError
 
+_ABOVE = re.compile(r"(?:\s+|--[^\n]*(?:\n|\Z)|/\*.*?\*/)*", re.DOTALL)
+"""Blanks and comments above a statement."""
 _PLACE = re.compile(r"\n\nLINE (\d+): (.*)\n( *\^)", re.DOTALL)
 _JOB_ERRORS = (duckdb.ParserException, duckdb.BinderException, duckdb.CatalogException)
 _UNORDERED = frozenset({"list", "array_agg", "string_agg", "group_concat", "listagg", "first", "last", "any_value"})
@@ -71,8 +75,25 @@ class UnitDatabase:
                 raise ConfigError("the statement returns no rows", file=file, remedy="Write one SELECT")
             table: pa.Table = relation.to_arrow_table()
         except duckdb.Error as error:
-            raise translate(error, file) from error
+            raise self._placed(error, file, sql) from error
         return table
+
+    def _placed(self, error: duckdb.Error, file: str, sql: str) -> ConfigError | UnitError | FatalError:
+        """The error with its line: relations are bound without it. Nothing runs, as the binding fails again. The SQL engine
+        counts lines from the first word on, so what stands above it is left out and added again.
+        """
+        if isinstance(error, duckdb.BinderException | duckdb.CatalogException) and "\n\nLINE " not in str(error):
+            above = _ABOVE.match(sql)
+            lead = above[0] if above else ""
+            try:
+                self._connection.execute(sql[len(lead) :])
+            except duckdb.Error as told:
+                found = translate(told, file, sql[len(lead) :])
+                if isinstance(found, ConfigError) and found.line is not None and found.column is not None:
+                    found.column += len(lead) - lead.rfind("\n") - 1 if found.line == 1 else 0
+                    found.line += lead.count("\n")
+                return found
+        return translate(error, file, sql)
 
     def put(self, name: str, rows: pa.Table, columns: str = "*") -> None:
         """Create table `name` (already quoted) from Arrow rows; `columns` is a SELECT list over them."""
@@ -120,52 +141,64 @@ class UnitDatabase:
         self.close()
 
 
-def translate(error: duckdb.Error, file: str) -> ConfigError | UnitError | FatalError:
+def translate(error: duckdb.Error, file: str, sql: str = "") -> ConfigError | UnitError | FatalError:
     """Sort DuckDB's errors by what happens next: mistakes in the text are the job's, the rest is the data's.
 
     DuckDB quotes values in data errors, so their text goes into `detail`.
     """
     text = str(error)
     if isinstance(error, _JOB_ERRORS):
-        line, column = _place(text)
+        line, column = _place(text, sql)
         return ConfigError(text.split("\n\nLINE", 1)[0].replace("\n", " "), file=file or None, line=line, column=column)
     if isinstance(error, duckdb.OutOfMemoryException):
         return FatalError(f"{file}: out of memory; lower settings.chunk_units or raise settings.memory_limit")
     kind = type(error).__name__.removesuffix("Exception")
-    line, _ = _place(text)
-    place = f"{file}:{line}" if line else file
-    return UnitError(f"{place}: {_words(kind)} in the data", detail=text)
+    line, _ = _place(text, sql)
+    place = f", line {line}" if line else ""
+    return UnitError(f"{file}: {_words(kind)} in the data{place}", detail=text)
 
 
 def _words(name: str) -> str:
     return re.sub(r"(?<!^)(?=[A-Z])", " ", name).lower() + " error"
 
 
-def _place(text: str) -> tuple[int | None, int | None]:
+def _place(text: str, sql: str) -> tuple[int | None, int | None]:
+    """Line and column, from 1 on. Of a long line the SQL engine shows a part between dots, which is looked up."""
     found = _PLACE.search(text)
     if found is None:
         return None, None
-    shown = f"LINE {found.group(1)}: "
-    return int(found.group(1)), max(1, found.group(3).index("^") - len(shown) + 1)
+    line, shown, column = int(found[1]), found[2], found[3].index("^") - len(f"LINE {found[1]}: ")
+    if shown.startswith("..."):
+        lines = sql.split("\n")
+        start = lines[line - 1].find(shown.strip(".")) if line <= len(lines) else -1
+        column = start + column - 3 if start >= 0 else 0
+    return line, max(1, column + 1)
+
+
+_PARSING = threading.Lock()
+
+
+@cache
+def _parser() -> duckdb.DuckDBPyConnection:
+    """One empty database for looking at texts: opening one costs more than all the parsing of a job."""
+    return duckdb.connect(":memory:", config={"threads": 1})
 
 
 def check_select(sql: str, *, file: str) -> None:
     """Refuse a text that is not exactly one SELECT that parses; `ConfigError` names line and column."""
-    with UnitDatabase() as database:
-        connection = database._connection  # noqa: SLF001  (same module)
-        try:
-            statements = connection.extract_statements(sql)
-        except duckdb.Error as error:
-            raise translate(error, file) from error
-        if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
-            raise ConfigError("a step or rule is exactly one SELECT", file=file, remedy="Remove the other statements")
+    try:
+        with _PARSING:
+            statements = _parser().extract_statements(sql)
+    except duckdb.Error as error:
+        raise translate(error, file) from error
+    if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
+        raise ConfigError("a step or rule is exactly one SELECT", file=file, remedy="Remove the other statements")
 
 
 def unordered_aggregates(sql: str) -> list[str]:
     """Names of list-like aggregates without ORDER BY: their order may change between two attempts (PROTOCOL R10)."""
-    with UnitDatabase() as database:
-        connection = database._connection  # noqa: SLF001  (same module)
-        row = connection.execute("SELECT json_serialize_sql(?)", [sql]).fetchone()
+    with _PARSING:
+        row = _parser().execute("SELECT json_serialize_sql(?)", [sql]).fetchone()
     found: list[str] = []
     if row is not None:
         _walk(json.loads(row[0]), found)

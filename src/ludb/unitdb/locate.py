@@ -41,7 +41,8 @@ class Locator:
         """Scan and locate; `keys` is the list: `ludb_position` and the key columns."""
         self._database = UnitDatabase(memory_limit=memory_limit, spill=spill)
         self._unit = unit
-        self._refused: dict[str, list[tuple[int, Fault]]] = {}
+        self._refused: dict[str, list[tuple[str, Fault]]] = {}
+        self._types: dict[str, pa.Schema] = {}
         self._database.put("list", keys)
         needed = {table.name for name in wanted for table in unit.path(name)}
         for table in unit.tables:
@@ -50,7 +51,7 @@ class Locator:
             extra = wanted.get(table.name, ())
             columns = None if extra is None else tuple(dict.fromkeys((*_link_columns(unit, table), *extra)))
             refused = self._refused.setdefault(table.name, [])
-            self._database.stream(quote(f"raw_{table.name}"), _numbered(table, scan(table, columns), refused))
+            self._database.stream(quote(f"raw_{table.name}"), self._numbered(table, scan(table, columns), refused))
             self._locate(table)
 
     def _locate(self, table: UnitTable) -> None:
@@ -65,18 +66,44 @@ class Locator:
             return
         parent_raw, parent_at = quote(f"raw_{table.parent}"), quote(f"at_{table.parent}")
         linked = ", ".join(f"p.{quote(parent)} AS k{i}" for i, (_, parent) in enumerate(table.on))
-        same = " AND ".join(f"c.{quote(child)} = k.k{i}" for i, (child, _) in enumerate(table.on))
+        links = [(f"c.{quote(child)}", child, f"k.k{i}", up) for i, (child, up) in enumerate(table.on)]
+        same = self._same(table.name, table.parent, links)
         self._database.execute(
             f"CREATE TABLE {at} AS SELECT c.{_ROW}, k.{POSITION} FROM {raw} c JOIN (SELECT DISTINCT {linked}, "
             f"a.{POSITION} FROM {parent_raw} p JOIN {parent_at} a USING ({_ROW})) k ON {same}"
         )
         if table.recursive:
-            step = " AND ".join(f"c.{quote(child)} = p.{quote(parent)}" for child, parent in table.recursive)
+            links = [(f"c.{quote(child)}", child, f"p.{quote(up)}", up) for child, up in table.recursive]
+            step = self._same(table.name, table.name, links)
             self._database.execute(
                 f"CREATE OR REPLACE TABLE {at} AS WITH RECURSIVE walk AS (SELECT {_ROW}, {POSITION} FROM {at} UNION "
                 f"SELECT c.{_ROW}, w.{POSITION} FROM walk w JOIN {raw} p ON p.{_ROW} = w.{_ROW} JOIN {raw} c ON {step}) "
                 f"SELECT * FROM walk"
             )
+
+    def _numbered(
+        self, table: UnitTable, batches: Iterable[Fetched], refused: list[tuple[str, Fault]]
+    ) -> Iterator[pa.Table]:
+        """Rows with their number from 1 on: by it a scan names the rows that it refuses (`Refusal.row_id`)."""
+        start = 1
+        for fetched in batches:
+            self._types[table.name] = fetched.rows.schema
+            refused.extend(
+                (bad.row_id, Fault(f"{table.name}.{bad.column}: {bad.reason}", bad.detail)) for bad in fetched.refused
+            )
+            numbers = pa.array(range(start, start + fetched.rows.num_rows), pa.int64())
+            start += fetched.rows.num_rows
+            yield fetched.rows.append_column(_ROW, numbers)
+
+    def _same(self, child: str, parent: str, links: Iterable[tuple[str, str, str, str]]) -> str:
+        """The condition of a link: (child's SQL, column, parent's SQL, column). Text meets another type as that type, as
+        SQL databases compare them; a text that is none of it meets nothing.
+        """
+        terms = []
+        for left, column, right, key in links:
+            kinds = self._types[child].field(column).type, self._types[parent].field(key).type
+            terms.append(f"{_met(left, *kinds)} = {_met(right, *reversed(kinds))}")
+        return " AND ".join(terms)
 
     def rows(self, name: str) -> pa.Table:
         """The rows of listed units, `ludb_position` first, sorted by it, in table order within a unit."""
@@ -89,7 +116,7 @@ class Locator:
 
     def faults(self, name: str) -> dict[int, Fault]:
         """Listed units with a row in this table that could not be carried."""
-        numbers = dict(self._refused[name])
+        numbers = {int(row_id): fault for row_id, fault in reversed(self._refused[name]) if row_id.isdecimal()}
         if not numbers:
             return {}
         at = self._database.query(f"SELECT {_ROW}, {POSITION} FROM {quote(f'at_{name}')} WHERE {POSITION} >= 0")
@@ -103,16 +130,32 @@ class Locator:
         raw, at = quote(f"raw_{name}"), quote(f"at_{name}")
         missing = " || '|' || ".join(f"CAST(r.{quote(child)} AS VARCHAR)" for child, _ in table.on) or "NULL"
         parent = quote(f"raw_{table.parent}") if table.parent else raw
-        same = " AND ".join(f"p.{quote(up)} = r.{quote(child)}" for child, up in table.on) or "FALSE"
+        links = [(f"r.{quote(child)}", child, f"p.{quote(up)}", up) for child, up in table.on]
+        same = self._same(name, table.parent or name, links) or "FALSE"
         return self._database.query(
             f"SELECT CAST(r.{_ROW} AS VARCHAR) AS row_id, CAST({missing} AS VARCHAR) AS missing, "
             f"NOT EXISTS (SELECT 1 FROM {parent} p WHERE {same}) AS direct FROM {raw} r "
             f"WHERE NOT EXISTS (SELECT 1 FROM {at} a WHERE a.{_ROW} = r.{_ROW}) ORDER BY r.{_ROW}"
         )
 
+    def shared(self, name: str, links: Iterable[str]) -> pa.Table:
+        """Rows that several units claim, once for every listed unit: `ludb_position`, the first listed unit's position
+        as `ludb_first`, and their `links`.
+        """
+        raw, at = quote(f"raw_{name}"), quote(f"at_{name}")
+        columns = ", ".join(f"r.{quote(link)}" for link in links)
+        return self._database.query(
+            f"SELECT DISTINCT a.{POSITION}, m.ludb_first, {columns} FROM (SELECT {_ROW}, min({POSITION}) FILTER "
+            f"({POSITION} >= 0) AS ludb_first FROM {at} GROUP BY {_ROW} HAVING count(DISTINCT {POSITION}) > 1) m "
+            f"JOIN {at} a USING ({_ROW}) JOIN {raw} r USING ({_ROW}) WHERE a.{POSITION} >= 0 ORDER BY a.{POSITION}"
+        )
+
     def count(self, name: str) -> int:
-        """How many rows the table has."""
-        return int(self._database.query(f"SELECT count(*) FROM {quote(f'raw_{name}')}").column(0)[0].as_py())
+        """How many rows of the table belong to listed units."""
+        at = quote(f"at_{name}")
+        return int(
+            self._database.query(f"SELECT count(DISTINCT {_ROW}) FROM {at} WHERE {POSITION} >= 0").column(0)[0].as_py()
+        )
 
     def close(self) -> None:
         """Free the memory; safe to repeat."""
@@ -134,13 +177,25 @@ def _link_columns(unit: UnitSchema, table: UnitTable) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
 
 
-def _numbered(table: UnitTable, batches: Iterable[Fetched], refused: list[tuple[int, Fault]]) -> Iterator[pa.Table]:
-    """Rows with their number; a refused row is known by its number in the scan (`Refusal.row_id`)."""
-    start = 0
-    for fetched in batches:
-        for refusal in fetched.refused:
-            fault = Fault(f"{table.name}.{refusal.column}: {refusal.reason}", refusal.detail)
-            refused.append((int(refusal.row_id), fault))
-        numbers = pa.array(range(start, start + fetched.rows.num_rows), pa.int64())
-        start += fetched.rows.num_rows
-        yield fetched.rows.append_column(_ROW, numbers)
+def _met(sql: str, kind: pa.DataType, other: pa.DataType) -> str:
+    """A value as it is compared with one of another type."""
+    if pa.types.is_string(kind) and not pa.types.is_string(other):
+        return f"TRY_CAST({sql} AS {_sql_type(other)})"
+    return sql
+
+
+def _sql_type(kind: pa.DataType) -> str:
+    """The SQL type that text is compared as where it meets this type."""
+    if pa.types.is_integer(kind):
+        return "HUGEINT"
+    if pa.types.is_decimal(kind):
+        return f"DECIMAL({kind.precision}, {kind.scale})"
+    return next((name for test, name in _SQL_TYPES if test(kind)), "VARCHAR")
+
+
+_SQL_TYPES = (
+    (pa.types.is_floating, "DOUBLE"),
+    (pa.types.is_boolean, "BOOLEAN"),
+    (pa.types.is_date, "DATE"),
+    (pa.types.is_timestamp, "TIMESTAMP"),
+)

@@ -71,6 +71,8 @@ class StoreCalls:
             changes = []
             for each in calls:
                 values = _claim(chunk, each.position, now) | {"state": str(state), "reason": reason}
+                if known.get(each.id) is state:
+                    del values["changed_at"]  # how long a call has been in its state decides whether it may be resent
                 changes.append((each, _allowed(chunk, each, known, state), values))
             _update(connection, chunk, changes)
 
@@ -93,6 +95,8 @@ class StoreCalls:
                     "body": result.body,
                     "reason": result.reason,
                 }
+                if known.get(each.id) is state:
+                    del values["changed_at"]
                 if result.server_id is not None:
                     values["server_id"] = result.server_id
                 if result.returned:
@@ -138,6 +142,7 @@ def _call(row: Any, position: int) -> Call:
         status=row.status,
         body=row.body,
         reason=row.reason,
+        changed_at=row.changed_at,
     )
 
 

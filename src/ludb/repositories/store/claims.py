@@ -70,7 +70,11 @@ def hand_over(
 def cut(
     database: Database, connection: Connection, segments: Segments, *, run: str, owner: str, units: int
 ) -> Chunk | None:
-    """The next keys of the list as a new chunk, from the first segment that has any left; never across segments."""
+    """The next keys of the list as a new chunk, from the first segment that has any left; never across segments. None
+    where no units are asked for.
+    """
+    if units < 1:
+        return None
     s = t.segment.c
     query = (
         select(s.seg, s.first_pos, s.n, s.next_pos)
@@ -82,7 +86,7 @@ def cut(
     row = connection.execute(query).one_or_none()
     if row is None:
         return None
-    stop = min(row.next_pos + max(units, 1), row.first_pos + row.n)
+    stop = min(row.next_pos + units, row.first_pos + row.n)
     taken = update(t.segment).where(s.run == run, s.seg == row.seg, s.next_pos == row.next_pos).values(next_pos=stop)
     if connection.execute(taken).rowcount != 1:
         return None

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from ludb.errors import ConfigError
+from ludb.errors import ConfigError, LeaseLost
 from ludb.model.run import Owner, RunState
 from ludb.repositories.store import tables as t
 from ludb.repositories.store.database import Database
@@ -36,13 +36,16 @@ class StoreOwners:
                 ) from error
 
     def beat(self, owner: Owner) -> RunState:
-        """Add one to the owner's counter. An owner that was declared dead stays dead, whatever it says."""
+        """Add one to the owner's counter. An owner that was declared dead stays dead and is told so: `LeaseLost`."""
         o = t.owner.c
         values = {"beat": o.beat + 1, "doing": owner.doing, "cpu": owner.cpu, "memory": owner.memory}
         with self._db.write() as connection:
-            known = connection.execute(update(t.owner).where(o.id == owner.id).values(**values, beat_at=self._db.now()))
-            if known.rowcount == 0:
+            known = connection.execute(select(o.state).where(o.id == owner.id)).scalar_one_or_none()
+            if known is None:
                 raise ConfigError(f"owner {owner.id} of run {owner.run} is not enrolled", remedy="Enrol it first")
+            if known == "dead":
+                raise LeaseLost(f"owner {owner.id} of run {owner.run} was declared dead; others may hold its chunks")
+            connection.execute(update(t.owner).where(o.id == owner.id).values(**values, beat_at=self._db.now()))
             return run_state(connection, owner.run)
 
     def all(self, run_id: str) -> list[Owner]:

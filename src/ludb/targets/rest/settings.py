@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Literal
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from pydantic import BeforeValidator, ConfigDict, Field, SecretStr, WithJsonSchema, field_validator, model_validator
 
@@ -149,8 +150,13 @@ def _credential(settings: RestSystem, variables: Mapping[str, tuple[str, ...]], 
 
 
 def _secrets(settings: RestSystem, parts: SplitResult) -> tuple[str, ...]:
-    """Every value that must not come back in a message: whole headers, the token in them, the URL's password."""
+    """Every value that must not come back in a message: whole headers, the token in them, the URL's password as written,
+    as it is meant, and as it travels.
+    """
     values = [value.get_secret_value() for value in settings.headers.values()]
     values += [value.split()[-1] for value in values if value.split()]
-    values += [parts.password or ""]
+    user, password = unquote(parts.username or ""), unquote(parts.password or "")
+    values += [parts.password or "", password]
+    if user or password:
+        values.append(base64.b64encode(f"{user}:{password}".encode()).decode())
     return tuple(sorted({value for value in values if len(value) >= _SHORTEST_SECRET}, key=len, reverse=True))

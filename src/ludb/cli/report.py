@@ -1,0 +1,134 @@
+"""What runs have done, as a person reads it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from ludb.cli.places import options_for, start_again
+from ludb.model.run import Counters, Run, RunState
+from ludb.service.activity import waiting_for
+from ludb.service.site import Site
+from ludb.service.summary import Summary
+
+LEFT = frozenset({"table", "output", "reason", "state", "run", "started", "by"})
+"""Columns of text; all others hold numbers."""
+COLORS = {RunState.COMPLETED: "green", RunState.EXCEPTIONS: "yellow", RunState.RUNNING: "cyan"}
+
+
+def table_of(*columns: str) -> Table:
+    """A table without lines: numbers right, text left; only the last column is ever folded."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for number, column in enumerate(columns):
+        last = number == len(columns) - 1
+        table.add_column(column, justify="left" if column in LEFT else "right", overflow="fold", no_wrap=not last)
+    return table
+
+
+def moment(seconds: float) -> str:
+    """A time as local wall clock."""
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds))
+
+
+def render_summary(console: Console, summary: Summary, site: Site) -> None:
+    """What a run has done, whether it balances, who works on it; last, where the eye is, its state and what to do next."""
+    run, counters = summary.run, summary.counters
+    if summary.source:
+        console.print(_source_table(summary))
+    if not all(line.balances for line in summary.source):
+        console.print("[red]a table that differs has changed since the run was planned[/]")
+    if summary.outputs:
+        table = table_of("output", "produced", "written", "held back")
+        for line in summary.outputs:
+            table.add_row(
+                escape(line.output), f"{line.produced:,}", f"{line.written:,}", f"{line.produced - line.written:,}"
+            )
+        console.print(table)
+    if summary.reasons:
+        table = table_of("units", "state", "reason")
+        for state, reason, count in summary.reasons:
+            table.add_row(f"{count:,}", state, escape(reason))
+        console.print(table)
+    for rule, count in summary.warnings.items():
+        console.print(f"[yellow]warning[/] {escape(rule)}: {count:,} units")
+    _who(console, summary, site)
+    console.print(f"[bold]{run.id}[/]  [{COLORS.get(run.state, 'red')}]{run.state}[/]", soft_wrap=True)
+    if run.reason:
+        console.print(escape(run.reason), soft_wrap=True)
+    console.print(f"{counters.total:,} units: {told(counters)}; {summary.seconds:.1f} s, {summary.rate:,.0f} units/s")
+    for step in next_steps(summary, site):
+        console.print(step, soft_wrap=True, markup=False)
+
+
+def told(counters: Counters) -> str:
+    """Units by state; states that nobody is in are left out, but for the two that everybody asks for."""
+    parts = [f"{counters.done:,} moved", f"{counters.quarantined:,} quarantined"]
+    named = {"in doubt": counters.in_doubt, "gone": counters.gone, "rolled back": counters.rolled_back}
+    parts += [f"{count:,} {name}" for name, count in named.items() if count]
+    return ", ".join([*parts, f"{counters.pending:,} pending"])
+
+
+def _source_table(summary: Summary) -> Table:
+    table = table_of("table", "in units", "moved", "held back", "stray", "pending", "orphans", "balance")
+    for line in summary.source:
+        held = sum(count for state, count in line.by_state.items() if state != "done")
+        balance = "[green]ok[/]" if line.balances else "[red]differs[/]"
+        numbers = [line.planned, line.by_state.get("done", 0), held, line.stray, line.pending, line.orphans]
+        table.add_row(escape(line.table), *(f"{number:,}" for number in numbers), balance)
+    return table
+
+
+def _who(console: Console, summary: Summary, site: Site) -> None:
+    """Who is at work, and what chunks wait for."""
+    for owner in summary.owners:
+        doing = f": {owner.doing}" if owner.doing else ""
+        console.print(f"{owner.role} {owner.id} on {owner.host}, process {owner.pid}{escape(doing)}")
+    waiting = waiting_for(site.repository.views.chunks(summary.run.id, unresolved=True))
+    for error, count in list(waiting.items())[:5]:
+        console.print(f"[yellow]waiting[/] {count:,} chunk(s): {escape(error)}", soft_wrap=True)
+
+
+def next_steps(summary: Summary, site: Site) -> list[str]:
+    """What a person may do next, as commands that can be copied."""
+    run, counters = summary.run, summary.counters
+    where = options_for(site)
+    steps = []
+    held = any(owner.role == "supervisor" for owner in summary.owners)
+    if run.state in {RunState.RUNNING, RunState.STOPPING} and not held:
+        steps.append(f"nobody holds this run; go on with it: {start_again(site, run)}")
+    if run.state in {RunState.PLANNED, RunState.STOPPED, RunState.PAUSED, RunState.FAILED}:
+        mended = "" if run.state in {RunState.PLANNED, RunState.STOPPED} else "once that is mended, "
+        steps.append(f"{mended}go on with it: {start_again(site, run)}")
+    if counters.quarantined or counters.in_doubt or counters.gone:
+        steps.append(f"see who was set aside: ludb quarantine list {run.id}{where}")
+    if counters.in_doubt:
+        steps.append(f"what is known of a unit in doubt: ludb unit KEY --run {run.id}{where}")
+    return steps
+
+
+def render_runs(console: Console, found: Sequence[tuple[Run, Counters]]) -> None:
+    """Runs, the newest first: as a table where it fits, else two lines each. A run's id is never broken."""
+    rows = [
+        (run.id, str(run.state), f"{c.total:,}", f"{c.done:,}", f"{_aside(c):,}", moment(run.created_at), run.actor)
+        for run, c in found
+    ]
+    for columns in (7, 6, 5):
+        table = Table(box=None, pad_edge=False, header_style="bold")
+        for name in ("run", "state", "units", "moved", "aside", "started", "by")[:columns]:
+            table.add_column(name, justify="left" if name in LEFT else "right", no_wrap=True)
+        for row in rows:
+            table.add_row(*(escape(value) for value in row[:columns]))
+        if console.measure(table, options=console.options.update(width=10_000)).maximum <= console.width:
+            console.print(table)
+            return
+    for run, counters in found:
+        console.print(f"[bold]{run.id}[/]  {run.state}", soft_wrap=True)
+        console.print(f"  {counters.total:,} units: {told(counters)}; started {moment(run.created_at)}")
+
+
+def _aside(counters: Counters) -> int:
+    return counters.quarantined + counters.in_doubt + counters.gone + counters.rolled_back

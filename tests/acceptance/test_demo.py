@@ -1,0 +1,41 @@
+"""`make demo`, small: it ends by itself, everything is as expected, and nothing is left running."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+TELCO = Path(__file__).parents[2] / "examples" / "telco"
+
+
+def test_the_demo_moves_everybody_it_should_and_ends_without_a_terminal(tmp_path):
+    copy = tmp_path / "telco"
+    shutil.copytree(TELCO, copy, ignore=shutil.ignore_patterns("out", "__pycache__"))
+    ended = subprocess.run(
+        [sys.executable, str(copy / "demo.py"), "--customers", "150"],
+        cwd=tmp_path, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=200, check=False,
+        env={name: value for name, value in os.environ.items() if not name.startswith("LUDB_")},
+    )  # fmt: skip
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert "DIFFERS" not in ended.stdout
+    assert "are exactly the expected ones" in ended.stdout
+    truth = json.loads((copy / "out" / "expected.json").read_text())
+    assert f"{truth['moved']} customers moved whole" in ended.stdout
+    assert truth["quarantined"], "a demo without dirt shows nothing"
+    for heading in ("1. ", "2. ", "3. ", "4. ", "5. "):
+        assert f"\n{heading}" in ended.stdout
+    assert re.search(r"^ +account: ", ended.stdout, re.MULTILINE)
+    left = [path for path in Path("/proc").glob("[0-9]*/cmdline") if str(tmp_path).encode() in read(path)]
+    assert left == []
+
+
+def read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError:  # it has ended while we looked
+        return b""

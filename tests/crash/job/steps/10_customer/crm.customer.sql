@@ -1,0 +1,2 @@
+select unit_key, name, {'id': 'legacy-' || id, '@referredType': 'Individual'} as "engagedParty"
+from legacy.customers
