@@ -28,7 +28,7 @@ from ludb.service.site import Site, open_site
 ROOT = Path(__file__).parents[2]
 TELCO = ROOT / "examples" / "telco"
 PATHS = {"crm": "/tmf-api/customerManagement/v4", "inventory": "/tmf-api/serviceInventory/v4"}
-PATIENCE = 90.0
+PATIENCE = 180.0
 """Seconds that anything may take before a test gives up."""
 CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b\][^\x07]*\x07")
 

@@ -114,7 +114,7 @@ class World:
 
     def supervise(self, run: Run, launcher: NurseryLauncher) -> Supervisor:
         """A supervisor of one worker, not yet at work."""
-        return Supervisor(self.site, run, launcher, 1, 1.0, interval=0.05)
+        return Supervisor(self.site, run, launcher, 1, 2.0, interval=0.05)
 
     def retry(self, run: Run, *positions: int) -> None:
         """`ludb quarantine retry`, before it goes on with the run."""
@@ -228,7 +228,7 @@ def check_calls(world: World, run: Run, bad: set[str], *earlier: Run) -> None:
     """Every call is settled or done; exactly the done ones, of this run and earlier ones, have an object at their server."""
     done: dict[str, set[str]] = {"crm": set(), "inventory": set()}
     views = world.site.repository.views
-    for of, position in [(of.id, position) for of in (run, *earlier) for position in range(of.units)]:
+    for of, position in [(each.id, position) for each in (run, *earlier) for position in range(each.units)]:
         for call in views.unit(of, position)[2]:
             assert call.state in SETTLED_CALLS | {CallState.DONE}, call
             if call.state is CallState.DONE:

@@ -73,14 +73,14 @@ def test_attack_04_killed_after_the_rejection_before_the_undo(world: World, same
 
 def test_attack_05_a_silent_worker_with_calls_on_their_way_keeps_its_chunk_until_it_is_dead(world: World, same):
     """Its requests may still leave when it wakes up: nobody looks for them before it is known to be dead."""
-    world.edit("job.yaml", "lease: 3s", "lease: 1s")
+    world.edit("job.yaml", "lease: 3s", "lease: 2s")
     run = world.start()
     zombie = world.worker(run, f"call.sent:crm.customer!stop@{world.folder / 'mute'}")
     await_that((world.folder / "mute").exists, "the worker sends nothing")
     other = world.worker(run)
     await_that(lambda: world.pending(run) == 6, f"the other chunks do not move: {world.told()}")
     asleep = time.monotonic()
-    await_that(lambda: time.monotonic() - asleep > 2.5, "")  # two leases and a half: by now it is silent to everybody
+    await_that(lambda: time.monotonic() - asleep > 4.0, "")  # two leases: by now it is silent to everybody
     left = world.site.repository.views.chunks(run.id, unresolved=True)
     assert [(c.state, c.owner) for c, _, _ in left] == [(ChunkState.CLAIMED, world.workers(run)[-1].id)]
     zombie.end()

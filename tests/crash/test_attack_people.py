@@ -21,7 +21,7 @@ def stopped_now(world: World, point: str):
     thread = threading.Thread(target=lambda: ended.append(supervisor.supervise()))
     thread.start()
     await_that((world.folder / "held").exists, f"the worker does not come to {point}")
-    supervisor.stop("tester", now=True)
+    assert world.process("", "stop", run.id, "--now").wait() == 0, world.told()
     (worker,) = world.workers(run)
     runs, owners = world.site.repository.runs, world.site.repository.owners
     await_that(lambda: runs.get(run.id).state is RunState.STOPPING, "the run does not stop")
@@ -128,6 +128,14 @@ def test_attack_16_a_run_with_a_living_worker_is_not_abandoned(world: World, sam
     (world.folder / "held.go").touch()
     assert worker.wait() == 0
     same(world.summary())
+
+
+def test_attack_16_a_run_that_nobody_holds_cannot_be_asked_to_stop(world: World):
+    """The command would wait for the next start, and end it."""
+    run = world.die("phase.begin:prepare")
+    assert world.process("", "stop", run.id).wait() == 2
+    assert "nobody holds it" in world.told()
+    assert not world.site.repository.commands.take(run.id)
 
 
 def test_attack_20_a_unit_is_deleted_after_the_list_was_frozen(world: World):

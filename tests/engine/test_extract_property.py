@@ -149,7 +149,7 @@ def test_every_row_is_read_for_its_own_unit_and_shared_or_stray_rows_are_told(
     people=people, pets=pets, toys=toys, by_key=st.booleans(), homes=homes,
     sizes=st.tuples(st.integers(1, 5), st.integers(1, 5)),
 )  # fmt: skip
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_rows_dropped_with_a_warning_and_rows_read_are_the_same_however_the_list_is_cut(
     people, pets, toys, by_key, homes, sizes
 ):

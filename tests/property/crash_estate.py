@@ -42,6 +42,15 @@ class Kind(StrEnum):
     TWIN = "twin"  # shares a unique value with all other twins: one of them may move
 
 
+class Power(StrEnum):
+    """What the second API can do about an object that it made."""
+
+    UNDO = "take it back"
+    UPDATE = "change it and take it back"
+    CHANGE = "change it only"
+    NOTHING = "nothing"
+
+
 EXPECTED: Mapping[Kind, tuple[UnitState, str]] = {
     Kind.GOOD: (UnitState.DONE, ""),
     Kind.EARLY: (UnitState.QUARANTINED, "too early"),
@@ -58,9 +67,9 @@ EXPECTED: Mapping[Kind, tuple[UnitState, str]] = {
 class RowStep:
     """A step whose rows a function yields, unit by unit; it may reject its unit by yielding a `Fault`."""
 
-    def __init__(self, name: str, output: str, columns: Mapping[str, pa.DataType], make: Callable[[Any], Iterator[Any]]):
+    def __init__(self, name: str, output: str, columns: pa.Schema, make: Callable[[Any], Iterator[Any]]) -> None:
         self.name, self.output, self._make = name, output, make
-        self._schema = pa.schema([(POSITION, pa.int64()), *columns.items()])
+        self._schema = columns.insert(0, pa.field(POSITION, pa.int64()))
 
     def run(self, batch: UnitBatch) -> None:
         rows, faults = [], {}
@@ -109,24 +118,42 @@ def services(unit: Any) -> Iterator[Any]:
         yield {"oid": order.oid, "number": order.oid, "customer": one.id, "name": one.name, "refuse": refuse}
 
 
-INT, TEXT, FLAG = pa.int64(), pa.string(), pa.bool_()
+TYPES = {
+    **dict.fromkeys(("id", "customer", "oid", "number", "cid"), pa.int64()),
+    **dict.fromkeys(("name", "crm_id", "tag", "kind"), pa.string()),
+    "refuse": pa.bool_(),
+}
+
+
+def schema(columns: str) -> pa.Schema:
+    return pa.schema([(name, TYPES[name]) for name in columns.split()])
+
+
+def rule_against(kind: Kind, reason: str, folder: str = "") -> Rule:
+    sql = f"""SELECT unit_key, '{reason}' AS reason FROM "legacy"."customers" WHERE kind = '{kind}'"""
+    return Rule(f"rules/{folder}{kind}.sql", sql)
+
+
 FOLDERS = (
     Folder(
         "10_customer",
-        (RowStep("steps/10_customer/crm.customer", "crm.customer", {"customer": INT, "name": TEXT, "refuse": FLAG}, customers),),
-        (Rule("rules/10_customer/early.sql", """SELECT unit_key, 'too early' AS reason FROM "legacy"."customers" WHERE kind = 'early'"""),),
+        (RowStep("steps/10_customer/crm.customer", "crm.customer", schema("customer name refuse"), customers),),
+        (rule_against(Kind.EARLY, "too early", "10_customer/"),),
     ),
     Folder(
         "20_account",
-        (
-            RowStep("steps/20_account/billing.account", "billing.account", {"id": INT, "customer": INT, "name": TEXT, "crm_id": TEXT}, accounts),
-            RowStep("steps/20_account/stock.entry", "stock.entry", {"oid": INT, "customer": INT, "name": TEXT}, entries),
-            RowStep("steps/20_account/stock.tag", "stock.tag", {"tag": TEXT, "customer": INT, "name": TEXT}, tags),
-            RowStep("steps/20_account/inventory.service", "inventory.service", {"oid": INT, "number": INT, "customer": INT, "name": TEXT, "refuse": FLAG}, services),
+        tuple(
+            RowStep(f"steps/20_account/{output}", output, schema(columns), make)
+            for output, columns, make in [
+                ("billing.account", "id customer name crm_id", accounts),
+                ("stock.entry", "oid customer name", entries),
+                ("stock.tag", "tag customer name", tags),
+                ("inventory.service", "oid number customer name refuse", services),
+            ]
         ),
     ),
-)  # fmt: skip
-RULES = (Rule("rules/odd.sql", """SELECT unit_key, 'odd customer' AS reason FROM "legacy"."customers" WHERE kind = 'odd'"""),)
+)
+RULES = (rule_against(Kind.ODD, "odd customer"),)
 
 
 def call_to(system: str, table: str, row: str, *, undo: bool, update: bool, returns: Mapping[str, str]) -> OutputSpec:
@@ -142,8 +169,9 @@ def call_to(system: str, table: str, row: str, *, undo: bool, update: bool, retu
     )  # fmt: skip
 
 
-def job(*, chunk_units: int, revocable: bool, updates: bool) -> Job:
-    """The job; without `revocable` the second API cannot take anything back, with `updates` both can change objects."""
+def job(*, chunk_units: int, power: Power) -> Job:
+    """The job. The first API can always take back what it made."""
+    updates = power in {Power.UPDATE, Power.CHANGE}
     root = UnitTable("customers", TableRef("legacy", "customers"))
     orders = UnitTable("orders", TableRef("legacy", "orders"), "customers", (("cid", "id"),))
     outputs = (
@@ -151,7 +179,7 @@ def job(*, chunk_units: int, revocable: bool, updates: bool) -> Job:
         OutputSpec("billing", "account"),
         OutputSpec("stock", "entry"),
         OutputSpec("stock", "tag"),
-        call_to("inventory", "service", "oid", undo=revocable, update=updates, returns={}),
+        call_to("inventory", "service", "oid", undo=power in {Power.UNDO, Power.UPDATE}, update=updates, returns={}),
     )
     settings = Settings(chunk_units=chunk_units, lease=LEASE, retry_base=0.1, retry_cap=1.0)
     keys = (KeySpec("account", "customers", ("id",), "sequence", 1000),)
@@ -167,8 +195,8 @@ def source_tables(kinds: Sequence[Kind], versions: Sequence[int]) -> dict[str, p
             rows.append({"id": FIRST_ID + at, "name": f"name-{at}-v{versions[at]}", "kind": str(kind)})
         orders += [{"oid": (FIRST_ID + at) * 10 + i, "cid": FIRST_ID + at} for i in range(order_count(at, kind))]
     return {
-        "customers": pa.Table.from_pylist(rows, schema=pa.schema([("id", INT), ("name", TEXT), ("kind", TEXT)])),
-        "orders": pa.Table.from_pylist(orders, schema=pa.schema([("oid", INT), ("cid", INT)])),
+        "customers": pa.Table.from_pylist(rows, schema=schema("id name kind")),
+        "orders": pa.Table.from_pylist(orders, schema=schema("oid cid")),
     }
 
 
@@ -179,16 +207,12 @@ def order_count(at: int, kind: Kind) -> int:
 def stores() -> dict[str, MemoryStore]:
     """Two targets; `stock.entry` has no key at all, so that a row written twice is seen."""
 
-    def columns(**types: pa.DataType) -> tuple[Column, ...]:
-        return tuple(Column(name, kind, str(kind)) for name, kind in types.items())
+    def columns(text: str) -> tuple[Column, ...]:
+        return tuple(Column(field.name, field.type, str(field.type)) for field in schema(text))
 
-    billing = MemoryStore(
-        {"account": columns(id=INT, customer=INT, name=TEXT, crm_id=TEXT)}, {"account": (("id",), ("crm_id",))}
-    )
-    stock = MemoryStore(
-        {"entry": columns(oid=INT, customer=INT, name=TEXT), "tag": columns(tag=TEXT, customer=INT, name=TEXT)},
-        {"tag": (("tag",),)},
-    )
+    account, entry, tag = columns("id customer name crm_id"), columns("oid customer name"), columns("tag customer name")
+    billing = MemoryStore({"account": account}, {"account": (("id",), ("crm_id",))})
+    stock = MemoryStore({"entry": entry, "tag": tag}, {"tag": (("tag",),)})
     stock.tables["tag"] = [{"tag": "taken", "customer": 0, "name": "somebody else"}]
     return {"billing": billing, "stock": stock}
 

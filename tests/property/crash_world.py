@@ -9,7 +9,19 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 from crash_estate import (
-    EXPECTED, FIRST_ID, FOLDERS, LEASE, MAX_DELAY, RULES, Api, Kind, job, order_count, source_tables, stores,
+    EXPECTED,
+    FIRST_ID,
+    FOLDERS,
+    LEASE,
+    MAX_DELAY,
+    RULES,
+    Api,
+    Kind,
+    Power,
+    job,
+    order_count,
+    source_tables,
+    stores,
 )  # fmt: skip
 
 from ludb.engine.liveness import Liveness
@@ -19,6 +31,7 @@ from ludb.engine.workplace import Fence, Workplace
 from ludb.model.events import Event
 from ludb.model.run import ChunkState, Decision, Owner, Run, RunState, Segment, UnitState
 from ludb.repositories.memory import MemoryRepository
+from ludb.testing.calls import Mischief
 from ludb.testing.memory_calls import MemoryCalls
 from ludb.testing.memory_journal import MemoryJournal, MemoryParts
 from ludb.testing.memory_source import MemorySource
@@ -48,16 +61,14 @@ class Member:
 class World:
     """Everything outside the workers, and the workers themselves. Time moves only here."""
 
-    def __init__(
-        self, kinds: Sequence[Kind], *, chunk_units: int = 3, revocable: bool = True, updates: bool = False
-    ) -> None:
+    def __init__(self, kinds: Sequence[Kind], *, chunk_units: int = 3, power: Power = Power.UNDO) -> None:
         self.now, self.shift = 1000.0, 1_000_000.0
-        self.kinds, self.versions, self.revocable = list(kinds), [1] * len(kinds), revocable
-        self.edited: set[int] = set()
+        self.kinds, self.versions, self.power = list(kinds), [1] * len(kinds), power
+        self.mended: set[int] = set()
         self.tables = source_tables(self.kinds, self.versions)
         self.stores, self.parts = stores(), MemoryParts()
         self.apis = {"crm": Api(self.monotonic), "inventory": Api(self.monotonic)}
-        self.job = job(chunk_units=chunk_units, revocable=revocable, updates=updates)
+        self.job = job(chunk_units=chunk_units, power=power)
         ids, self._names = itertools.count(1), itertools.count(1)
         self.repository = MemoryRepository(clock=lambda: self.now + self.shift, ids=lambda: f"id-{next(ids)}")
         keys = pa.table({"id": pa.array(range(FIRST_ID, FIRST_ID + len(kinds)), pa.int64())})
@@ -67,6 +78,7 @@ class World:
         self.crew: list[Member] = []
         self.trace: list[str] = []
         self.bugs: list[str] = []
+        self._checked: object = None
         self._decisions: dict[str, Decision] = {}
 
     def monotonic(self) -> float:
@@ -185,21 +197,54 @@ class World:
         member.fence.beat()
         member.beat_at = self.now + BEAT
 
-    def edit(self, at: int, kind: Kind | None = None) -> None:
-        """Somebody changes a customer in the source while the run goes on."""
-        self.versions[at] += 1
-        self.kinds[at] = kind or self.kinds[at]
-        self.edited.add(at)
-        self.tables.update(source_tables(self.kinds, self.versions))
+    def sleep(self, member: Member, *, edited: bool, beats: bool) -> None:
+        """A worker stops, the others go on for longer than its lease, and it wakes up in another world."""
+        member.frozen = True
+        if edited:
+            self.edit()
+        for _ in range(6):
+            self.advance(LEASE / 4)
+            for other in self.awake:
+                self.go(other, 8)
+        member.frozen = False
+        if beats:
+            self.beat(member)
+        self.go(member, 5)
+
+    def suffer(self, member: Member, fate: Fate, *, sending: bool = False) -> None:
+        """The next operation of a worker has this fate, if it can; `sending`: what it sends arrives later."""
+        system, _, what = member.actor.operation.name.partition(".")
+        if sending and what in {"send", "update", "undo"}:
+            self.apis[system].script.appendleft(Mischief.HANG)
+        if fate in {Fate.LOSE, Fate.FAIL} and not member.actor.operation.may_fail:
+            fate = Fate.DO
+        self.step(member, fate)
+
+    def resume(self) -> None:
+        """A person mends the refused credential and lets a paused run go on."""
+        if self.repository.runs.get(RUN).state is RunState.PAUSED:
+            self.repository.runs.change(RUN, RunState.RUNNING)
+
+    @property
+    def ended(self) -> bool:
+        return self.repository.runs.get(RUN).state in ENDED
+
+    def edit(self) -> None:
+        """Somebody changes every customer in the source while the run goes on (not where nothing could follow it)."""
+        if self.power is not Power.NOTHING:
+            self.versions = [version + 1 for version in self.versions]
+            self.tables.update(source_tables(self.kinds, self.versions))
 
     def mend_and_retry(self, pick: int) -> None:
         """A person mends a quarantined customer and tries it again."""
         found = self.repository.views.exceptions(RUN, UnitState.QUARANTINED)
         if found:
             at = found[pick % len(found)].position
-            self.edit(at, Kind.GOOD)
+            self.kinds[at] = Kind.GOOD
+            self.mended.add(at)
+            self.tables.update(source_tables(self.kinds, self.versions))
             self.repository.chunks.retry(RUN, [at])
-            if self.repository.runs.get(RUN).state is RunState.EXCEPTIONS:
+            if self.ended:
                 self.repository.runs.change(RUN, RunState.RUNNING)
 
     # --- what must be true ----------------------------------------------------------------------------------------
@@ -224,7 +269,7 @@ class World:
             if chunk.state is ChunkState.DECIDED:
                 moving |= set(chunk.positions) - {found.position for found in (*decision.exceptions, *decision.undo)}
                 for target, sha in decision.journal.items():
-                    assert self.parts.durable(RUN, chunk.id, chunk.txn, target, sha), f"{chunk.id}: {target} not durable"
+                    assert self.parts.durable(RUN, chunk.id, chunk.txn, target, sha), f"{chunk.id}: {target} is lost"
         for name, store in self.stores.items():
             for txn in store.ledger.values():
                 assert decided.get(txn.id) == txn.chunk, f"{name} committed {txn}, which was never decided"
@@ -232,6 +277,10 @@ class World:
 
     def check(self) -> None:
         """What holds at every moment."""
+        seen = (len(self.trace), self.now, self.mended.copy())
+        if seen == self._checked:
+            return
+        self._checked = seen
         run, views = self.repository.runs.get(RUN), self.repository.views
         assert not self.bugs, self.bugs[0]
         assert run.state in {RunState.RUNNING, RunState.PAUSED, *ENDED}, f"{run.state}: {run.reason}"
@@ -276,10 +325,10 @@ class World:
         return [one for api in self.apis.values() for one in api.objects() if one["customer"] == FIRST_ID + at]
 
     def may_doubt(self, at: int) -> bool:
-        """Doubt is honest in two cases only: decided rows that no longer fit because a twin was applied first, and a
-        call that cannot be taken back, whose document or unit changed after it was made.
+        """Doubt is honest in two cases only: decided rows that no longer fit because a twin's were applied first, and a
+        call of a unit rejected after it was made, by an API that cannot take it back.
         """
-        return self.kinds[at] is Kind.TWIN or (not self.revocable and at in self.edited)
+        return self.kinds[at] is Kind.TWIN
 
     # --- the end --------------------------------------------------------------------------------------------------
 
@@ -294,10 +343,10 @@ class World:
         self.bury()
         for _ in range(400):
             assert not self.bugs, self.bugs[0]
-            state = self.repository.runs.get(RUN).state
-            if state is RunState.PAUSED:
-                self.repository.runs.change(RUN, RunState.RUNNING)
-            if state in ENDED and not self.living:
+            self.resume()
+            run = self.repository.runs.get(RUN)
+            assert run.state in {RunState.RUNNING, *ENDED}, f"{run.state}: {run.reason}"
+            if self.ended and not self.living:
                 break
             if not self.living:
                 self.hire()

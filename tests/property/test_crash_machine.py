@@ -10,13 +10,12 @@ from enum import StrEnum
 from unittest import mock
 
 import pytest
-from crash_estate import Kind, TinyDatabase
-from crash_world import ENDED, RUN, World
+from crash_estate import Kind, Power, TinyDatabase
+from crash_world import RUN, World
 from hypothesis import HealthCheck, Phase, note, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
-from ludb.model.run import RunState, UnitState
 from ludb.testing.calls import Mischief
 from ludb.testing.turnstile import Fate
 
@@ -34,11 +33,15 @@ MISCHIEFS = (
 class Plight(StrEnum):
     """What happens to a worker at one operation, beyond the fates of the operation itself."""
 
-    FREEZE = "it stops there, as by SIGSTOP"
-    FREEZE_LONG = "it stops there for longer than its lease"
-    DIE = "it dies before it, unseen"
-    DIE_AFTER = "it dies after it, unseen"
+    DIE_UNSEEN = "it dies after it, and nobody knows"
     HOST_DIES = "it dies after it, with what its host had not synced"
+    DIE_SENDING = "it dies, and its request is on its way for a while"
+    FREEZE = "it stops there, as by SIGSTOP, until it is woken"
+    SLEEP = "it sleeps while others work for longer than its lease, then goes on"
+    SLEEP_DEEP = "it sleeps while others work and the source is edited, then goes on"
+
+
+FATES = (Fate.DO, *2 * (Fate.CRASH_BEFORE, Fate.CRASH_AFTER, Fate.LOSE, Fate.FAIL), *Plight)
 
 
 class CrashMachine(RuleBasedStateMachine):
@@ -47,77 +50,68 @@ class CrashMachine(RuleBasedStateMachine):
     @initialize(
         kinds=st.lists(st.sampled_from(Kind), min_size=6, max_size=8),
         chunk_units=st.integers(2, 3),
-        revocable=st.sampled_from([True, True, False]),
-        updates=st.booleans(),
+        power=st.sampled_from(Power),
         survivors=st.booleans(),
     )
-    def plan(self, kinds, chunk_units, revocable, updates, survivors):
+    def plan(self, kinds, chunk_units, power, survivors):
         self.tiny = mock.patch("ludb.unitdb.batch.UnitDatabase", TinyDatabase)
         self.tiny.start()
-        self.world = World(kinds, chunk_units=chunk_units, revocable=revocable, updates=updates)
+        self.world = World(kinds, chunk_units=chunk_units, power=power)
         self.survivors = survivors
-
-    @property
-    def state(self):
-        return self.world.repository.runs.get(RUN).state
 
     def member(self, who):
         """One of the workers that are awake, None if all are frozen or the run is over."""
-        if self.state is RunState.PAUSED:
-            self.world.repository.runs.change(RUN, RunState.RUNNING)
-        if self.state not in ENDED:
-            while len(self.world.living) < 2:
-                self.world.hire()
-        awake = self.world.awake
-        return awake[who % len(awake)] if awake else None
+        world = self.world
+        world.resume()
+        while not world.ended and len(world.living) < 2:
+            world.hire()
+        return world.awake[who % len(world.awake)] if world.awake else None
 
     @rule(
         who=st.integers(0, 1),
         where=st.integers(0, 20) | st.sampled_from(POINTS),
-        fate=st.sampled_from([*Fate, *Plight]),
+        fate=st.sampled_from(FATES),
+        edited=st.booleans(),
     )
-    def strike(self, who, where, fate):
+    def strike(self, who, where, fate, edited):
         """A worker goes on for so many operations, or to such an operation; what happens there is its fate."""
-        member = self.member(who)
+        world, member = self.world, self.member(who)
         if member is None:
             return
         if isinstance(where, str):
-            self.world.go_to(member, where)
+            world.go_to(member, where)
         else:
-            self.world.go(member, where)
+            world.go(member, where)
         if not member.alive:
             return
-        if fate in {Plight.FREEZE, Plight.FREEZE_LONG}:
+        if fate is Plight.FREEZE:
             member.frozen = True
-            self.world.advance(5.0 if fate is Plight.FREEZE_LONG else 0.0)
-            return
-        real = {Plight.DIE: Fate.CRASH_BEFORE, Plight.DIE_AFTER: Fate.CRASH_AFTER, Plight.HOST_DIES: Fate.CRASH_AFTER}
-        done = real.get(fate, fate)
-        if done in {Fate.LOSE, Fate.FAIL} and not member.actor.operation.may_fail:
-            done = Fate.DO
-        self.world.step(member, done)
-        if fate is Plight.HOST_DIES:
-            self.world.parts.lose_power(member.actor.name)
-        if done is fate and done.kills:
-            self.world.bury()
+        elif fate in {Plight.SLEEP, Plight.SLEEP_DEEP}:
+            world.sleep(member, edited=fate is Plight.SLEEP_DEEP, beats=edited)
+        else:
+            real = fate if isinstance(fate, Fate) else Fate.CRASH_AFTER
+            world.suffer(member, real, sending=fate is Plight.DIE_SENDING)
+            if fate is Plight.HOST_DIES:
+                world.parts.lose_power(member.actor.name)
+            if fate is not Plight.DIE_UNSEEN:
+                world.bury()
+        if edited:
+            world.edit()
 
     @rule(
         system=st.sampled_from(["crm", "inventory"]),
         mischiefs=st.lists(st.sampled_from(MISCHIEFS), max_size=2),
-        edited=st.none() | st.integers(0, 7),
         mended=st.none() | st.integers(0, 7),
         seconds=st.sampled_from([0.0, 0.5, 1.5, 5.0]),
         shift=st.sampled_from([0.0, 0.0, -3600.0, 3600.0]),
         what=st.sampled_from(["thaw", "thaw and beat", "bury", "mute", "unmute"]),
     )
-    def meddle(self, system, mischiefs, edited, mended, seconds, shift, what):
-        """The world around the workers changes: servers misbehave, customers are edited, mended and retried, zombies wake
-        up, heartbeats do not get through, clocks are set, time passes.
+    def meddle(self, system, mischiefs, mended, seconds, shift, what):
+        """The world around the workers changes: servers misbehave, a customer is mended and retried, zombies wake up,
+        heartbeats do not get through, clocks are set, time passes.
         """
         world = self.world
         world.apis[system].misbehave(*mischiefs)
-        if edited is not None:
-            world.edit(edited % len(world.kinds))
         if mended is not None:
             world.mend_and_retry(mended)
         world.shift += shift
@@ -157,24 +151,29 @@ QUICK = settings(
 )
 
 
-@pytest.mark.parametrize("number", range(6))
+def play(number, how):
+    run_state_machine_as_test(seed(number)(type("Round", (CrashMachine,), {})), settings=how)
+
+
+@pytest.mark.parametrize("number", range(4))
 def test_whatever_happens_every_unit_is_everywhere_or_nowhere(number):
-    run_state_machine_as_test(seed(number)(type("Round", (CrashMachine,), {})), settings=QUICK)
+    play(number, QUICK)
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("number", range(100, 300))
 def test_whatever_happens_for_long_every_unit_is_everywhere_or_nowhere(number):
-    run_state_machine_as_test(seed(number)(type("Round", (CrashMachine,), {})), settings=settings(QUICK, stateful_step_count=40))
+    play(number, settings(QUICK, stateful_step_count=40))
 
 
-@pytest.mark.parametrize("tiny", [True, False], ids=["tiny", "duckdb"])
-@pytest.mark.parametrize("revocable", [True, False], ids=["revocable", "final"])
-def test_without_faults_every_kind_of_customer_ends_as_expected(tiny, revocable, monkeypatch):
+@pytest.mark.parametrize(
+    ("power", "tiny"), [*((power, True) for power in Power), (Power.UPDATE, False), (Power.NOTHING, False)]
+)
+def test_without_faults_every_kind_of_customer_ends_as_expected(power, tiny, monkeypatch):
     """What the machine compares with is true of an uninterrupted run, and of one over the real unit database."""
     if tiny:
         monkeypatch.setattr("ludb.unitdb.batch.UnitDatabase", TinyDatabase)
-    world = World([*Kind, Kind.GOOD, Kind.TWIN], revocable=revocable)
+    world = World([*Kind, Kind.GOOD, Kind.TWIN], power=power)
     world.hire()
     try:
         world.finish(survivors=True)

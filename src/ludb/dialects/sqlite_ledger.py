@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import pyarrow as pa
 
@@ -38,11 +38,19 @@ def insert(connection: sqlite3.Connection, txn: Txn, at: float) -> None:
 
 
 def seal(connection: sqlite3.Connection, txn: Txn, rows: Mapping[str, int]) -> bool:
-    """Write the digest into the ledger row and read the row back; False if it is not there."""
-    text = json.dumps([ranges(txn.positions), sorted(rows.items())])
-    digest = hashlib.sha256(text.encode()).hexdigest()
-    connection.execute("UPDATE main.ludb_ledger SET digest = ? WHERE txn = ?", (digest, txn.id))
+    """Write positions and digest into the ledger row and read the row back; False if it is not there."""
+    positions = json.dumps(ranges(txn.positions))
+    digest = hashlib.sha256(json.dumps([ranges(txn.positions), sorted(rows.items())]).encode()).hexdigest()
+    change = "UPDATE main.ludb_ledger SET positions = ?, digest = ? WHERE txn = ?"
+    connection.execute(change, (positions, digest, txn.id))
     return present(connection, txn.id)
+
+
+def left_out(connection: sqlite3.Connection, txn: str, positions: Collection[int]) -> list[int]:
+    """Those of the positions that the committed transaction did not write: they no longer fitted when it was applied."""
+    (text,) = connection.execute("SELECT positions FROM main.ludb_ledger WHERE txn = ?", (txn,)).fetchone()
+    held = json.loads(text)
+    return sorted(at for at in positions if not any(first <= at <= last for first, last in held))
 
 
 def present(connection: sqlite3.Connection, txn: str) -> bool:

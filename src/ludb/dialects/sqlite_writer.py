@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pyarrow as pa
@@ -175,8 +176,11 @@ class SqliteParticipant:
         """Look up the foreign keys of the rows written, and read the own ledger row back."""
         self._guarded("prepare", self._prepare)
 
-    def attempt(self, writes: WriteSet) -> Mapping[int, Fault]:
-        """Write and check everything, or nothing: the units at fault, after which the transaction is as before."""
+    def attempt(self, writes: WriteSet, positions: Sequence[int]) -> Mapping[int, Fault]:
+        """Write and check everything for the units at these positions, or nothing: the units at fault, after which the
+        transaction is as before.
+        """
+        self._txn = replace(self._txn, positions=tuple(positions))
         self._connection.execute("SAVEPOINT ludb_attempt")
         self._writer.forget()
         try:

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from ludb.engine.calls import take_back
+import pyarrow as pa
+
+from ludb.engine.calls import alive_calls, take_back
+from ludb.engine.extract import extract
 from ludb.engine.retry import backoff
+from ludb.engine.verdicts import counts, source_rows
 from ludb.engine.workplace import Deferred, Workplace, unit_texts
-from ludb.errors import FatalError, Fault, TransientError
+from ludb.errors import ConfigError, FatalError, Fault, TransientError
+from ludb.model.data import rows_of
 from ludb.model.exceptions import decode_exceptions
 from ludb.model.run import Chunk, Decision, RunState, UnitException, UnitState
 from ludb.model.unit import POSITION
@@ -26,7 +33,7 @@ def recover(chunk: Chunk, at: Workplace) -> None:
             applied = _apply(name, chunk, decision, at)
             for position, fault in applied.items():
                 faults.setdefault(position, (name, fault))
-        exceptions = [_in_doubt(position, *found, chunk, at) for position, found in sorted(faults.items())]
+        exceptions = _in_doubt(faults, chunk, decision, at) if faults else []
         at.repository.chunks.finish(chunk, exceptions)
     at.announce("chunk.recovered", chunk, lasting=True, targets=list(decision.participants), in_doubt=len(exceptions))
 
@@ -48,14 +55,48 @@ def _apply(name: str, chunk: Chunk, decision: Decision, at: Workplace) -> dict[i
             at.wait(backoff(attempt, 0.1, at.migration.job.settings.retry_cap, at.random))
 
 
-def _in_doubt(position: int, target: str, fault: Fault, chunk: Chunk, at: Workplace) -> UnitException:
-    key = unit_texts(chunk)[position]
-    reason = f"the decided rows no longer fit {target}: {fault.reason}"
-    return UnitException(
-        position=position, unit_key=key, state=UnitState.IN_DOUBT, phase="recover", step=target, reason=reason,
-        message=f"{target}: {reason} (unit {key})", detail=fault.detail, job_version=at.run.version, at=at.clock(),
-        chunk=chunk.id,
-    )  # fmt: skip
+def _in_doubt(
+    faults: Mapping[int, tuple[str, Fault]], chunk: Chunk, decision: Decision, at: Workplace
+) -> list[UnitException]:
+    """The units that no longer fit, with what the decision counted of them: from now on they are not done."""
+    keys = unit_texts(chunk)
+    output = _decided_rows(sorted(faults), chunk, decision, at)
+    source = _source_tables(sorted(faults), chunk, at)
+    found = []
+    for position, (target, fault) in sorted(faults.items()):
+        reason = f"the decided rows no longer fit {target}: {fault.reason}"
+        read = {name: rows_of(table, [position]).num_rows for name, table in source.items()}
+        rows = {"source": {name: count for name, count in read.items() if count}, "output": output[position]}
+        found.append(UnitException(
+            position=position, unit_key=keys[position], state=UnitState.IN_DOUBT, phase="recover", step=target,
+            reason=reason, message=f"{target}: {reason} (unit {keys[position]})", detail=fault.detail,
+            job_version=at.run.version, at=at.clock(), chunk=chunk.id, rows=rows,
+            source_rows=source_rows(source, position),
+        ))  # fmt: skip
+    return found
+
+
+def _decided_rows(
+    positions: Sequence[int], chunk: Chunk, decision: Decision, at: Workplace
+) -> dict[int, dict[str, int]]:
+    """Rows by output of these units: of tables as the journal holds them, of calls as they were made."""
+    found: dict[int, dict[str, int]] = {position: {} for position in positions}
+    for position, calls in alive_calls(chunk, positions, at).items():
+        found[position].update(Counter(call.output for call in calls))
+    for target in decision.participants:
+        for table, rows in at.journal.read(chunk, target, decision.journal[target]).tables.items():
+            for position, count in counts(rows, positions).items():
+                found[position][f"{target}.{table}"] = count
+    return found
+
+
+def _source_tables(positions: Sequence[int], chunk: Chunk, at: Workplace) -> Mapping[str, pa.Table]:
+    """The units' rows as the source has them now; none if it is away: what is decided is finished without it."""
+    places = [chunk.positions.index(position) for position in positions]
+    try:
+        return extract(replace(chunk, positions=tuple(positions), keys=chunk.keys.take(places)), at).tables
+    except (TransientError, ConfigError):
+        return {}
 
 
 def undo(chunk: Chunk, at: Workplace) -> None:

@@ -72,7 +72,13 @@ class WriteSet:
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """What a target says of a write-set applied in recovery: `already` there, or written; units that no longer fit."""
+    """What a target says of a write-set applied in recovery: `already` there, or written; units that no longer fit, also
+    those that an earlier recovery had to leave out.
+    """
 
     already: bool
     failed: Mapping[int, Fault] = field(default_factory=dict)
+
+
+MISFIT = Fault("its rows did not fit when they were applied by an earlier recovery")
+"""The fault of a unit that the ledger row of a committed transaction does not name, though its write-set does."""

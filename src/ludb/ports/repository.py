@@ -108,7 +108,9 @@ class CallJournal(Protocol):
     """Calls to APIs. Every change is compare-and-set on the chunk's `seq` and on `CALL_CHANGES`; `LeaseLost` otherwise."""
 
     def of_units(self, chunk: Chunk, instance: str, positions: Collection[int]) -> list[Call]:
-        """All calls of these units, every generation, oldest first."""
+        """All calls of these units, every generation, oldest first. `LeaseLost` if the claim no longer stands: what its
+        successor is doing to them would look like a fault.
+        """
 
     def intend(self, chunk: Chunk, calls: Sequence[Call]) -> None:
         """Keep new calls, or give calls in state `intended`, `unsent` or `absent` a new request."""

@@ -51,7 +51,8 @@ class Target(Protocol):
 
     def apply(self, txn: Txn, writes: WriteSet) -> Applied:
         """Recovery, after the decision: ledger row first; a duplicate means "already there". Units that no longer fit
-        are left out and returned, the others are committed. Safe to repeat.
+        are left out and returned, the others are committed. Safe to repeat: "already there" still returns the units that
+        were left out, because the ledger row names those that were written.
         """
 
     def ledger(self, repository: str) -> pa.Table:

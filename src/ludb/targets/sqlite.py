@@ -17,7 +17,7 @@ from ludb.dialects.sqlite_schema import Reflected, reflect
 from ludb.dialects.sqlite_values import TEXT_FACTORY, carry, plain, plan
 from ludb.dialects.sqlite_writer import SqliteParticipant, SqliteWriter
 from ludb.errors import FatalError, Fault, LudbError, TransientError
-from ludb.model.data import Applied, WriteSet
+from ludb.model.data import MISFIT, Applied, WriteSet
 from ludb.model.run import Txn
 from ludb.model.unit import POSITION, Column
 
@@ -84,7 +84,7 @@ class SqliteTarget:
 
     def apply(self, txn: Txn, writes: WriteSet) -> Applied:
         """Write a decided chunk again, in one transaction; units that no longer fit are left out, the others
-        committed. `TransientError` as for `begin`.
+        committed, and the ledger row remembers which. `TransientError` as for `begin`.
         """
         connection = self._reach()
         failed: dict[int, Fault] = {}
@@ -100,9 +100,14 @@ class SqliteTarget:
                 with self._errors("write the ledger row"):
                     ledger_table.insert(connection, txn, self._clock())
             except sqlite3.IntegrityError:
-                return Applied(already=True)
+                with self._errors("read the ledger row"):
+                    left_out = ledger_table.left_out(connection, txn.id, _positions(writes))
+                return Applied(already=True, failed=dict.fromkeys(left_out, MISFIT))
             while True:
-                faults = participant.attempt(writes.only(_positions(writes) - failed.keys()) if failed else writes)
+                kept = [at for at in txn.positions if at not in failed]
+                faults = participant.attempt(
+                    writes.only(_positions(writes) - failed.keys()) if failed else writes, kept
+                )
                 if not faults:
                     break
                 failed.update(faults)

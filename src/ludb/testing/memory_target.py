@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import pyarrow as pa
 
 from ludb.errors import ConfigError, FatalError, Fault, TransientError, UnitError
-from ludb.model.data import Applied, WriteSet
+from ludb.model.data import MISFIT, Applied, WriteSet
 from ludb.model.run import Txn
 from ludb.model.unit import POSITION, Column
 
@@ -70,14 +70,16 @@ class MemoryTarget:
 
     def apply(self, txn: Txn, writes: WriteSet) -> Applied:
         """Write a decided chunk again; waits (`TransientError`) while its first owner still holds the ledger row."""
+        positions = {at for rows in writes.tables.values() for at in rows.column(POSITION).to_pylist()}
         if txn.id in self._store.ledger:
-            return Applied(already=True)
+            left_out = positions - set(self._store.ledger[txn.id].positions)
+            return Applied(already=True, failed=dict.fromkeys(sorted(left_out), MISFIT))
         participant = self.begin(txn)
         failed: dict[int, Fault] = {}
         try:
             for table, rows in writes.tables.items():
                 failed |= participant.faults(table, rows)
-            positions = {at for rows in writes.tables.values() for at in rows.column(POSITION).to_pylist()}
+            participant.leave_out(failed)
             for table, rows in writes.only(positions - failed.keys()).tables.items():
                 participant.write(table, rows)
             participant.commit()
@@ -165,6 +167,11 @@ class MemoryParticipant:
         """From now on `commit` cannot fail for reasons of data."""
         self._alive()
         self._prepared = True
+
+    def leave_out(self, positions: Collection[int]) -> None:
+        """The ledger row will hold the transaction's units without these."""
+        kept = tuple(at for at in self._txn.positions if at not in positions)
+        self._txn = replace(self._txn, positions=kept)
 
     def commit(self) -> None:
         """Make rows and ledger row visible at once; does nothing when repeated."""

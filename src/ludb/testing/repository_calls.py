@@ -186,6 +186,29 @@ class CallsContract:
         assert repository.chunks.claim(RUN, "b", 4, silent=["mute"]) is None
         assert claimed(repository, owner="b", dead=["mute"]).id == chunk.id
 
+    def test_a_silent_owner_with_an_update_on_its_way_keeps_its_chunk(self, repository: Repository) -> None:
+        """Otherwise its delayed update would overwrite the document of its successor."""
+        started(repository, 4)
+        chunk = claimed(repository, owner="mute")
+        call = make_call(0)
+        repository.calls.intend(chunk, [call])
+        for step in _PATHS[CallState.DONE]:
+            repository.calls.mark(chunk, [call], step)
+        unknown = replace(call, request=replace(call.request, sha=""))
+        repository.calls.settle(chunk, [(CallState.DONE, Result(Action("update", unknown), Answer.DONE))])
+        assert repository.chunks.claim(RUN, "b", 4, silent=["mute"]) is None
+        assert claimed(repository, owner="b", dead=["mute"]).id == chunk.id
+
+    def test_a_zombie_does_not_see_what_its_successor_does_to_the_calls(self, repository: Repository) -> None:
+        """A call that is being undone would look like a bug to it, and a bug fails the run."""
+        started(repository, 4)
+        chunk = claimed(repository, owner="zombie")
+        repository.calls.intend(chunk, [make_call(0)])
+        fresh = claimed(repository, owner="b", silent=["zombie"])
+        with pytest.raises(LeaseLost):
+            repository.calls.of_units(chunk, _INSTANCE, [0])
+        assert len(repository.calls.of_units(fresh, _INSTANCE, [0])) == 1
+
     def test_a_split_leaves_each_call_with_its_unit(self, repository: Repository) -> None:
         """Otherwise the half without open calls would wait for the other half's owner to be dead."""
         started(repository, 4)

@@ -114,10 +114,12 @@ class Actor:
             raise Crashed(self.name)
         if fate is Fate.FAIL:
             raise TransientError(f"{name} was not done", system=name.partition(".")[0])
-        answer = do()
-        if fate is Fate.CRASH_AFTER:
-            self.crashed = True
-            raise Crashed(self.name)
+        try:
+            answer = do()
+        finally:
+            if fate is Fate.CRASH_AFTER:  # also where the operation itself failed
+                self.crashed = True
+                raise Crashed(self.name)
         if fate is Fate.LOSE:
             raise TransientError(f"the answer of {name} was lost", system=name.partition(".")[0])
         return answer

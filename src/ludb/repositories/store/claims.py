@@ -22,7 +22,11 @@ def deserted(connection: Connection, run: str, state: RunState, silent: Collecti
     if not silent and not dead:
         return None
     c = t.chunk.c
-    open_calls = exists(select(t.call.c.id).where(t.call.c.chunk == c.id, t.call.c.state.in_(_OPEN_CALLS)))
+    # While an update is on its way, its call is `done` with a document that nobody knows (no hash).
+    on_its_way = or_(
+        t.call.c.state.in_(_OPEN_CALLS), and_(t.call.c.state == str(CallState.DONE), t.call.c.request_sha == "")
+    )
+    open_calls = exists(select(t.call.c.id).where(t.call.c.chunk == c.id, on_its_way))
     held = (
         [str(ChunkState.DECIDED)] if state is RunState.STOPPING else [str(ChunkState.CLAIMED), str(ChunkState.DECIDED)]
     )

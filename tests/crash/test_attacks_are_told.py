@@ -1,0 +1,31 @@
+"""Every attack of the protocol has a test, and the page that tells of them names every test."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+HERE = Path(__file__).parent
+PAGE = (HERE.parents[1] / "docs" / "explanation" / "commit-protocol.md").read_text(encoding="utf-8")
+ATTACKS = {*range(1, 8), *range(12, 23)}
+"""Those that SQLite, files and calls can meet; 8 to 11 need database servers."""
+
+
+def by_attack() -> dict[int, set[str]]:
+    found: dict[int, set[str]] = {}
+    for path in HERE.glob("test_attack_*.py"):
+        for name, number in re.findall(
+            r"^def (test_attack_(\d\d)_\w+)\(", path.read_text(encoding="utf-8"), re.MULTILINE
+        ):
+            found.setdefault(int(number), set()).add(name)
+    return found
+
+
+def test_every_attack_has_a_test():
+    assert set(by_attack()) == ATTACKS
+
+
+def test_the_page_names_every_test_beside_its_attack():
+    rows = dict(re.findall(r"^\| (\d+) (.*)$", PAGE, re.MULTILINE))
+    told = {int(number): set(re.findall(r"`(test_attack_\w+)`", row)) for number, row in rows.items()}
+    assert told == by_attack()
