@@ -94,10 +94,42 @@ class Said:
         return json.loads(self.out)
 
 
+class Ready:
+    """A process that runs commands without loading the libraries each time: see ready.py."""
+
+    def __init__(self) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, str(Path(__file__).with_name("ready.py"))],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def run(self, folder: Path, arguments: list[str], environment: Mapping[str, str]) -> int:
+        """The exit code of one command; what it says goes to `said.out` and `said.err` in the folder."""
+        asked = {"folder": str(folder), "arguments": arguments, "environment": dict(environment)}
+        asked |= {end: str(folder / f"said.{end}") for end in ("out", "err")}
+        self._process.stdin.write(json.dumps(asked) + "\n")
+        self._process.stdin.flush()
+        assert select.select([self._process.stdout], [], [], PATIENCE)[0], f"no answer: {arguments}"
+        return int(self._process.stdout.readline())
+
+    def close(self) -> None:
+        self._process.communicate()
+
+
+@pytest.fixture(scope="session")
+def ready() -> Iterator[Ready]:
+    made = Ready()
+    yield made
+    made.close()
+
+
 class Bench:
     """A folder with a job and its databases; `ludb` runs there as a person would run it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, ready: Ready) -> None:
+        self._ready = ready
         self.folder, self.job, self.state = folder, folder / "job", folder / "job" / ".ludb"
         plain = {name: value for name, value in os.environ.items() if not name.startswith("LUDB_")}
         self.environment = plain | {"LUDB_ACTOR": "tester"}
@@ -131,17 +163,13 @@ class Bench:
         (self.job / name).write_text(text.replace(old, new), encoding="utf-8")
 
     def ludb(self, *arguments: object, **environment: str) -> Said:
-        """One command, to its end."""
-        ended = subprocess.run(
-            [sys.executable, "-m", "ludb", *map(str, arguments)],
-            cwd=self.folder,
-            env=self.environment | environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=PATIENCE,
-            check=False,
-        )
-        return Said(ended.returncode, ended.stdout.decode(), ended.stderr.decode())
+        """One command, to its end, without the time it takes to load (ready.py)."""
+        code = self._ready.run(self.folder, [str(one) for one in arguments], self.environment | environment)
+        out, err = (self.folder / f"said.{end}" for end in ("out", "err"))
+        said = Said(code, out.read_text(encoding="utf-8"), err.read_text(encoding="utf-8"))
+        out.unlink()
+        err.unlink()
+        return said
 
     def start(self, *arguments: object, **environment: str) -> subprocess.Popen[bytes]:
         """One command as a process group of its own; what it says is in `said`."""
@@ -233,9 +261,9 @@ def customers(count: int, orders: int = 1) -> str:
     return f"insert into customers values {people}; insert into orders values {bought};"
 
 
-def make_shop(folder: Path, count: int = 8) -> Bench:
+def make_shop(folder: Path, ready: Ready, count: int = 8) -> Bench:
     """Customers with orders, and a job that moves them into a billing database."""
-    made = Bench(folder)
+    made = Bench(folder, ready)
     made.database("legacy", LEGACY, customers(count))
     made.database("billing", BILLING)
     made.write({"job.yaml": JOB, **STEPS})
@@ -243,16 +271,16 @@ def make_shop(folder: Path, count: int = 8) -> Bench:
 
 
 @pytest.fixture
-def shop(tmp_path: Path) -> Iterator[Bench]:
-    made = make_shop(tmp_path)
+def shop(tmp_path: Path, ready: Ready) -> Iterator[Bench]:
+    made = make_shop(tmp_path, ready)
     yield made
     made.close()
 
 
 @pytest.fixture(scope="module")
-def moved(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+def moved(tmp_path_factory: pytest.TempPathFactory, ready: Ready) -> Iterator[Bench]:
     """A shop whose run is over: seven customers moved, one has a negative order. Tests only look."""
-    made = make_shop(tmp_path_factory.mktemp("moved"))
+    made = make_shop(tmp_path_factory.mktemp("moved"), ready)
     made.write({"rules/no_negative.sql": NEGATIVE})
     made.database("legacy", "update orders set amount = -1 where cid = 5; insert into orders values (999, 77, 1)")
     made.first = made.ludb("run", made.job, "--json")

@@ -115,7 +115,7 @@ def leaks(bench) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize("status", [401, 403])
+@pytest.mark.parametrize("status", [401, pytest.param(403, marks=pytest.mark.long)])
 def test_a_refused_credential_pauses_the_run_which_goes_on_once_it_is_mended(guarded, api, status):
     api.refusal, api.most = status, 3  # it expires in mid-run
     process = guarded.start("run", "job")

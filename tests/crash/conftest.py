@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import faulthandler
 import shutil
 import sqlite3
 import sys
@@ -43,6 +44,14 @@ def simulators(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Simul
     for server in made:
         if server.process.poll() is None:
             server.kill()
+
+
+@pytest.fixture(autouse=True)
+def _no_hanging() -> Iterator[None]:
+    """A run that never ends is a failure, with the stacks of all threads, not a night of waiting."""
+    faulthandler.dump_traceback_later(300, exit=True)
+    yield
+    faulthandler.cancel_dump_traceback_later()
 
 
 @pytest.fixture(scope="session")

@@ -58,7 +58,9 @@ def test_attack_16_a_stop_that_nobody_obeyed_does_not_end_the_next_start(world: 
     """The supervisor died before it took the command."""
     run = world.die("phase.begin:prepare")
     world.site.repository.commands.put(run.id, "stop", {"now": True}, "tester")
-    same(world.finish())
+    world.start()
+    world.supervise(run, NurseryLauncher(world)).supervise()
+    same(world.summary())
 
 
 def test_attack_16_an_abandoned_run_leaves_nothing_of_units_that_did_not_move(world: World, uninterrupted):

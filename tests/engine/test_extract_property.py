@@ -111,7 +111,7 @@ class World:
     people=people, pets=pets, toys=toys, kind=st.sampled_from(["integer", "text"]), by_key=st.booleans(),
     walk=st.booleans(), homes=homes, size=st.integers(1, 5),
 )  # fmt: skip
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_every_row_is_read_for_its_own_unit_and_shared_or_stray_rows_are_told(
     people, pets, toys, kind, by_key, walk, homes, size
 ):
@@ -149,7 +149,7 @@ def test_every_row_is_read_for_its_own_unit_and_shared_or_stray_rows_are_told(
     people=people, pets=pets, toys=toys, by_key=st.booleans(), homes=homes,
     sizes=st.tuples(st.integers(1, 5), st.integers(1, 5)),
 )  # fmt: skip
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 def test_rows_dropped_with_a_warning_and_rows_read_are_the_same_however_the_list_is_cut(
     people, pets, toys, by_key, homes, sizes
 ):
@@ -182,7 +182,7 @@ keyed = st.lists(
 
 
 @given(held=keyed, asked=keyed, columns=st.sampled_from([["n"], ["t"], ["n", "t"]]), narrow=st.booleans())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_the_quick_way_to_find_owners_and_strays_gives_the_answer_of_the_slow_one(held, asked, columns, narrow):
     def table(rows) -> pa.Table:
         number = pa.int32() if narrow and rows is asked else pa.int64()

@@ -50,7 +50,7 @@ leaves = st.lists(st.tuples(some, some), max_size=8)
 
 
 @given(roots=roots, children=children, leaves=leaves, moved=st.sets(st.integers(0, 4)), walk=st.booleans())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_rows_counts_orphans_and_shared_rows_are_those_of_a_join_by_hand(roots, children, leaves, moved, walk):
     """Roots (id, g); children (g, no, up) hang below by g, perhaps also below themselves; leaves (no, x) below children."""
     unit = schema(
