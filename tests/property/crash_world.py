@@ -341,7 +341,7 @@ class World:
             if not survivors:
                 self.step(member, Fate.CRASH_BEFORE)
         self.bury()
-        for _ in range(400):
+        for _ in range(80):
             assert not self.bugs, self.bugs[0]
             self.resume()
             run = self.repository.runs.get(RUN)

@@ -25,6 +25,46 @@ def make(monkeypatch):
         world.close()
 
 
+KINDS = (Kind.BROKEN, Kind.GOOD, Kind.ODD)
+"""A run with everything in it: returning calls, a rejection after them, a split, an undo chunk."""
+DISTURBED = (Fate.LOSE, Fate.FAIL)
+FATES = (*DISTURBED, Fate.CRASH_BEFORE, Fate.CRASH_AFTER)
+
+
+def struck(make, number, fate):
+    """One worker, one fault at one of its operations, and on it goes (or its successor)."""
+    world = make(*KINDS, chunk_units=2)
+    only = world.hire()
+    world.go(only, number)
+    world.suffer(only, fate)
+    world.finish(survivors=True)
+    world.close()
+
+
+def operations(make):
+    """The operations of that run without any fault, in their order."""
+    world = make(*KINDS, chunk_units=2)
+    world.hire()
+    world.finish(survivors=True)
+    return [operation.partition(" ")[2] for operation in world.trace]
+
+
+@pytest.mark.parametrize("fate", DISTURBED)
+def test_one_worker_gets_over_a_lost_or_failed_operation_of_every_sort_by_itself(make, fate):
+    """Nobody else would ever take a chunk from a living worker that has forgotten it."""
+    names = operations(make)
+    for name in dict.fromkeys(names):
+        struck(make, names.index(name), fate)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("fate", FATES)
+def test_trouble_at_any_single_operation_changes_nothing(make, fate):
+    """Between any two operations of a whole run."""
+    for number in range(len(operations(make))):
+        struck(make, number, fate)
+
+
 def dies(world, member, fate=Fate.CRASH_BEFORE):
     world.step(member, fate)
     world.bury()
@@ -44,6 +84,39 @@ def test_a_zombies_late_update_does_not_overtake_that_of_its_successor(make):
     for _ in range(12):
         world.advance(LEASE / 4)
         world.go(successor, 10)
+    world.thaw(beats=True)
+    world.go(zombie, 10)
+    world.check()
+    world.finish(survivors=True)
+
+
+def test_a_dead_workers_late_update_does_not_overtake_that_of_its_successor(make):
+    """Its last request is still on its way when another worker takes the chunk with a newer document."""
+    world = make(Kind.GOOD, Kind.GOOD, power=Power.UPDATE)
+    first = world.hire()
+    assert world.go_to(first, "chunks.decide")
+    dies(world, first)
+    world.edit()
+    second = world.hire()
+    assert world.go_to(second, "crm.update")
+    world.suffer(second, Fate.CRASH_AFTER, sending=True)
+    world.bury()
+    world.edit()
+    world.finish(survivors=True)
+
+
+def test_a_zombie_that_sees_its_successor_at_work_on_its_calls_does_not_fail_the_run(make):
+    """It looks at the calls once more before it decides, and they are just being taken back."""
+    world = make(Kind.GOOD, Kind.GOOD)
+    zombie, successor = world.hire(), world.hire()
+    assert world.go_to(zombie, "journal.sync", limit=80)
+    world.go(zombie, 1)
+    zombie.frozen = True
+    world.edit()
+    for _ in range(3):
+        world.go(successor, 4)
+        world.advance(LEASE)
+    assert world.go_to(successor, "crm.undo", limit=80)
     world.thaw(beats=True)
     world.go(zombie, 10)
     world.check()
