@@ -105,6 +105,22 @@ def test_a_dead_workers_late_update_does_not_overtake_that_of_its_successor(make
     world.finish(survivors=True)
 
 
+@pytest.mark.parametrize("beats", [True, False])
+def test_a_zombies_late_request_never_makes_a_second_object(make, beats):
+    """Attack 5: asleep with a request in its hands for many leases, while another worker looks for something to do."""
+    world = make(Kind.GOOD, Kind.GOOD)
+    zombie, other = world.hire(), world.hire()
+    assert world.go_to(zombie, "crm.send")
+    zombie.frozen = True
+    for _ in range(8):
+        world.go(other, 10)
+        world.advance(LEASE)
+    world.thaw(beats=beats)
+    world.go(zombie, 10)
+    world.check()
+    world.finish(survivors=True)
+
+
 def test_a_zombie_that_sees_its_successor_at_work_on_its_calls_does_not_fail_the_run(make):
     """It looks at the calls once more before it decides, and they are just being taken back."""
     world = make(Kind.GOOD, Kind.GOOD)
