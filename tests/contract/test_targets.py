@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import subprocess
 import sys
+from dataclasses import replace
 
 import pyarrow as pa
 import pytest
@@ -18,6 +19,7 @@ from ludb.model.unit import Column
 from ludb.ports.target import CanRead
 from ludb.targets.files import FilesTarget
 from ludb.targets.sqlite import SqliteTarget
+from ludb.testing.dump import unfinished_files
 from ludb.testing.memory_target import MemoryStore, MemoryTarget
 from ludb.testing.target import TXN, ConstraintContract, TargetContract, accounts, rows_for, stored
 
@@ -155,7 +157,7 @@ class TestParquetFiles(Files):
         assert not reopen().apply(TXN, writes).already
         assert (stored(target), stored(target, "charge")) == ([0], [5])
         assert reopen().apply(TXN, writes).already
-        assert not (tmp_path / "out" / ".ludb" / TXN.id).exists()
+        assert unfinished_files(tmp_path / "out") == []
 
     def test_a_commit_cut_off_before_its_ledger_entry_is_finished_by_recovery(self, target, reopen, monkeypatch):
         participant = target.begin(TXN)
@@ -173,7 +175,7 @@ class TestParquetFiles(Files):
         participant = target.begin(TXN)
         participant.write("account", accounts(0))
         participant.prepare()
-        next((tmp_path / "out" / ".ludb" / TXN.id).glob("*.parquet")).unlink()
+        next((tmp_path / "out" / ".ludb").glob(f"*{TXN.id}/*.parquet")).unlink()
         assert not reopen().apply(TXN, WriteSet("lake", {"account": accounts(0)})).already
         assert stored(target) == [0]
 
@@ -186,6 +188,27 @@ class TestParquetFiles(Files):
         (place / f"part-{TXN.id}.parquet").write_bytes(b"something else")
         with pytest.raises(FatalError, match="not what was prepared"):
             participant.commit()
+
+    def test_what_a_killed_claim_left_is_deleted_by_the_next_claim_of_its_chunk_alone(self, target, tmp_path):
+        """Killed at any moment of `prepare`, even before its first file was whole."""
+        for chunk, last in (("chunk-1", "a"), ("chunk-10", "b")):
+            participant = target.begin(replace(TXN, id=last, chunk=chunk))
+            participant.write("account", accounts(0))
+            participant.prepare()
+        for path in (tmp_path / "out" / ".ludb").glob("*~a/*.json"):
+            path.unlink()
+        target.begin(TXN)
+        assert unfinished_files(tmp_path / "out") == ["chunk-10~b"]
+
+    def test_recovery_deletes_what_a_commit_killed_while_it_cleaned_up_had_left(self, target, tmp_path, monkeypatch):
+        participant = target.begin(TXN)
+        participant.write("account", accounts(0))
+        participant.prepare()
+        with monkeypatch.context() as patch:
+            patch.setattr("shutil.rmtree", lambda *args, **options: None)
+            participant.commit()
+        assert target.apply(TXN, WriteSet("lake", {"account": accounts(0)})).already
+        assert unfinished_files(tmp_path / "out") == []
 
 
 class TestCsvFiles(Files):

@@ -86,7 +86,8 @@ class Nursery:
 
     def __init__(self) -> None:
         command = [sys.executable, str(Path(__file__).with_name("kill_nursery.py"))]
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        # Unbuffered: a line that waits in a buffer of ours is one that `select` does not see.
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
         self.ended: dict[int, int] = {}
 
     def start(self, arguments: Sequence[str], environment: Mapping[str, str], out: Path) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import glob
 import json
 import shutil
 import time
@@ -22,16 +23,15 @@ from ludb.model.data import Applied, WriteSet
 from ludb.model.run import Txn
 from ludb.model.unit import POSITION, Column
 
-_CHUNK = "chunk"
-"""File in a transaction's folder that names its chunk, so that the chunk's next claim can delete it."""
 _SCHEMA = pa.schema([("txn", pa.string()), ("seq", pa.int64()), ("run", pa.string()), ("chunk", pa.string())])
 
 
 class FilesTarget:
     """Files below one folder: `<table>/part-<txn>.<format>`. Implements `Target` and `CanRead`.
 
-    `.ludb/<txn>/` holds a transaction's parts until they are renamed, `.ludb/ledger/<txn>.json` is written once all
-    of them are. Between the two a reader may see a part of a chunk whose other tables are still on their way. The
+    `.ludb/<chunk>~<txn>/` holds a transaction's parts until they are renamed; it bears its chunk's name, so that the
+    chunk's next claim can delete what an earlier one left. `.ludb/ledger/<txn>.json` is written once all parts are in
+    their places. Between the two a reader may see a part of a chunk whose other tables are still on their way. The
     folder must be on one file system that knows hard links.
     """
 
@@ -69,9 +69,10 @@ class FilesTarget:
 
         `FatalError` where a published part holds something else.
         """
-        if self._marker(txn).is_file():
-            return Applied(already=True)
         participant = self._participant(txn)
+        if self._marker(txn).is_file():
+            participant.rollback()  # what a commit that was cut off had not yet deleted
+            return Applied(already=True)
         if not participant.prepared():
             participant.rollback()
             for table, rows in writes.tables.items():
@@ -117,10 +118,10 @@ class FilesTarget:
         return FilesParticipant(self._name, self._folder, self._settings.format, txn, self._clock)
 
     def _sweep(self, txn: Txn) -> None:
-        for note in (self._folder / ".ludb").glob(f"*/{_CHUNK}"):
-            with contextlib.suppress(FileNotFoundError):
-                if note.parent.name != file_name(txn.id) and note.read_text() == txn.chunk:
-                    shutil.rmtree(note.parent, ignore_errors=True)
+        own = _own_folder(self._folder, txn)
+        for left in own.parent.glob(f"{glob.escape(file_name(txn.chunk))}~*"):
+            if left != own:
+                shutil.rmtree(left, ignore_errors=True)
 
     def _marker(self, txn: Txn) -> Path:
         return self._folder / ".ludb" / "ledger" / f"{file_name(txn.id)}.json"
@@ -137,7 +138,7 @@ class FilesParticipant:
     def __init__(self, system: str, folder: Path, form: str, txn: Txn, clock: Callable[[], float]) -> None:
         """`form` is the format of the parts."""
         self._system, self._folder, self._form, self._txn, self._clock = system, folder, form, txn, clock
-        self._own = folder / ".ludb" / file_name(txn.id)
+        self._own = _own_folder(folder, txn)
         self._manifest = self._own / "manifest.json"
         self._marker = folder / ".ludb" / "ledger" / f"{file_name(txn.id)}.json"
         self._pieces: dict[str, list[pa.Table]] = {}
@@ -152,10 +153,9 @@ class FilesParticipant:
             self._pieces.setdefault(table, []).append(rows.drop_columns([POSITION]))
 
     def prepare(self) -> None:
-        """Write the parts and then their manifest below `.ludb/<txn>`, all of it synced to the disk."""
+        """Write the parts and then their manifest below `.ludb`, all of it synced to the disk."""
         with _translated(self._system, "prepare the parts"):
             self._own.mkdir(parents=True)
-            write_new(self._own / _CHUNK, self._txn.chunk.encode())
             parts = {}
             for number, (table, pieces) in enumerate(self._pieces.items()):
                 path = self._own / f"{number}.{self._form}"
@@ -237,6 +237,10 @@ class FilesParticipant:
         with contextlib.suppress(FileExistsError):  # somebody finished this very transaction meanwhile
             publish(temporary, self._marker)
         sync_folder(self._marker.parent)
+
+
+def _own_folder(folder: Path, txn: Txn) -> Path:
+    return folder / ".ludb" / f"{file_name(txn.chunk)}~{file_name(txn.id)}"
 
 
 @contextmanager
