@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import sqlite3
 import textwrap
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 from pathlib import Path
 
+import psycopg
+import pymysql
 import pytest
+from psycopg import sql
 
 pytest.register_assert_rewrite(
     "ludb.testing.calls",
@@ -23,6 +28,10 @@ from ludb.service.runs import resume, start  # noqa: E402
 from ludb.service.site import Site, open_site  # noqa: E402
 from ludb.service.summary import Summary, summarize  # noqa: E402
 from ludb.service.worker_process import run_worker  # noqa: E402
+from ludb.testing.services import Kind, Server, missing  # noqa: E402
+from ludb.testing.shared_services import shared  # noqa: E402
+
+NUMBERS = itertools.count(1)
 
 
 class Desk:
@@ -88,6 +97,69 @@ class Desk:
     def close(self) -> None:
         if self._site is not None:
             self._site.repository.close()
+
+
+def shared_server(kind: Kind, folders: pytest.TempPathFactory) -> Iterator[Server]:
+    """One server for all xdist workers. Without it tests are skipped at a desk; continuous integration has no excuse."""
+    lacking = missing(kind)
+    if lacking and os.environ.get("CI") == "true":
+        pytest.fail(lacking)
+    if lacking:
+        pytest.skip(f"NOT TESTED: {lacking}")
+    base = folders.getbasetemp()
+    with shared(kind, base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def postgres_server(tmp_path_factory) -> Iterator[Server]:
+    yield from shared_server("postgres", tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def mariadb_server(tmp_path_factory) -> Iterator[Server]:
+    yield from shared_server("mariadb", tmp_path_factory)
+
+
+@pytest.fixture
+def postgres_database(postgres_server: Server) -> Iterator[Callable[[str], str]]:
+    """Makes an empty database from a script and gives its URL; dropped after the test."""
+    with psycopg.connect(postgres_server.url("postgres"), autocommit=True) as admin:
+        made: list[str] = []
+
+        def make(script: str = "") -> str:
+            made.append(f"t{os.getpid()}_{next(NUMBERS)}")
+            admin.execute(sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(sql.Identifier(made[-1])))
+            url = postgres_server.url(made[-1])
+            with psycopg.connect(url) as connection:
+                connection.execute(script)
+            return url
+
+        yield make
+        for name in made:
+            admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+@pytest.fixture
+def mariadb_database(mariadb_server: Server) -> Iterator[Callable[[str], str]]:
+    """Makes an empty database from a script of statements ended by `;` and a line break, and gives its URL."""
+    with closing(pymysql.connect(host="127.0.0.1", port=mariadb_server.port, user="root")) as admin:
+        made: list[str] = []
+
+        def make(script: str = "") -> str:
+            made.append(f"t{os.getpid()}_{next(NUMBERS)}")
+            with admin.cursor() as cursor:
+                cursor.execute(f"CREATE DATABASE {made[-1]} CHARACTER SET utf8mb4")
+                cursor.execute(f"USE {made[-1]}")
+                for statement in filter(str.strip, script.split(";\n")):
+                    cursor.execute(statement)
+            admin.commit()
+            return mariadb_server.url(made[-1])
+
+        yield make
+        with admin.cursor() as cursor:
+            for name in made:
+                cursor.execute(f"DROP DATABASE {name}")
 
 
 @pytest.fixture
