@@ -14,12 +14,12 @@ from ludb.dialects.sqlite import SqliteSystem
 from ludb.ports.source import CanFetch, Source
 from ludb.sources.files import FilesSource
 from ludb.sources.sqlite import SqliteSource
-from ludb.testing.source import FetchContract, SourceContract
+from ludb.testing.source import FetchContract, FilterContract, SourceContract
 
 NATIVE = {pa.int64(): "INTEGER", pa.string(): "TEXT", pa.float64(): "REAL"}
 
 
-class TestSqlite(SourceContract, FetchContract):
+class TestSqlite(SourceContract, FetchContract, FilterContract):
     @pytest.fixture
     def load(self, tmp_path):
         opened = []

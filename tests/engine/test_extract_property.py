@@ -16,7 +16,8 @@ from ludb.dialects.settings import Surroundings
 from ludb.dialects.sqlite import SqliteSystem
 from ludb.engine.extract import extract
 from ludb.engine.ownership import Owners, unheld
-from ludb.engine.plan import UnitList, freeze, shared_rows
+from ludb.engine.plan import shared_rows
+from ludb.engine.unit_list import UnitList, root_keys
 from ludb.model.unit import MATCH, POSITION, Fetched, TableRef, UnitSchema, UnitTable
 from ludb.sources.sqlite import SqliteSource
 
@@ -67,7 +68,7 @@ class World:
         around = Surroundings(folder, folder, {})
         made = {name: SqliteSource(name, SqliteSystem(type="sqlite", url=str(path)), around) for name in ("one", "two")}
         self.migration = SimpleNamespace(job=SimpleNamespace(unit=unit), sources=made)
-        self.keys = freeze(self.migration).keys
+        self.keys = UnitList.of(root_keys(self.migration)).keys
         self.at = {key: position for position, key in enumerate(self.keys.column("id").to_pylist())}
 
     def read(self, size: int):

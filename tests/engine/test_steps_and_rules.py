@@ -64,7 +64,7 @@ def test_a_unit_shows_its_tables_reference_keys_parameters_and_what_earlier_step
                     yield {
                         "cid": unit.key,
                         "text": polite(GREETINGS.get(customer.name, "Hello")),
-                        "run_at": unit.parameters["run_clock"],
+                        "run_at": unit.params["run_clock"],
                         "total": total(unit.orders),
                         "lines": len(unit.billing.charge),
                     }

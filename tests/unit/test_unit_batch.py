@@ -183,7 +183,7 @@ def test_steps_reach_no_file_no_setting_and_no_extension():
 def test_variables_reference_tables_and_macros_are_there():
     ref = {"odd name": pa.table({"code": ["a"]})}
     with batch_of(
-        reference=ref, macros={"m.sql": "create macro up(x) as upper(x)"}, variables={"it's": "o'clock"}
+        reference=ref, macros={"m.sql": "create macro up(x) as upper(x)"}, params={"it's": "o'clock"}
     ) as batch:
         assert rows(batch, """select up(code), getvariable('it''s') from ref."odd name" """) == [("A", "o'clock")]
 

@@ -9,6 +9,7 @@ import typer
 
 from ludb.cli import inspect, moving, quarantine
 from ludb.cli.console import answer, err, error_fields, show_error
+from ludb.cli.options import SelectingCommand
 from ludb.errors import ConfigError, LudbError
 
 app = typer.Typer(
@@ -19,8 +20,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("check")(moving.check)
-app.command("plan")(moving.plan)
-app.command("run")(moving.run)
+app.command("plan", cls=SelectingCommand)(moving.plan)
+app.command("run", cls=SelectingCommand)(moving.run)
 app.command("stop")(moving.stop)
 app.command("abandon")(moving.abandon)
 app.command("worker", hidden=True)(moving.worker)

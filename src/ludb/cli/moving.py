@@ -48,15 +48,26 @@ def plan(
     state: options.State = None,
     repository: options.Repository = None,
     param: options.Parameter = None,
+    where: options.Where = None,
+    units: options.Units = None,
+    only_quarantined: options.OnlyQuarantined = None,
+    sample: options.Sample = None,
+    seed: options.Seed = 0,
+    limit: options.Limit = None,
+    skip_missing: options.SkipMissing = False,
     json: options.Json = False,
 ) -> None:
     """Show what a run would move: units, chunks, columns, orphans, what is unread or unfilled. Moves nothing."""
     from ludb.cli.render import render_plan
-    from ludb.service.runs import plan_run
+    from ludb.service.planning import plan_run
     from ludb.service.site import open_site
 
+    selection = options.selection(
+        where=where, units=units, only_quarantined=only_quarantined, sample=sample, seed=seed, limit=limit,
+        skip_missing=skip_missing,
+    )  # fmt: skip
     site = open_site(state=state, repository=repository, folder=job)
-    planned = plan_run(site, job, options.parameters(param))
+    planned = plan_run(site, job, options.parameters(param), selection)
     planned.migration.close()
     if json:
         answer(plan_facts(planned))
@@ -66,7 +77,7 @@ def plan(
 
 def plan_facts(planned: object) -> dict[str, object]:
     """A plan as plain values, for `--json`."""
-    from ludb.service.runs import Planned
+    from ludb.service.planning import Planned
 
     assert isinstance(planned, Planned)
     columns = {
@@ -77,6 +88,7 @@ def plan_facts(planned: object) -> dict[str, object]:
     return {
         "job": planned.run.job, "instance": planned.run.instance, "version": planned.run.version,
         "units": planned.run.units, "chunks": -(-planned.run.units // size), "moved_before": planned.units.moved_before,
+        "unselected": planned.units.unselected,
         "rows": planned.run.counts, "orphans": planned.run.notes["orphans"], "columns": columns,
         "refused": Counter(fault.reason for fault in planned.refused.values()),
         "unread": planned.preflight.unread, "unfilled": planned.preflight.unfilled,
@@ -88,6 +100,13 @@ def run(
     state: options.State = None,
     repository: options.Repository = None,
     param: options.Parameter = None,
+    where: options.Where = None,
+    units: options.Units = None,
+    only_quarantined: options.OnlyQuarantined = None,
+    sample: options.Sample = None,
+    seed: options.Seed = 0,
+    limit: options.Limit = None,
+    skip_missing: options.SkipMissing = False,
     workers: Annotated[int | None, typer.Option("--workers", "-w", min=1, help="Workers [default: the job's].")] = None,
     accept_change: Annotated[
         bool, typer.Option("--accept-change", help="Go on although the unit, key maps or systems have changed.")
@@ -98,9 +117,13 @@ def run(
     from ludb.service.runs import start
     from ludb.service.site import open_site
 
+    selection = options.selection(
+        where=where, units=units, only_quarantined=only_quarantined, sample=sample, seed=seed, limit=limit,
+        skip_missing=skip_missing,
+    )  # fmt: skip
     site = open_site(state=state, repository=repository, folder=job)
     err.print(f"reading {job} and its systems")
-    started = start(site, job, options.parameters(param), accept_change=accept_change)
+    started = start(site, job, options.parameters(param), selection, accept_change=accept_change)
     sys.exit(hold_run(site, started, workers, json=json))
 
 

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 from ludb.errors import ConfigError
+
+if TYPE_CHECKING:
+    from ludb.service.selection import KeyFile, Selection
 
 JOB_FILE = "job.yaml"
 
@@ -53,6 +58,76 @@ Key = Annotated[
     str,
     typer.Argument(metavar="KEY", help="The unit key; parts of a composite key are joined by |.", show_default=False),
 ]
+Where = Annotated[
+    str | None,
+    typer.Option("--where", metavar="SQL", help="Only units whose root row meets this condition, in the source's SQL."),
+]
+Units = Annotated[
+    str | None,
+    typer.Option(
+        "--units", metavar="FILE", help="Only these unit keys, one per line; CSV with header if composite; - is stdin."
+    ),
+]
+SkipMissing = Annotated[bool, typer.Option("--skip-missing", help="Go on where the source lacks keys of --units.")]
+OnlyQuarantined = Annotated[
+    str | None,
+    typer.Option(
+        "--only-quarantined",
+        metavar="[REASON]",
+        help="Only units that earlier runs have in quarantine, for a reason that contains the text.",
+    ),
+]
+Sample = Annotated[
+    str | None, typer.Option("--sample", metavar="PERCENT", help="Only a share of the units, 1%: the same ones again.")
+]
+Seed = Annotated[int, typer.Option("--seed", help="Another number draws another sample.", show_default=False)]
+Limit = Annotated[
+    int | None, typer.Option("--limit", metavar="N", min=1, help="At most so many units; the next ones next time.")
+]
+
+
+class SelectingCommand(TyperCommand):
+    """A command whose `--only-quarantined` takes a reason or none: the next word, unless it is the job folder."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Give the bare option an empty reason."""
+        for at, word in enumerate(args):
+            following = args[at + 1] if at + 1 < len(args) else "-"
+            is_job = any(path.is_file() for path in (Path(following) / JOB_FILE, Path(following)))
+            if word == "--only-quarantined" and (following.startswith("-") or is_job):
+                args = [*args[:at], f"{word}=", *args[at + 1 :]]
+        return super().parse_args(ctx, args)
+
+
+def selection(
+    *,
+    where: str | None,
+    units: str | None,
+    only_quarantined: str | None,
+    sample: str | None,
+    seed: int,
+    limit: int | None,
+    skip_missing: bool = False,
+) -> Selection:
+    """What the options ask for; the file of keys is read here, standard input too."""
+    from ludb.service.selection import Selection
+
+    return Selection(
+        where=where or "", units=None if units is None else _key_file(units), quarantined=only_quarantined,
+        sample=sample or "", seed=seed, limit=limit, skip_missing=skip_missing,
+    )  # fmt: skip
+
+
+def _key_file(name: str) -> KeyFile:
+    from ludb.service.selection import KeyFile
+
+    try:
+        content = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
+        return KeyFile(name, content.decode("utf-8"))
+    except OSError as error:
+        raise ConfigError(f"--units {name}: {error.strerror}", remedy="Name a file of keys, or - for stdin") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"--units {name}: it is not UTF-8 text", remedy="Save the file as UTF-8") from error
 
 
 def parameters(given: list[str] | None) -> dict[str, str]:

@@ -37,7 +37,17 @@ def start_again(site: Site, run: Run) -> str:
     state = "" if site.state in {folder / ".ludb", state_directory(None, folder, site.environment)} else (
         f" --state {shown(site.state)}"
     )  # fmt: skip
-    return f"ludb run {shown(folder)}{values}{state}"
+    return f"ludb run {shown(folder)}{values}{_selected(run)}{state}"
+
+
+def _selected(run: Run) -> str:
+    """The options that selected the run's units."""
+    asked = run.notes.get("selection")
+    names = ("where", "units", "only_quarantined", "sample", "seed", "limit")
+    told = [(name, asked[name]) for name in names if name in asked] if isinstance(asked, dict) else []
+    return "".join(
+        f" --{name.replace('_', '-')}" + (f" {shlex.quote(str(value))}" if value != "" else "") for name, value in told
+    )
 
 
 def shown(path: Path) -> str:

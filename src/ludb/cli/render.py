@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from ludb.cli.report import moment, table_of
-from ludb.service.runs import Planned
+from ludb.service.planning import Planned
 from ludb.service.trial import Trial
 from ludb.service.units import Rows, UnitView
 
@@ -28,6 +28,8 @@ def render_plan(console: Console, planned: Planned) -> None:
     )
     if planned.units.moved_before:
         console.print(f"{planned.units.moved_before:,} units were moved by an earlier run and are left out")
+    if planned.units.unselected:
+        console.print(f"{planned.units.unselected:,} units are not selected")
     table = table_of("table", "rows in units", "orphans")
     for name in planned.survey.columns:
         counts = run.counts[name]

@@ -15,7 +15,7 @@ from ludb.service.activity import waiting_for
 from ludb.service.site import Site
 from ludb.service.summary import Summary
 
-LEFT = frozenset({"table", "output", "reason", "state", "run", "started", "by"})
+LEFT = frozenset({"table", "output", "reason", "state", "run", "started", "by", "selected"})
 """Columns of text; all others hold numbers."""
 COLORS = {RunState.COMPLETED: "green", RunState.EXCEPTIONS: "yellow", RunState.RUNNING: "cyan"}
 
@@ -36,7 +36,6 @@ def moment(seconds: float) -> str:
 
 def render_summary(console: Console, summary: Summary, site: Site) -> None:
     """What a run has done, whether it balances, who works on it; last, where the eye is, its state and what to do next."""
-    run, counters = summary.run, summary.counters
     if summary.source:
         console.print(_source_table(summary))
     if not all(line.balances for line in summary.source):
@@ -56,12 +55,25 @@ def render_summary(console: Console, summary: Summary, site: Site) -> None:
     for rule, count in summary.warnings.items():
         console.print(f"[yellow]warning[/] {escape(rule)}: {count:,} units")
     _who(console, summary, site)
+    _state(console, summary, site)
+
+
+def _state(console: Console, summary: Summary, site: Site) -> None:
+    run, counters = summary.run, summary.counters
     console.print(f"[bold]{run.id}[/]  [{COLORS.get(run.state, 'red')}]{run.state}[/]", soft_wrap=True)
     if run.reason:
         console.print(escape(run.reason), soft_wrap=True)
+    if selected(run):
+        console.print(f"selected: {escape(selected(run))}", soft_wrap=True)
     console.print(f"{counters.total:,} units: {told(counters)}; {summary.seconds:.1f} s, {summary.rate:,.0f} units/s")
     for step in next_steps(summary, site):
         console.print(step, soft_wrap=True, markup=False)
+
+
+def selected(run: Run) -> str:
+    """What selected the run's units, as its instance names it; empty where nothing did."""
+    asked = run.notes.get("selection")
+    return str(asked["text"]) if isinstance(asked, dict) else ""
 
 
 def told(counters: Counters) -> str:
@@ -112,13 +124,16 @@ def next_steps(summary: Summary, site: Site) -> list[str]:
 
 def render_runs(console: Console, found: Sequence[tuple[Run, Counters]]) -> None:
     """Runs, the newest first: as a table where it fits, else two lines each. A run's id is never broken."""
+    chosen = any(selected(run) for run, _ in found)
     rows = [
         (run.id, str(run.state), f"{c.total:,}", f"{c.done:,}", f"{_aside(c):,}", moment(run.created_at), run.actor)
+        + ((selected(run),) if chosen else ())
         for run, c in found
     ]
-    for columns in (7, 6, 5):
+    names = ("run", "state", "units", "moved", "aside", "started", "by", *(("selected",) if chosen else ()))
+    for columns in range(len(names), 4, -1):
         table = Table(box=None, pad_edge=False, header_style="bold")
-        for name in ("run", "state", "units", "moved", "aside", "started", "by")[:columns]:
+        for name in names[:columns]:
             table.add_column(name, justify="left" if name in LEFT else "right", no_wrap=True)
         for row in rows:
             table.add_row(*(escape(value) for value in row[:columns]))
@@ -128,6 +143,8 @@ def render_runs(console: Console, found: Sequence[tuple[Run, Counters]]) -> None
     for run, counters in found:
         console.print(f"[bold]{run.id}[/]  {run.state}", soft_wrap=True)
         console.print(f"  {counters.total:,} units: {told(counters)}; started {moment(run.created_at)}")
+        if selected(run):
+            console.print(f"  selected: {escape(selected(run))}", soft_wrap=True)
 
 
 def _aside(counters: Counters) -> int:

@@ -24,7 +24,7 @@ def open_batch(extract: Extract, alive: Collection[int], at: Workplace) -> UnitB
         migration.job.unit,
         reference=migration.reference,
         macros=migration.macros,
-        variables={"run_clock": _clock(at.run.clock), **migration.parameters},
+        params={"run_clock": _clock(at.run.clock), **migration.parameters},
         memory_limit=migration.job.settings.memory_limit,
     )
     for spec in migration.job.keys:

@@ -1,8 +1,8 @@
-"""Before any unit moves: reflect, freeze the unit list, find orphans, decide who keeps what must be unique."""
+"""Before any unit moves: reflect, find orphans, decide who keeps what must be unique."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,16 +12,14 @@ import pyarrow.compute as pc
 
 from ludb.engine.migration import Migration
 from ludb.engine.strays import link_columns
+from ludb.engine.unit_list import UnitList, read_keys
 from ludb.errors import ConfigError, ConfigErrors, Fault
-from ludb.model.keys import key_bytes, key_text
-from ludb.model.run import Segment
+from ludb.model.keys import key_bytes
 from ludb.model.unit import POSITION, Column, Fetched, UniqueAcross, UnitSchema, UnitTable
 from ludb.ports.source import CanFetch
 from ludb.unitdb.locate import Locator
 from ludb.unitdb.stage import Stage, build_stage
 
-SEGMENT_UNITS = 50_000
-"""Keys per segment of the unit list."""
 ORPHAN_SAMPLES = 100
 """Orphans kept by name per table; all are counted."""
 
@@ -33,20 +31,6 @@ class Orphans:
     count: int
     direct: int
     samples: tuple[tuple[str, str | None], ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class UnitList:
-    """The frozen list: `keys` holds `ludb_position` and the key columns; `moved_before` units are left out of it."""
-
-    keys: pa.Table
-    moved_before: int = 0
-
-    def segments(self) -> Iterator[Segment]:
-        """The list cut into segments."""
-        bare = self.keys.drop_columns([POSITION])
-        for first in range(0, bare.num_rows, SEGMENT_UNITS):
-            yield Segment(first, bare.slice(first, SEGMENT_UNITS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,49 +114,6 @@ def _named_columns(unit: UnitSchema, table: UnitTable, migration: Migration) -> 
     return names | (set(unit.key) if table.parent is None else set())
 
 
-def freeze(migration: Migration, moved: Collection[bytes] = frozenset()) -> UnitList:
-    """The unit list in the source's own order, without the units in `moved` (key bytes).
-
-    Raises `ConfigError` for a NULL key, a duplicate key (both named) and an empty list.
-    """
-    unit = migration.job.unit
-    source = migration.sources[unit.root.table.system]
-    parts = [part.select(list(unit.key)) for part in source.keys(unit.root, unit.key)]
-    keys = pa.concat_tables(parts) if parts else None
-    if keys is None or keys.num_rows == 0:
-        raise ConfigError(
-            f"{unit.root.table} has no rows: there is no unit to move", file="job.yaml", field="unit.root",
-            remedy="Check the table and the system's URL",
-        )  # fmt: skip
-    _check_keys(unit, keys)
-    skipped = 0
-    if moved:
-        values = zip(*(keys.column(name).to_pylist() for name in unit.key), strict=True)
-        fresh = pa.array([key_bytes(key) not in moved for key in values], pa.bool_())
-        skipped = keys.num_rows - int(pc.sum(fresh).as_py() or 0)
-        keys = keys.filter(fresh)
-    keys = keys.combine_chunks()
-    return UnitList(keys.add_column(0, POSITION, pa.array(range(keys.num_rows), pa.int64())), skipped)
-
-
-def _check_keys(unit: UnitSchema, keys: pa.Table) -> None:
-    for name in unit.key:
-        nulls = keys.column(name).null_count
-        if nulls:
-            raise ConfigError(
-                f"{unit.root.table}.{name} is NULL in {nulls} row(s): a unit needs a key", file="job.yaml",
-                field="unit.key", remedy="Mend the rows, or name another key",
-            )  # fmt: skip
-    counted = keys.group_by(list(unit.key), use_threads=False).aggregate([([], "count_all")])
-    if counted.num_rows < keys.num_rows:
-        twice = counted.filter(pc.greater(counted.column("count_all"), 1)).slice(0, 5).to_pylist()
-        names = ", ".join(key_text([row[name] for name in unit.key]) for row in twice)
-        raise ConfigError(
-            f"{unit.root.table}: {keys.num_rows - counted.num_rows} row(s) repeat a unit key (for example {names})",
-            file="job.yaml", field="unit.key", remedy="Name a key that is unique, or remove the duplicates",
-        )  # fmt: skip
-
-
 def scanner(migration: Migration) -> _Scanner:
     """A `Scan` over the migration's sources."""
     return _Scanner(migration)
@@ -207,11 +148,9 @@ def survey(
     unit = migration.job.unit
     counts: dict[str, Mapping[str, int]] = {}
     orphans: dict[str, Orphans] = {}
-    # A source counts all its units; where some have moved before, only the list tells whose rows are whose.
+    # A source counts all its units; where the list has only some of them, only the list tells whose rows are whose.
     crossing = [
-        t.name
-        for t in unit.tables
-        if not (staged and t.name in staged.tables) and (units.moved_before or _crosses(unit, t))
+        t.name for t in unit.tables if not (staged and t.name in staged.tables) and (units.partial or _crosses(unit, t))
     ]
     locator = Locator(unit, units.keys, scanner(migration), dict.fromkeys(crossing, ())) if crossing else None
     with locator or nullcontext() as located:
@@ -248,16 +187,37 @@ def _summed(lost: pa.Table) -> Orphans:
 
 
 def unique_faults(migration: Migration, units: UnitList) -> dict[int, Fault]:
-    """Units that may not have a value because another unit keeps it (DESIGN section 2, `unique_across_units`)."""
+    """Units that may not have a value because another unit keeps it (DESIGN section 2, `unique_across_units`).
+
+    Who keeps it is decided among all units of the source, so that it does not depend on which of them are in the list.
+    """
     unit = migration.job.unit
+    found = read_keys(migration) if unit.unique_across else None
+    if found is None:
+        return {}
+    everyone = UnitList.of(found).keys
+    places = _places(everyone, units.keys)
     faults: dict[int, Fault] = {}
     for spec in unit.unique_across:
-        with Locator(unit, units.keys, scanner(migration), {spec.table: spec.columns}) as located:
+        with Locator(unit, everyone, scanner(migration), {spec.table: spec.columns}) as located:
             rows = located.rows(spec.table).select([POSITION, *spec.columns])
+        names = ", ".join(spec.columns)
         for position in _losers(spec, rows):
-            names = ", ".join(spec.columns)
-            faults.setdefault(position, Fault(f"{spec.table}.{names} is also held by another unit, which keeps it"))
+            if position in places:
+                fault = Fault(f"{spec.table}.{names} is also held by another unit, which keeps it")
+                faults.setdefault(places[position], fault)
     return faults
+
+
+def _places(everyone: pa.Table, listed: pa.Table) -> dict[int, int] | range:
+    """The list position of each unit of the source, by its position there; units that are not listed have none."""
+    if everyone.equals(listed):
+        return range(listed.num_rows)
+    keys = [name for name in everyone.column_names if name != POSITION]
+    rows = [zip(*(table.column(name).to_pylist() for name in keys), strict=True) for table in (everyone, listed)]
+    held = {key_bytes(key): position for position, key in enumerate(rows[1])}
+    found = ((position, held.get(key_bytes(key))) for position, key in enumerate(rows[0]))
+    return {position: at for position, at in found if at is not None}
 
 
 def shared_rows(migration: Migration, units: UnitList) -> dict[str, pa.Table]:

@@ -62,3 +62,13 @@ class CanFetch(Protocol):
 
     def count(self, table: UnitTable) -> int:
         """How many rows the table has."""
+
+
+@runtime_checkable
+class CanFilter(Protocol):
+    """A source with an SQL of its own, for conditions that a person types."""
+
+    def keys_where(self, table: UnitTable, columns: Sequence[str], where: str) -> Iterator[pa.Table]:
+        """The keys of rows that meet the condition, as `keys` hands them over, in any order. `where` names columns bare or
+        behind the table's name. Raises `ConfigError` with what the system says of a condition that it does not understand.
+        """

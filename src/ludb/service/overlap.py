@@ -28,6 +28,20 @@ def moved_before(site: Site, job: str, but: str = "") -> Collection[bytes]:
     return found
 
 
+def set_aside_before(site: Site, job: str, reason: str = "") -> Collection[bytes]:
+    """Key bytes of units that the newest run to set them aside has in quarantine, for a reason that contains the text
+    (upper and lower case alike).
+    """
+    found: set[bytes] = set()
+    seen: set[bytes] = set()
+    for run in _runs(site, job, ""):
+        aside = site.repository.views.exceptions(run.id, UnitState.QUARANTINED)
+        matching = [one.position for one in aside if reason.casefold() in one.reason.casefold()]
+        found |= _keys(site, run, matching) - seen
+        seen |= _keys(site, run, [one.position for one in aside])
+    return found
+
+
 def check_unresolved(site: Site, job: str) -> None:
     """An older run with a decided chunk that is not applied yet must be finished first."""
     for run in _runs(site, job, ""):

@@ -14,7 +14,8 @@ import pyarrow as pa
 from pyarrow import feather
 
 from ludb.engine.migration import Migration
-from ludb.engine.plan import UnitList, shared_rows, stage, unique_faults
+from ludb.engine.plan import shared_rows, stage, unique_faults
+from ludb.engine.unit_list import UnitList
 from ludb.errors import ConfigError, Fault
 from ludb.model.run import Run
 from ludb.model.unit import UnitTable

@@ -1,45 +1,30 @@
-"""The use cases of a run's life: plan, start, resume, retry. CLI, API and Airflow call these."""
+"""The use cases of a run's life: start, resume, retry. CLI, API and Airflow call these."""
 
 from __future__ import annotations
 
 import hashlib
-import tempfile
-import time
-import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from ludb.engine.liveness import OwnerLock, lock_is_free
-from ludb.engine.migration import Migration
-from ludb.engine.plan import Survey, UnitList, freeze, reflect, stage, survey, unique_faults
-from ludb.engine.preflight import Preflight, preflight
-from ludb.engine.workplace import Workplace
-from ludb.errors import ConfigError, Fault
-from ludb.journals.files import FileJournal
+from ludb.engine.plan import reflect
+from ludb.engine.preflight import preflight
+from ludb.engine.unit_list import UnitList
+from ludb.errors import ConfigError
 from ludb.model.run import Chunk, Run, RunState
-from ludb.model.unit import POSITION
 from ludb.project.folder import JobFolder, read_job
 from ludb.project.load import load_migration
-from ludb.project.parameters import instance_of, resolve_parameters
-from ludb.service.overlap import check_pending, check_retry, check_unresolved, moved_before
-from ludb.service.pinning import pin, read_reference
+from ludb.project.parameters import resolve_parameters
+from ludb.service.overlap import check_retry
+from ludb.service.pinning import pin
+from ludb.service.planning import bound_place, instance_name, plan_run, texts_of
+from ludb.service.selection import EVERYTHING, Selection
 from ludb.service.site import Site
 
+ALL = 1 << 31
+"""A limit that leaves no run out."""
 DONE_STATES = frozenset({RunState.COMPLETED, RunState.EXCEPTIONS})
-
-
-@dataclass(frozen=True, slots=True)
-class Planned:
-    """A run as it would be: nothing has been written anywhere. `refused` are units that planning itself sets aside."""
-
-    run: Run
-    job: JobFolder
-    migration: Migration
-    units: UnitList
-    survey: Survey
-    preflight: Preflight
-    refused: Mapping[int, Fault]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,75 +37,62 @@ class Started:
     lock: OwnerLock
 
 
-def plan_run(site: Site, folder: Path, given: Mapping[str, str], *, calls: bool = True) -> Planned:
-    """Reflect, freeze, survey and bind; raises `ConfigError` for everything that would fail later for certain. Without
-    `calls`, the systems that are called need not be there.
+def start(
+    site: Site,
+    folder: Path,
+    given: Mapping[str, str],
+    selection: Selection = EVERYTHING,
+    *,
+    accept_change: bool = False,
+) -> Started:
+    """Start the job's instance, or go on with it where it was. A selection is part of the instance.
+
+    A complete instance with a selection starts anew with the units that are left (the next wave); one without is refused,
+    naming what to change; a live one is refused naming its process.
     """
     job = read_job(folder, site.environment)
     parameters = resolve_parameters(job.job, given)
-    instance = instance_of(job.job, parameters)
-    migration = load_migration(
-        job.folder, environment=site.environment, state=site.state, reference={}, parameters=parameters
-    )
-    try:
-        for system in migration.calls.values() if calls else ():
-            system.check()
-        columns = reflect(migration)
-        check_unresolved(site, job.job.name)
-        units = freeze(migration, moved_before(site, job.job.name))
-        check_pending(site, job.job.name, units.keys.drop_columns([POSITION]))
-        now = time.time()
-        run = Run(
-            id=_run_id(job.job.name), job=job.job.name, instance=instance, state=RunState.PLANNED,
-            version=job.job.version, pinned=job.job.pinned, clock=now, units=units.keys.num_rows, actor=site.actor,
-            host=site.host, parameters=parameters, settings=_settings(job), created_at=now,
-        )  # fmt: skip
-        bound = replace(migration, reference={**migration.reference, **read_reference(migration)})
-        at = Workplace(run=run, migration=bound, repository=site.repository, journal=FileJournal(site.journal))
-        checked = preflight(at, columns, _texts(job))
-        with tempfile.TemporaryDirectory(dir=site.state) as scratch:
-            staged = stage(migration, units, Path(scratch))
-            seen = survey(migration, units, staged, columns)
-        refused = {**(staged.faults if staged else {}), **unique_faults(migration, units)}
-        notes = {
-            "moved_before": units.moved_before,
-            "orphans": {
-                name: {"count": found.count, "direct": found.direct, "samples": found.samples}
-                for name, found in seen.orphans.items()
-            },
-        }
-        run = replace(run, counts=seen.counts, notes=notes)
-    except BaseException:
-        migration.close()
-        raise
-    return Planned(run, job, migration, units, seen, checked, refused)
-
-
-def start(site: Site, folder: Path, given: Mapping[str, str], *, accept_change: bool = False) -> Started:
-    """Start the job's instance, or go on with it where it was.
-
-    A complete instance is refused, naming what to change; a live one is refused naming its process.
-    """
-    job = read_job(folder, site.environment)
-    instance = instance_of(job.job, resolve_parameters(job.job, given))
+    instance = instance_name(job, parameters, selection)
     lock = hold(site, instance)
     try:
-        run = site.repository.runs.latest(job.job.name, instance)
-        if run is not None:
+        run = _standing(site, job.job.name, instance)
+        if run is not None and run.state in DONE_STATES and not selection:
             _refuse_complete(run, job)
+        if run is not None and run.state not in DONE_STATES:
+            _refuse_other_values(run, parameters, given)
             return _resume(site, run, folder, lock, accept_change=accept_change)
-        run = _create(site, folder, given, job.job.name)
+        run = _create(site, folder, given, selection, job.job.name)
         return Started(_go(site, run, ""), resumed=False, changed=False, lock=lock)
     except BaseException:
         lock.release()
         raise
 
 
-def _create(site: Site, folder: Path, given: Mapping[str, str], job: str) -> Run:
+def _refuse_other_values(run: Run, parameters: Mapping[str, object], given: Mapping[str, str]) -> None:
+    """A run keeps the values that it was planned with: units moved under others would be two kinds of result."""
+    for name in given:
+        if parameters[name] != run.parameters.get(name):
+            raise ConfigError(
+                f"run {run.id} of {run.instance} is not over, and goes on with {name}={run.parameters.get(name)}",
+                remedy=f"Leave out -p {name}, or give the run up: ludb abandon {run.id}",
+            )
+
+
+def _standing(site: Site, job: str, instance: str) -> Run | None:
+    """The instance's run that is not over, else its newest. An older wave is not over if its units are tried again."""
+    newest = site.repository.runs.latest(job, instance)
+    if newest is None or newest.state not in DONE_STATES:
+        return newest
+    over = DONE_STATES | {RunState.ABANDONED}
+    runs = site.repository.views.runs(job, limit=ALL)
+    return next((run for run in runs if run.instance == instance and run.state not in over), newest)
+
+
+def _create(site: Site, folder: Path, given: Mapping[str, str], selection: Selection, job: str) -> Run:
     """Plan a new run and keep it. One at a time for a job: two that plan at once would not see each other's units."""
     planning = hold(site, f"{job} (planning)")
     try:
-        planned = plan_run(site, folder, given)
+        planned = plan_run(site, folder, given, selection)
         try:
             for target in planned.migration.targets.values():
                 target.prepare_schema()
@@ -168,9 +140,7 @@ def repin(site: Site, run: Run, folder: Path, *, accept_change: bool) -> bool:
         for target in migration.targets.values():
             target.prepare_schema()
         columns = reflect(migration)
-        bound = replace(migration, reference={**migration.reference, **read_reference(migration)})
-        at = Workplace(run=run, migration=bound, repository=site.repository, journal=FileJournal(site.journal))
-        preflight(at, columns, _texts(job))
+        preflight(bound_place(site, run, migration), columns, texts_of(job))
         pin(site, run, job, migration, UnitList(site.repository.views.keys(run.id)))
     finally:
         migration.close()
@@ -189,16 +159,7 @@ def _go(site: Site, run: Run, reason: str) -> Run:
     return site.repository.runs.change(run.id, RunState.RUNNING, reason)
 
 
-def _texts(job: JobFolder) -> list[str]:
-    """Steps, rules and macros as text: what tells which columns are read."""
-    paths = [step.path for folder in job.step_folders for step in folder.steps]
-    paths += [rule.path for folder in job.step_folders for rule in folder.rules] + [rule.path for rule in job.rules]
-    return [path.read_text(encoding="utf-8") for path in paths] + list(job.macros.values())
-
-
 def _refuse_complete(run: Run, job: JobFolder) -> None:
-    if run.state not in DONE_STATES:
-        return
     identifying = [spec.name for spec in job.job.parameters if spec.identifying]
     how = f"change parameter {' or '.join(identifying)} (-p {identifying[0]}=...)" if identifying else (
         "declare an identifying parameter under parameters: in job.yaml and give it another value"
@@ -228,15 +189,6 @@ def _live(site: Site, instance: str) -> str:
                 if owner.role == "supervisor" and not lock_is_free(owner.lock):
                     return f"{instance} is running: run {run.id} on {owner.host}, process {owner.pid}"
     return f"{instance} is being started by another process"
-
-
-def _settings(job: JobFolder) -> dict[str, object]:
-    settings = job.job.settings
-    return {"chunk_units": settings.chunk_units, "workers": settings.workers, "lease": settings.lease}
-
-
-def _run_id(job: str) -> str:
-    return f"{job}-{time.strftime('%Y%m%d-%H%M%S')}-{uuid.uuid4().hex[:4]}"
 
 
 def ask_to_stop(site: Site, run_id: str, *, now: bool) -> Run:

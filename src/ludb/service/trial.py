@@ -15,9 +15,10 @@ import pyarrow as pa
 from ludb.engine.extract import extract
 from ludb.engine.migration import Migration
 from ludb.engine.pipeline import fault_of, step_of
-from ludb.engine.plan import freeze, reflect, shared_rows, stage, unique_faults
+from ludb.engine.plan import reflect, shared_rows, stage, unique_faults
 from ludb.engine.preflight import preflight
 from ludb.engine.transform import transform
+from ludb.engine.unit_list import UnitList, root_keys
 from ludb.engine.verdicts import Verdicts
 from ludb.engine.workplace import Workplace
 from ludb.errors import UnitError
@@ -77,7 +78,7 @@ def _run(site: Site, job: JobFolder, values: Mapping[str, object]) -> Run:
 def _place(site: Site, run: Run, migration: Migration, key: str, scratch: Path) -> tuple[Chunk, Workplace]:
     """A place to work at, and a chunk that holds the unit alone, at its place in the list."""
     columns = reflect(migration)
-    units = freeze(migration)
+    units = UnitList.of(root_keys(migration))
     position = find_position(units.keys, key)
     memory = cast("Repository", adapter("ludb.repositories", "memory")())
     memory.runs.create(run, [Segment(0, units.keys.drop_columns([POSITION]))])

@@ -27,7 +27,7 @@ BATCH = 50_000
 
 
 class SqliteSource:
-    """A SQLite database, opened when first read and never written. Implements `Source` and `CanFetch`.
+    """A SQLite database, opened when first read and never written. Implements `Source`, `CanFetch` and `CanFilter`.
 
     Text is carried as it stands, and so are dates, times and JSON, which SQLite keeps as text. A value that its
     column's declared type does not hold is refused by row; `types:` names another type for a column. One thread at a
@@ -53,12 +53,25 @@ class SqliteSource:
         `ConfigError` for a key that its column's type does not hold: such a unit could not be named.
         """
         reflected = self._reflect(table)
-        plans = self._chosen(table, columns)
         ties = [*reflected.row_id] if reflected.rowid else [f"{quote(name)} COLLATE BINARY" for name in columns]
         order = ", ".join([*(f"a.{quote(name)}" for name in columns), *(f"a.{tie}" for tie in ties)])
         names = ", ".join(f"a.{quote(name)}" for name in [*columns, *reflected.row_id])
         sql = f"SELECT {names} FROM main.{quote(reflected.name)} AS a ORDER BY {order}"
-        for rows in self._batches(sql):
+        yield from self._keys(table, columns, self._batches(sql))
+
+    def keys_where(self, table: UnitTable, columns: Sequence[str], where: str) -> Iterator[pa.Table]:
+        """The keys of rows that meet a condition in SQLite's SQL, in the order in which SQLite finds them."""
+        reflected = self._reflect(table)
+        own = quote(reflected.name)
+        names = ", ".join(f"{own}.{quote(name)}" for name in [*columns, *reflected.row_id])
+        sql = f"SELECT {names} FROM main.{own} WHERE (\n{where}\n)"
+        yield from self._keys(table, columns, self._batches(sql))
+
+    def _keys(
+        self, table: UnitTable, columns: Sequence[str], batches: Iterator[list[tuple[Any, ...]]]
+    ) -> Iterator[pa.Table]:
+        reflected, plans = self._reflect(table), self._chosen(table, columns)
+        for rows in batches:
             held, refused = _typed(rows, (), plans, reflected)
             if refused:
                 where = f"{self._name}.{reflected.name}, column {refused[0].column}, row {refused[0].row_id}"

@@ -66,7 +66,7 @@ class KeyMaps:
 class Unit:
     """One unit. `unit.<table>` lists the rows of a source table, `unit.<system>.<table>` those of any table (outputs of
     earlier steps too), `unit.key` is the unit key, `unit.keys.<map>(old)` a new key, `unit.ref.<name>` shared rows,
-    `unit.parameters` the run's values (with `run_clock`).
+    `unit.params` the run's values (with `run_clock`).
     """
 
     def __init__(
@@ -79,7 +79,7 @@ class Unit:
     ) -> None:
         """Bind what `Units` has gathered."""
         self.key, self.keys = key, keys
-        self.ref, self.parameters = shared["ref"], shared["parameters"]
+        self.ref, self.params = shared["ref"], shared["params"]
         self._tables, self._systems = tables, systems
 
     def __getattr__(self, name: str) -> Any:
@@ -104,7 +104,7 @@ class Units:
             self._outputs[name] = {} if rows is None else _by_unit(rows, alive)
         self._keys = {name: _keys_by_unit(rows) for name, rows in batch.key_maps.items()}
         ref = Namespace({name: [Row(row) for row in rows.to_pylist()] for name, rows in batch.reference.items()})
-        self._shared = {"ref": ref, "parameters": dict(batch.variables)}
+        self._shared = {"ref": ref, "params": dict(batch.params)}
 
     def __iter__(self) -> Iterator[tuple[int, Unit]]:
         batch = self._batch

@@ -1,6 +1,6 @@
 """The contract suites of sources. Subclass them in a test module and say how a source with given tables is made:
 
-class TestMine(SourceContract, FetchContract):
+class TestMine(SourceContract, FetchContract, FilterContract):
     @pytest.fixture
     def load(self, tmp_path):
         def load(tables): ...   # Mapping[str, pa.Table] -> Source, system name "legacy"
@@ -17,7 +17,7 @@ import pytest
 
 from ludb.errors import ConfigError
 from ludb.model.unit import KeySet, TableRef, UnitTable
-from ludb.ports.source import CanFetch, Source
+from ludb.ports.source import CanFetch, CanFilter, Source
 
 Load = Callable[[Mapping[str, pa.Table]], Any]
 """Makes a source that holds these tables."""
@@ -129,6 +129,40 @@ class SourceContract:
         source.columns(unit_table("t"))
         source.close()
         source.close()
+
+
+class FilterContract:
+    """What sources with an SQL of their own promise: the keys that a condition means, and a clear no to nonsense."""
+
+    @pytest.fixture
+    def shelf(self, load: Load) -> Any:
+        """Three books, one without a title."""
+        titles = pa.array(["a", None, "c"], pa.string())
+        source = load({"books": pa.table({"shelf": [1, 1, 2], "number": [7, 8, 7], "title": titles})})
+        assert isinstance(source, CanFilter)
+        return source
+
+    @pytest.mark.parametrize(
+        ("where", "keys"),
+        [
+            ("number = 7", [(1, 7), (2, 7)]),
+            ("books.number = 7 AND books.shelf < 2", [(1, 7)]),
+            ("title IS NULL OR 1 = 0", [(1, 8)]),
+            ("number > 100", []),
+            ("title = 'c' -- the last one", [(2, 7)]),
+        ],
+    )
+    def test_a_condition_selects_the_keys_it_means(self, shelf: Any, where: str, keys: list[tuple[int, int]]) -> None:
+        """Bare names, names behind the table's, NULL, and a comment at the end."""
+        pieces = list(shelf.keys_where(unit_table("books"), ["shelf", "number"], where))
+        assert sorted(tuple(row.values()) for piece in pieces for row in piece.to_pylist()) == keys
+
+    @pytest.mark.parametrize("where", ["nmuber = 7", "number =", "1 = 1); DELETE FROM books; --"])
+    def test_a_condition_that_is_none_is_a_mistake_and_changes_nothing(self, shelf: Any, where: str) -> None:
+        """It is typed by a person, on a system that is never written."""
+        with pytest.raises(ConfigError):
+            list(shelf.keys_where(unit_table("books"), ["number"], where))
+        assert shelf.count(unit_table("books")) == 3
 
 
 class FetchContract:

@@ -37,10 +37,10 @@ class UnitBatch:
         *,
         reference: Mapping[str, pa.Table] | None = None,
         macros: Mapping[str, str] | None = None,
-        variables: Mapping[str, object] | None = None,
+        params: Mapping[str, object] | None = None,
         memory_limit: str = "1GB",
     ) -> None:
-        """Load the extract; `variables` are readable as `getvariable('name')`."""
+        """Load the extract; `params` are readable as `getvariable('name')`."""
         self.unit = unit
         self.database = UnitDatabase(memory_limit=memory_limit)
         self._positions = extract.keys.column(POSITION)
@@ -54,7 +54,7 @@ class UnitBatch:
         self.inputs: dict[str, pa.Table] = dict(extract.tables)
         self.key_maps: dict[str, pa.Table] = {}
         self.reference: Mapping[str, pa.Table] = reference or {}
-        self.variables: Mapping[str, object] = variables or {}
+        self.params: Mapping[str, object] = params or {}
         self._schemas: set[str] = set()
         self._fill(macros or {})
 
@@ -69,7 +69,7 @@ class UnitBatch:
             system = self.unit.table(name).table.system
             self._schema(system)
             self.database.put(f"{quote(system)}.{quote(name)}", self._keyed(rows))
-        self.database.variables(self.variables)
+        self.database.variables(self.params)
         for file, text in macros.items():
             self.database.execute(text, file=file)
         self.database.seal()
