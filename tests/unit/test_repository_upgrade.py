@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import shutil
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
+from alembic.script import ScriptDirectory
 
 from ludb.model.calls import CallRequest
 from ludb.model.exceptions import decode_exceptions
 from ludb.model.run import CallState, ChunkState, RunState, UnitState
 from ludb.repositories.sqlite import SqliteRepository
+from ludb.repositories.store import migrations
+from ludb.repositories.store.tables import SCHEMA_VERSION
 from ludb.testing.repository_world import RUN, claimed, decision, moved
 
+MIGRATIONS = Path(migrations.__file__).parent
 FIXTURE = Path(__file__).parents[1] / "fixtures" / "repository_v1.sqlite"
 
 
@@ -62,3 +68,31 @@ def test_its_decisions_are_read_back_whole(repository):
     (chunk,) = [chunk for chunk, _, _ in repository.views.chunks(RUN) if chunk.state is ChunkState.DECIDED]
     assert repository.chunks.decision(chunk.txn) == decision(chunk)
     assert claimed(repository, owner="new", dead=["a"]).txn == chunk.txn
+
+
+def schema_of(path):
+    with closing(sqlite3.connect(path)) as connection:
+        found = connection.execute(
+            "select type, name, tbl_name from sqlite_master where name not like 'sqlite_%'"
+        ).fetchall()
+        columns = {name: connection.execute(f"pragma table_info({name})").fetchall() for _, name, _ in found}
+        return sorted(found), columns
+
+
+def test_an_upgraded_store_has_the_tables_columns_and_indexes_of_a_new_one(repository, tmp_path):
+    SqliteRepository(str(tmp_path / "new.sqlite")).close()
+    assert schema_of(repository.path) == schema_of(tmp_path / "new.sqlite")
+
+
+def test_an_upgrade_is_done_once_and_can_be_done_again(repository):
+    """A database that commits at every change of its tables may be left half upgraded."""
+    with closing(sqlite3.connect(repository.path)) as connection, connection:
+        assert connection.execute("select schema_version from meta").fetchone() == (SCHEMA_VERSION,)
+        connection.execute("update meta set schema_version = 1")
+    SqliteRepository(str(repository.path)).close()
+    assert repository.runs.get(RUN).state is RunState.RUNNING
+
+
+def test_every_schema_version_has_its_migration():
+    scripts = ScriptDirectory(MIGRATIONS, version_locations=[MIGRATIONS / "versions"])
+    assert [int(each.revision) for each in scripts.walk_revisions()] == list(range(SCHEMA_VERSION, 0, -1))

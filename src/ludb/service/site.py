@@ -15,6 +15,10 @@ from ludb.ports.repository import Repository
 from ludb.project.registry import adapter
 
 
+_TYPES = {"postgresql": "postgres", "mariadb": "mysql"}
+"""Repository types whose addresses begin with another word."""
+
+
 @dataclass(frozen=True, slots=True)
 class Site:
     """The state directory, the repository and who is acting. Everything in the directory is private to its owner."""
@@ -79,7 +83,8 @@ def open_site(
             f"the state directory {place} cannot be made: {error.strerror}",
             remedy="Name a folder that can be written with --state",
         ) from error
-    opened = cast("Repository", adapter("ludb.repositories", url.split(":", 1)[0].split("+", 1)[0])(url))
+    scheme = url.split(":", 1)[0].split("+", 1)[0]
+    opened = cast("Repository", adapter("ludb.repositories", _TYPES.get(scheme, scheme))(url))
     return Site(place, opened, url, environment, _actor(environment), socket.gethostname())
 
 

@@ -31,7 +31,7 @@ class StoreCalls:
         wanted = set(positions)
         at = {text: place for text, place in zip(unit_keys(chunk), chunk.positions, strict=True) if place in wanted}
         with self._db.read() as connection:
-            owned(connection, chunk, *ChunkState)
+            owned(connection, chunk, *ChunkState, lock=False)
             return calls_of(connection, instance, at)
 
     def intend(self, chunk: Chunk, calls: Sequence[Call]) -> None:

@@ -53,9 +53,12 @@ def insert_chunk(connection: Connection, chunk: Chunk, **more: object) -> None:
     connection.execute(insert(t.chunk).values(values | place(chunk.positions) | more))
 
 
-def owned(connection: Connection, chunk: Chunk, *states: ChunkState) -> Any:
-    """The chunk's row, locked; `LeaseLost` unless the caller's claim stands and its state is one of `states`."""
-    row = connection.execute(select(t.chunk).where(t.chunk.c.id == chunk.id).with_for_update()).one_or_none()
+def owned(connection: Connection, chunk: Chunk, *states: ChunkState, lock: bool = True) -> Any:
+    """The chunk's row, locked where something is to be changed; `LeaseLost` unless the caller's claim stands and its state
+    is one of `states`.
+    """
+    query = select(t.chunk).where(t.chunk.c.id == chunk.id)
+    row = connection.execute(query.with_for_update() if lock else query).one_or_none()
     if row is None or row.seq != chunk.seq or row.txn != chunk.txn or row.state not in states:
         now = "gone" if row is None else f"{row.state} under seq {row.seq} by {row.owner or 'nobody'}"
         raise LeaseLost(f"run {chunk.run}: chunk {chunk.id} was claimed with seq {chunk.seq}, now it is {now}")

@@ -174,7 +174,7 @@ class StoreChunks:
         if not wanted:
             return None
         with self._db.write() as connection:
-            run = get_run(connection, run_id)
+            run = get_run(connection, run_id, lock=True)
             if run.state is RunState.ABANDONED:
                 raise ConfigError(f"run {run_id} was abandoned", remedy="Start the job anew")
             now = self._db.now()

@@ -85,7 +85,7 @@ def cut(
         .where(s.run == run, s.next_pos < s.first_pos + s.n)
         .order_by(s.seg)
         .limit(1)
-        .with_for_update(skip_locked=True)
+        .with_for_update()  # waits: a list of one segment has keys for all who ask at once
     )
     row = connection.execute(query).one_or_none()
     if row is None:

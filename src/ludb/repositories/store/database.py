@@ -25,7 +25,8 @@ class Database:
     """One engine with its clock and its source of ids. Every port method is exactly one `read` or `write`.
 
     `name` is what messages call the store; `translate` turns a driver error into ours; `lock` is taken around every
-    transaction where all threads share one connection.
+    transaction where all threads share one connection; `alone` keeps all others from changing the schema meanwhile, where
+    a transaction that writes does not do so by itself.
     """
 
     def __init__(
@@ -37,9 +38,11 @@ class Database:
         ids: Callable[[], str],
         translate: Callable[[DBAPIError, str], LudbError],
         lock: AbstractContextManager[object] | None = None,
+        alone: Callable[[Connection], AbstractContextManager[object]] = nullcontext,
     ) -> None:
         """Take the engine over: `close` disposes of it."""
         self.engine, self.name, self.now, self.new_id = engine, name, clock, ids
+        self.alone = alone
         self._translate = translate
         self._lock = nullcontext() if lock is None else lock
 

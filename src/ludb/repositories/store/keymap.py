@@ -25,10 +25,11 @@ class StoreKeyMap:
             known = _known(connection, job, name, old)
         if not all(key in known for key in old):
             with self._db.write() as connection:
+                _lock(connection, job, name, start)
                 known = _known(connection, job, name, old)
                 missing = [key for key in dict.fromkeys(old) if key not in known]
                 if missing:
-                    first = _block(connection, job, name, start, len(missing))
+                    first = _block(connection, job, name, len(missing))
                     fresh = {key: str(first + number) for number, key in enumerate(missing)}
                     try:
                         _insert(connection, job, name, fresh)
@@ -71,11 +72,23 @@ def _known(connection: Connection, job: str, name: str, old: Sequence[bytes]) ->
     return found
 
 
-def _block(connection: Connection, job: str, name: str, start: int, size: int) -> int:
+def _lock(connection: Connection, job: str, name: str, start: int) -> None:
+    """Make others wait who want numbers of this map, from before the look at what is missing."""
+    c = t.key_counter.c
+    mine = select(c.next).where(c.job == job, c.map == name).with_for_update()
+    if connection.execute(mine).first() is not None:
+        return
+    try:
+        with connection.begin_nested():
+            connection.execute(insert(t.key_counter).values(job=job, map=name, next=start))
+    except IntegrityError:  # somebody else was first to want one
+        connection.execute(mine)
+
+
+def _block(connection: Connection, job: str, name: str, size: int) -> int:
     c = t.key_counter.c
     mine = (c.job == job, c.map == name)
-    if connection.execute(update(t.key_counter).where(*mine).values(next=c.next + size)).rowcount == 0:
-        connection.execute(insert(t.key_counter).values(job=job, map=name, next=start + size))
+    connection.execute(update(t.key_counter).where(*mine).values(next=c.next + size))
     return int(connection.execute(select(c.next).where(*mine)).scalar_one()) - size
 
 

@@ -26,9 +26,12 @@ def run_of(row: Any) -> Run:
     return Run(**{**values, "state": RunState(row.state)})
 
 
-def get_run(connection: Connection, run_id: str) -> Run:
-    """The run; `ConfigError` naming the newest known runs if there is none."""
-    row = connection.execute(select(t.run).where(t.run.c.id == run_id)).one_or_none()
+def get_run(connection: Connection, run_id: str, *, lock: bool = False) -> Run:
+    """The run; `ConfigError` naming the newest known runs if there is none. With `lock` nobody else changes its state, or
+    gives it new work, before the caller's transaction ends.
+    """
+    query = select(t.run).where(t.run.c.id == run_id)
+    row = connection.execute(query.with_for_update() if lock else query).one_or_none()
     if row is None:
         known = connection.execute(select(t.run.c.id).order_by(t.run.c.number.desc()).limit(10)).scalars().all()
         raise ConfigError(
@@ -93,7 +96,7 @@ class StoreRuns:
     def change(self, run_id: str, to: RunState, reason: str = "") -> Run:
         """Move the run to another state. A reason stays until another one, or `running`, takes its place."""
         with self._db.write() as connection:
-            return self._change(connection, get_run(connection, run_id), to, reason)
+            return self._change(connection, get_run(connection, run_id, lock=True), to, reason)
 
     def pin(self, run_id: str, version: str, pinned: str) -> Run:
         """Store the job version that workers load from now on."""
@@ -105,7 +108,7 @@ class StoreRuns:
     def settle(self, run_id: str) -> Run:
         """End the run if nothing is left to do."""
         with self._db.write() as connection:
-            run = get_run(connection, run_id)
+            run = get_run(connection, run_id, lock=True)
             if run.state is RunState.STOPPING:
                 held = (ChunkState.CLAIMED, ChunkState.DECIDED)
                 return run if _has_chunks(connection, run_id, held) else self._change(connection, run, RunState.STOPPED)

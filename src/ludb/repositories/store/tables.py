@@ -26,18 +26,35 @@ from sqlalchemy.dialects import mysql
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
 
-SCHEMA_VERSION = 1
-"""The version of these tables; a store that says more is newer than this program."""
+SCHEMA_VERSION = 2
+"""The version of these tables, and of the newest file in `migrations/versions`; a store that says more is newer than this
+program.
+"""
 
 _MYSQL = ("mysql", "mariadb")
 # MySQL compares text without regard to case and accents unless told; keys and names are compared by bytes.
 Name = String(190).with_variant(mysql.VARCHAR(190, collation="utf8mb4_bin"), *_MYSQL)
-Long = Text().with_variant(mysql.LONGTEXT(collation="utf8mb4_bin"), *_MYSQL)
+_long = Text().with_variant(mysql.LONGTEXT(collation="utf8mb4_bin"), *_MYSQL)
 Blob = LargeBinary().with_variant(mysql.LONGBLOB(), *_MYSQL)
 OldKey = LargeBinary().with_variant(mysql.VARBINARY(700), *_MYSQL)
 Big = BigInteger()
 # SQLite numbers rows by itself only where the type is spelled INTEGER.
 Serial = BigInteger().with_variant(Integer(), "sqlite")
+
+
+class Long(TypeDecorator[str]):
+    """Text of any length. PostgreSQL keeps no NUL character: its picture stands in for it."""
+
+    impl = Text
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> Any:
+        """The widest text of the database, compared by bytes."""
+        return dialect.type_descriptor(_long)
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        """The value as it can be kept."""
+        return value.replace("\0", "\u2400") if value and dialect.name == "postgresql" else value
 
 
 class Json(TypeDecorator[Any]):
@@ -48,7 +65,7 @@ class Json(TypeDecorator[Any]):
 
     def load_dialect_impl(self, dialect: Dialect) -> Any:
         """The widest text of the database."""
-        return dialect.type_descriptor(Long)
+        return dialect.type_descriptor(_long)
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:  # noqa: ARG002  (SQLAlchemy's signature)
         """The value as canonical text."""
@@ -57,6 +74,14 @@ class Json(TypeDecorator[Any]):
     def process_result_value(self, value: Any, dialect: Dialect) -> Any:  # noqa: ARG002  (SQLAlchemy's signature)
         """The value as written."""
         return None if value is None else json.loads(value)
+
+
+def _has_long_keys(*_: Any, dialect: Dialect, **__: Any) -> bool:
+    return dialect.name not in _MYSQL
+
+
+def _lacks_long_keys(*_: Any, dialect: Dialect, **__: Any) -> bool:
+    return dialect.name in _MYSQL
 
 
 metadata = MetaData()
@@ -228,8 +253,15 @@ call = Table(
     Column("returned", Json, nullable=False),
     Column("body", Long, nullable=False, default=""),
     # The unit comes before the output, so that the same index finds all calls of a unit.
-    UniqueConstraint("instance", "unit_key", "output", "row_key", "generation", name="call_identity"),
+    UniqueConstraint("instance", "unit_key", "output", "row_key", "generation", name="call_identity").ddl_if(
+        callable_=_has_long_keys
+    ),
+    # Where long texts cannot be in a key, `id`, which is made of all five, says the same.
+    Index(
+        "call_by_unit", "instance", "unit_key", mysql_length={"unit_key": 190}, mariadb_length={"unit_key": 190}
+    ).ddl_if(callable_=_lacks_long_keys),
     Index("call_by_chunk", "chunk", "state"),
+    Index("call_by_run", "run", "state"),
     sqlite_autoincrement=True,
 )
 

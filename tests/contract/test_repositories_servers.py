@@ -1,0 +1,228 @@
+"""Repositories on database servers keep the promises of the port, between several processes' connections too."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+
+import psycopg
+import pymysql
+import pytest
+from sqlalchemy import delete, text
+
+from ludb.errors import ConfigError, LeaseLost, TransientError
+from ludb.repositories.mysql import MysqlRepository
+from ludb.repositories.postgres import PostgresRepository
+from ludb.repositories.store.tables import SCHEMA_VERSION, meta, metadata
+from ludb.testing.repository import RepositoryContract
+from ludb.testing.repository_world import RUN, claimed, decision, started
+
+
+def emptied(make, url, clock):
+    """A repository without a row, in a database whose tables stay: making them takes longer than most tests."""
+    repository = make(url, clock=clock)
+    with repository._database.write() as connection:
+        for table in metadata.sorted_tables:
+            connection.execute(delete(table))
+    repository.close()
+    return make(url, clock=clock)
+
+
+class OnAServer:
+    @pytest.fixture
+    def repository(self, clock, url):
+        repository = emptied(self.make, url, clock)
+        yield repository
+        repository.close()
+
+    @pytest.fixture
+    def another(self, repository, clock, url):
+        """The same store as another process sees it."""
+        another = self.make(url, clock=clock)
+        yield another
+        another.close()
+
+    def test_the_identity_is_the_same_for_all(self, repository, another):
+        assert repository.id == another.id
+
+    def test_workers_that_claim_at_once_get_distinct_keys_and_all_of_them(self, repository, another):
+        """Nobody is told that there is nothing left while there is, and no key is given twice."""
+        started(repository, 40, size=20)
+        barrier = threading.Barrier(4)
+
+        def work(number):
+            store = (repository, another)[number % 2]
+            barrier.wait()
+            claims = iter(lambda: store.chunks.claim(RUN, f"w{number}", 2), None)
+            return [position for chunk in claims for position in chunk.positions]
+
+        with ThreadPoolExecutor(4) as pool:
+            taken = list(pool.map(work, range(4)))
+        assert sorted(itertools.chain(*taken)) == list(range(40))
+
+    def test_numbers_are_given_once_though_all_ask_for_the_same_first(self, repository, another):
+        barrier = threading.Barrier(4)
+
+        def ask(number):
+            barrier.wait()
+            return (repository, another)[number % 2].keymap.allocate(
+                "telco", "account", [b"1", b"2", b"%d" % number], 7
+            )
+
+        with ThreadPoolExecutor(4) as pool:
+            answers = list(pool.map(ask, range(3, 7)))
+        assert len({tuple(answer[:2]) for answer in answers}) == 1
+        assert sorted({number for answer in answers for number in answer}) == list(range(7, 13))
+
+    def test_one_of_two_that_decide_at_once_wins(self, repository, another):
+        started(repository, 4)
+        chunk = claimed(repository)
+        barrier = threading.Barrier(2)
+
+        def decide(store):
+            barrier.wait()
+            try:
+                return str(store.chunks.decide(chunk, decision(chunk)).state)
+            except LeaseLost:
+                return "lost"
+
+        with ThreadPoolExecutor(2) as pool:
+            outcomes = list(pool.map(decide, (repository, another)))
+        assert sorted(outcomes) == ["decided", "lost"]
+
+    def test_stores_opened_at_once_in_an_empty_database_are_one(self, fresh_url):
+        barrier = threading.Barrier(3)
+
+        def identity(_):
+            barrier.wait()
+            with closing(self.make(fresh_url)) as repository:
+                return repository.id
+
+        with ThreadPoolExecutor(3) as pool:
+            assert len(set(pool.map(identity, range(3)))) == 1
+
+    def test_an_older_store_is_brought_up_to_date_with_its_rows(self, repository, another, url):
+        started(repository, 4)
+        with repository._database.write() as connection:
+            connection.execute(text(self.drop_index))
+            connection.execute(meta.update().values(schema_version=1))
+        with closing(self.make(url)) as upgraded:
+            assert upgraded.runs.get(RUN).units == 4
+            with upgraded._database.read() as connection:
+                assert connection.execute(text("select schema_version from meta")).scalar_one() == SCHEMA_VERSION
+
+    def test_a_server_that_goes_away_is_transient(self, repository, server, url):
+        started(repository, 4)
+        self.end_sessions(server, url.rsplit("/", 1)[1])
+        with pytest.raises(TransientError):
+            repository.runs.get(RUN)
+        assert repository.runs.get(RUN).units == 4
+
+    def test_a_body_with_a_nul_character_is_kept(self, repository):
+        started(repository, 4)
+        repository.runs.change(RUN, "failed", "read\0this")
+        assert repository.runs.get(RUN).reason in {"read\0this", "read\u2400this"}
+
+    def test_a_wrong_password_or_database_names_no_secret(self, server):
+        for url in (server.url("nowhere"), server.url("nowhere").replace("@", ":geheim@")):
+            with pytest.raises((ConfigError, TransientError)) as told:
+                self.make(url)
+            assert "geheim" not in str(told.value)
+
+    def test_an_address_without_a_database_is_a_mistake(self, server):
+        with pytest.raises(ConfigError, match="names no database"):
+            self.make(server.url("").rstrip("/"))
+
+
+def postgres_made(server):
+    """An empty database that the test itself did not make before; it goes with the server."""
+    name = f"r{uuid.uuid4().hex}"
+    with psycopg.connect(server.url("postgres"), autocommit=True) as admin:
+        admin.execute(f"create database {name} template template0")
+    return server.url(name)
+
+
+def mariadb_told(server, statement):
+    """What the server answers its administrator."""
+    with closing(pymysql.connect(host="127.0.0.1", port=server.port, user="root")) as admin, admin.cursor() as cursor:
+        cursor.execute(statement)
+        return cursor.fetchall()
+
+
+def mariadb_made(server):
+    name = f"r{uuid.uuid4().hex}"
+    mariadb_told(server, f"create database {name}")
+    return server.url(name)
+
+
+@pytest.fixture(scope="session")
+def postgres_store(postgres_server):
+    return postgres_made(postgres_server)
+
+
+@pytest.fixture(scope="session")
+def mariadb_store(mariadb_server):
+    return mariadb_made(mariadb_server)
+
+
+class TestPostgres(OnAServer, RepositoryContract):
+    make = PostgresRepository
+    drop_index = "drop index call_by_run"
+
+    @pytest.fixture
+    def server(self, postgres_server):
+        return postgres_server
+
+    @pytest.fixture
+    def url(self, postgres_store):
+        return postgres_store
+
+    @pytest.fixture
+    def fresh_url(self, server):
+        return postgres_made(server)
+
+    def end_sessions(self, server, database):
+        with psycopg.connect(server.url("postgres"), autocommit=True) as admin:
+            admin.execute("select pg_terminate_backend(pid) from pg_stat_activity where datname = %s", [database])
+
+    def test_a_server_that_may_forget_decisions_is_refused(self, server, fresh_url):
+        with psycopg.connect(server.url("postgres"), autocommit=True) as admin:
+            admin.execute(f"alter database {fresh_url.rsplit('/', 1)[1]} set synchronous_commit = off")
+        with pytest.raises(ConfigError, match="synchronous_commit is off"):
+            PostgresRepository(fresh_url)
+        PostgresRepository(f"{fresh_url}?durability=off").close()
+
+
+class TestMariadb(OnAServer, RepositoryContract):
+    make = MysqlRepository
+    drop_index = "drop index call_by_run on `call`"
+
+    @pytest.fixture
+    def server(self, mariadb_server):
+        return mariadb_server
+
+    @pytest.fixture
+    def url(self, mariadb_store):
+        return mariadb_store
+
+    @pytest.fixture
+    def fresh_url(self, server):
+        return mariadb_made(server)
+
+    def end_sessions(self, server, database):
+        for (session,) in mariadb_told(
+            server, f"select id from information_schema.processlist where db = '{database}'"
+        ):
+            mariadb_told(server, f"kill {session}")
+
+    def test_a_server_that_may_forget_decisions_is_refused(self, server, fresh_url):
+        mariadb_told(server, "set global innodb_flush_log_at_trx_commit = 2")
+        try:
+            with pytest.raises(ConfigError, match="innodb_flush_log_at_trx_commit is 2"):
+                MysqlRepository(fresh_url)
+            MysqlRepository(f"{fresh_url}?durability=off").close()
+        finally:
+            mariadb_told(server, "set global innodb_flush_log_at_trx_commit = 1")
