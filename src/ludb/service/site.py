@@ -14,7 +14,6 @@ from ludb.errors import ConfigError
 from ludb.ports.repository import Repository
 from ludb.project.registry import adapter
 
-
 _TYPES = {"postgresql": "postgres", "mariadb": "mysql"}
 """Repository types whose addresses begin with another word."""
 
