@@ -14,7 +14,8 @@ import traceback
 
 LOADED = (
     "aiohttp", "duckdb", "pyarrow.compute", "pydantic", "rich.live", "rich.progress_bar", "rich.table", "ruamel.yaml",
-    "structlog", "typer", "ludb.repositories.sqlite", "ludb.service.abandon", "ludb.service.summary",
+    "structlog", "typer", "ludb.repositories.sqlite", "ludb.service.abandon", "ludb.service.report_page",
+    "ludb.service.summary",
     "ludb.service.supervisor", "ludb.service.trial", "ludb.targets.rest", "ludb.sources.sqlite", "ludb.targets.sqlite",
     "ludb.steps.python", "ludb.steps.sql",
 )  # fmt: skip

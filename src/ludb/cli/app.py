@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ludb.cli import inspect, moving, quarantine
+from ludb.cli import evidence, inspect, moving, quarantine, retention
 from ludb.cli.console import answer, err, error_fields, show_error
 from ludb.cli.options import SelectingCommand
 from ludb.errors import ConfigError, LudbError
@@ -28,6 +28,10 @@ app.command("worker", hidden=True)(moving.worker)
 app.command("status")(inspect.status)
 app.command("runs")(inspect.runs)
 app.command("unit")(inspect.unit)
+app.command("report")(evidence.report)
+app.command("orphans")(evidence.orphans)
+app.command("ledger")(evidence.ledger)
+app.command("purge")(retention.purge)
 app.command("schema")(inspect.schema)
 app.add_typer(quarantine.app, name="quarantine")
 

@@ -130,6 +130,21 @@ def _key_file(name: str) -> KeyFile:
         raise ConfigError(f"--units {name}: it is not UTF-8 text", remedy="Save the file as UTF-8") from error
 
 
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask; needed where nobody can be asked.")]
+
+
+def confirm(yes: bool, question: str, *, what: str) -> None:
+    """Go on only if a person wants it: `--yes`, or the answer at a terminal. `ConfigError` otherwise; `what` says what
+    nobody has confirmed.
+    """
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise ConfigError(f"nobody has confirmed that {what}", remedy="Say --yes")
+    if not typer.confirm(question, err=True):
+        raise ConfigError(f"nobody has confirmed that {what}", remedy="Nothing was changed")
+
+
 def parameters(given: list[str] | None) -> dict[str, str]:
     """`name=value` texts as a mapping."""
     found: dict[str, str] = {}

@@ -69,10 +69,12 @@ def show(
 ) -> None:
     """Show one unit that was set aside: step, reason, detail, stack and source rows."""
     from ludb.cli.places import options_for
+    from ludb.service.pinning import purged
     from ludb.service.site import open_site
 
     site = open_site(state=state, repository=repository, folder=job, create=False)
-    found = [e for e in site.repository.views.exceptions(latest_run(site, run)) if e.unit_key == key]
+    run_id = latest_run(site, run)
+    found = [e for e in site.repository.views.exceptions(run_id) if e.unit_key == key]
     if not found:
         raise ConfigError(
             f"unit {key} is not set aside",
@@ -86,6 +88,10 @@ def show(
         value = str(getattr(one, name))
         if value:
             out.print(f"[bold]{name}[/]  {escape(value)}", soft_wrap=True)
+    gone = purged(site.repository.runs.get(run_id), "quarantine")
+    if gone and not one.source_rows:
+        out.print(f"detail, body, trace and source rows were {gone}", soft_wrap=True, markup=False)
+        return
     out.print("[bold]source rows[/]")
     out.print_json(one.source_rows or "{}")
 

@@ -24,6 +24,15 @@ DDL = """CREATE TABLE IF NOT EXISTS main.ludb_ledger (
 )"""
 """Makes the ledger. `positions` is a JSON list of [first, last] ranges; `digest` is over positions and row counts."""
 
+DDL_TEXT = f"""-- {{system}} (SQLite): the ledger of ludb.
+-- One row per committed transaction, written in the same transaction as the rows: after a crash it tells what was
+-- committed. `ludb run` makes the table by itself where it may; run this text where it may not.
+-- Needs: write access to the file and its folder. While runs go on, ludb inserts, updates and selects here.
+-- Drop it only when the migration is over: `ludb ledger JOB --drop`.
+{DDL};
+"""
+"""The same for a DBA; `{{system}}` is the target's name in the job."""
+
 SCHEMA = pa.schema([("txn", pa.string()), ("seq", pa.int64()), ("run", pa.string()), ("chunk", pa.string())])
 """What `Target.ledger` returns."""
 
@@ -59,11 +68,27 @@ def present(connection: sqlite3.Connection, txn: str) -> bool:
 
 
 def of_repository(connection: sqlite3.Connection, repository: str) -> pa.Table:
-    """What was committed for a repository, in the order of its sequence numbers."""
+    """What was committed for a repository, in the order of its sequence numbers; nothing where there is no ledger."""
+    if not exists(connection):
+        return SCHEMA.empty_table()
     rows = connection.execute(
         "SELECT txn, seq, run, chunk FROM main.ludb_ledger WHERE repository_id = ? ORDER BY seq, txn", (repository,)
     ).fetchall()
     return pa.table([list(column) for column in zip(*rows, strict=True)] or [[]] * 4, schema=SCHEMA)
+
+
+def exists(connection: sqlite3.Connection) -> bool:
+    """Whether the database has a ledger."""
+    query = "SELECT 1 FROM main.sqlite_master WHERE type = 'table' AND name = 'ludb_ledger'"
+    return connection.execute(query).fetchone() is not None
+
+
+def entries(connection: sqlite3.Connection) -> dict[str, int]:
+    """Entries by repository."""
+    if not exists(connection):
+        return {}
+    query = "SELECT repository_id, count(*) FROM main.ludb_ledger GROUP BY repository_id ORDER BY repository_id"
+    return dict(connection.execute(query).fetchall())
 
 
 def ranges(positions: Sequence[int]) -> list[list[int]]:

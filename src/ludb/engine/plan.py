@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -142,9 +142,15 @@ def stage(migration: Migration, units: UnitList, folder: Path) -> Stage | None:
 
 
 def survey(
-    migration: Migration, units: UnitList, staged: Stage | None, columns: Mapping[str, Sequence[Column]]
+    migration: Migration,
+    units: UnitList,
+    staged: Stage | None,
+    columns: Mapping[str, Sequence[Column]],
+    keep: Callable[[str, pa.Table], None] = lambda _name, _lost: None,
 ) -> Survey:
-    """Count every table and find the rows that belong to no unit: one anti-join per link."""
+    """Count every table and find the rows that belong to no unit: one anti-join per link. `keep` is given the orphans of
+    each table (`row_id`, `missing`, `direct`); only samples stay in memory.
+    """
     unit = migration.job.unit
     counts: dict[str, Mapping[str, int]] = {}
     orphans: dict[str, Orphans] = {}
@@ -164,6 +170,7 @@ def survey(
                 assert isinstance(source, CanFetch)
                 lost = source.orphans(unit.path(table.name)) if table.parent else _NONE
                 held = source.count(table) - lost.num_rows
+            keep(table.name, lost)
             orphans[table.name] = _summed(lost)
             counts[table.name] = {"rows": held, "orphans": lost.num_rows}
     return Survey(columns, counts, {name: found for name, found in orphans.items() if found.count})

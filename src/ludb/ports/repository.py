@@ -12,6 +12,8 @@ from typing import Protocol
 from ludb.model.calls import Call, Result
 from ludb.model.events import Event
 from ludb.model.run import CallState, Chunk, Decision, Owner, Run, RunState, Segment, UnitException
+from ludb.ports.evidence import RunEvidence
+from ludb.ports.retention import Retention
 from ludb.ports.views import RunViews
 
 
@@ -186,3 +188,7 @@ class Repository(Protocol):
     def events(self) -> Events: ...  # noqa: D102
     @property
     def views(self) -> RunViews: ...  # noqa: D102
+    @property
+    def evidence(self) -> RunEvidence: ...  # noqa: D102
+    @property
+    def retention(self) -> Retention: ...  # noqa: D102

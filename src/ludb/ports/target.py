@@ -56,7 +56,7 @@ class Target(Protocol):
         """
 
     def ledger(self, repository: str) -> pa.Table:
-        """What was committed for this repository: columns `txn`, `seq`, `run`, `chunk`."""
+        """What was committed for this repository: columns `txn`, `seq`, `run`, `chunk`; empty where there is no ledger."""
 
     def prepare_schema(self) -> None:
         """Create the ledger if it is missing and refuse a target that is not durable (`ConfigError`). Once per start."""
@@ -71,6 +71,22 @@ class CanRead(Protocol):
 
     def read(self, table: str) -> pa.Table:
         """All rows of the table, in a stable order."""
+
+
+@runtime_checkable
+class HasLedger(Protocol):
+    """A target whose ledger a DBA may make beforehand, and drop when the migration is over."""
+
+    def ledger_ddl(self) -> str:
+        """What makes the ledger, as text that can be run as it stands; comments say what it is for and which rights are
+        needed. Opens nothing.
+        """
+
+    def ledger_entries(self) -> Mapping[str, int]:
+        """Entries by repository, of all repositories that have written here; none where there is no ledger."""
+
+    def drop_ledger(self) -> None:
+        """Remove the ledger with everything of ours that is beside it; rows stay. Safe to repeat."""
 
 
 @runtime_checkable

@@ -109,6 +109,8 @@ def _connect(path: Path) -> Any:
     try:
         _use_wal(connection, path)
         connection.execute("PRAGMA synchronous=FULL")
+        # What a purge removes is overwritten in the file, not only unlinked.
+        connection.execute("PRAGMA secure_delete=ON")
     except BaseException:
         connection.close()
         raise

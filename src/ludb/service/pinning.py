@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import time
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -116,7 +117,21 @@ def _place(site: Site, run: Run) -> Path:
     try:
         return folder / (folder / "current").read_text(encoding="utf-8")
     except FileNotFoundError:
+        gone = purged(run, "runs")
+        if gone:
+            raise ConfigError(
+                f"what run {run.id} had pinned was {gone}", remedy="Name the job folder with --job"
+            ) from None
         raise ConfigError(
             f"run {run.id} has nothing pinned in {site.state}",
             remedy="Name the state directory that the run was started with (--state)",
         ) from None
+
+
+def purged(run: Run, what: str) -> str:
+    """`purged by NAME on DATE` where that part of the run was purged (or begun to be), else nothing."""
+    marks = run.notes.get("purged", {})
+    mark = marks.get(what) if isinstance(marks, dict) else None
+    if mark is None:
+        return ""
+    return f"purged by {mark['by']} on {time.strftime('%Y-%m-%d', time.localtime(float(mark['at'])))}"

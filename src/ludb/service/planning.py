@@ -21,6 +21,7 @@ from ludb.model.unit import POSITION
 from ludb.project.folder import JobFolder, read_job
 from ludb.project.load import load_migration
 from ludb.project.parameters import instance_of, resolve_parameters
+from ludb.service.orphans import OrphanKeeper
 from ludb.service.overlap import check_pending, check_unresolved
 from ludb.service.pinning import read_reference
 from ludb.service.selection import EVERYTHING, Selection, select_units
@@ -41,9 +42,16 @@ class Planned:
 
 
 def plan_run(
-    site: Site, folder: Path, given: Mapping[str, str], selection: Selection = EVERYTHING, *, dry: bool = False
+    site: Site,
+    folder: Path,
+    given: Mapping[str, str],
+    selection: Selection = EVERYTHING,
+    *,
+    dry: bool = False,
+    orphans: Path | None = None,
 ) -> Planned:
-    """Reflect, select, survey and bind; raises `ConfigError` for everything that would fail later for certain.
+    """Reflect, select, survey and bind; raises `ConfigError` for everything that would fail later for certain. All orphans
+    are written into the folder `orphans`, if given.
 
     A `dry` run writes nothing and calls nobody: systems that are called need not be there, and units that another run
     still has to move may be in it.
@@ -66,7 +74,8 @@ def plan_run(
         checked = preflight(bound_place(site, run, migration), columns, texts_of(job))
         with tempfile.TemporaryDirectory(dir=site.state) as scratch:
             staged = stage(migration, units, Path(scratch))
-            seen = survey(migration, units, staged, columns)
+            keep = OrphanKeeper(orphans) if orphans else lambda _name, _lost: None
+            seen = survey(migration, units, staged, columns, keep)
         refused = {**(staged.faults if staged else {}), **unique_faults(migration, units)}
         run = replace(run, counts=seen.counts, notes={**run.notes, **_orphans(seen)})
     except BaseException:
@@ -97,7 +106,11 @@ def _planned_run(
     site: Site, job: JobFolder, parameters: Mapping[str, object], selection: Selection, units: UnitList
 ) -> Run:
     now, settings = time.time(), job.job.settings
-    notes: dict[str, object] = {"moved_before": units.moved_before, "unselected": units.unselected}
+    notes: dict[str, object] = {
+        "root": job.job.unit.root.name,
+        "moved_before": units.moved_before,
+        "unselected": units.unselected,
+    }
     if selection:
         notes["selection"] = selection.told(job.job.unit.key)
     return Run(

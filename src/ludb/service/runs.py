@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
+import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +18,7 @@ from ludb.model.run import Chunk, Run, RunState
 from ludb.project.folder import JobFolder, read_job
 from ludb.project.load import load_migration
 from ludb.project.parameters import resolve_parameters
+from ludb.service.orphans import kept_orphans
 from ludb.service.overlap import check_retry
 from ludb.service.pinning import pin
 from ludb.service.planning import bound_place, instance_name, plan_run, texts_of
@@ -91,16 +94,21 @@ def _standing(site: Site, job: str, instance: str) -> Run | None:
 def _create(site: Site, folder: Path, given: Mapping[str, str], selection: Selection, job: str) -> Run:
     """Plan a new run and keep it. One at a time for a job: two that plan at once would not see each other's units."""
     planning = hold(site, f"{job} (planning)")
+    lost = site.state / "planning" / uuid.uuid4().hex
     try:
-        planned = plan_run(site, folder, given, selection)
+        planned = plan_run(site, folder, given, selection, orphans=lost)
         try:
             for target in planned.migration.targets.values():
                 target.prepare_schema()
+            kept = kept_orphans(site, planned.run.id)
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            lost.rename(kept)  # before the run is there: no run without its orphans
             run = site.repository.runs.create(planned.run, planned.units.segments())
             pin(site, run, planned.job, planned.migration, planned.units)
         finally:
             planned.migration.close()
     finally:
+        shutil.rmtree(lost, ignore_errors=True)
         planning.release()
     return run
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from ludb.model.run import Counters, Owner, Run, UnitException
 from ludb.service.activity import living
@@ -44,8 +43,7 @@ class OutputLine:
 @dataclass(frozen=True, slots=True)
 class Summary:
     """A run at one moment. `reasons` counts units by (state, reason), the most frequent first; `seconds` is the time
-    from start to end or now; `owners` are the supervisor and the workers that live; `conversions` counts the values of moved
-    units that steps changed, by function of `ludb.sql`.
+    from start to end or now; `owners` are the supervisor and the workers that live.
     """
 
     run: Run
@@ -57,7 +55,6 @@ class Summary:
     waiting: tuple[tuple[str, str, float | None], ...]
     seconds: float
     owners: tuple[Owner, ...] = ()
-    conversions: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def rate(self) -> float:
@@ -75,8 +72,7 @@ def summarize(site: Site, run_id: str, now: float | None = None) -> Summary:
     tables = list(run.counts) or list(rows.source)
     source = tuple(_source_line(name, run, rows.source.get(name, {}), counters) for name in tables)
     outputs = tuple(_output_line(name, by) for name, by in sorted(rows.output.items()))
-    reasons = Counter((str(found.state), found.reason) for found in views.exceptions(run_id))
-    ranked = tuple((state, reason, count) for (state, reason), count in reasons.most_common())
+    ranked = tuple((str(one.state), one.reason, one.units) for one in site.repository.evidence.reasons(run_id))
     waiting = tuple(
         (chunk.id, error, until)
         for chunk, error, until in views.chunks(run_id, unresolved=True)
@@ -85,7 +81,7 @@ def summarize(site: Site, run_id: str, now: float | None = None) -> Summary:
     end = run.ended_at or now or time.time()
     seconds = max(0.0, end - (run.started_at or end))
     owners = (*living(site, run_id, "supervisor"), *living(site, run_id, "worker"))
-    return Summary(run, counters, source, outputs, ranked, rows.warnings, waiting, seconds, owners, rows.conversions)
+    return Summary(run, counters, source, outputs, ranked, rows.warnings, waiting, seconds, owners)
 
 
 def _source_line(name: str, run: Run, by_state: Mapping[str, int], counters: Counters) -> SourceLine:

@@ -19,7 +19,7 @@ from ludb.model.data import rows_of
 from ludb.model.keys import key_text
 from ludb.model.run import Chunk, ChunkState, Run, UnitException, UnitState
 from ludb.model.unit import POSITION
-from ludb.service.pinning import load_pinned
+from ludb.service.pinning import load_pinned, purged
 from ludb.service.site import Site
 
 Rows = Mapping[str, list[dict[str, Any]]]
@@ -74,10 +74,13 @@ def view_unit(site: Site, run_id: str, key: str) -> UnitView:
         source = _set_aside(exception) or _source_now(site, run, keys, position)
     except LudbError as error:
         notes.append(f"source rows cannot be read: {error}")
+    gone = purged(run, "journal")
     try:
         outputs = _written(site, run_id, history, position) if state is UnitState.DONE else {}
     except LudbError as error:
-        notes.append(f"written rows cannot be read: {error}")
+        notes.append(f"written rows were {gone}" if gone else f"written rows cannot be read: {error}")
+    if exception is not None and not exception.source_rows and purged(run, "quarantine"):
+        notes.append(f"detail, answer, stack and source rows were {purged(run, 'quarantine')}")
     return UnitView(key, position, state, history, exception, calls, source, outputs, "; ".join(notes))
 
 

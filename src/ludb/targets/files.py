@@ -7,6 +7,7 @@ import glob
 import json
 import shutil
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,7 +28,7 @@ _SCHEMA = pa.schema([("txn", pa.string()), ("seq", pa.int64()), ("run", pa.strin
 
 
 class FilesTarget:
-    """Files below one folder: `<table>/part-<txn>.<format>`. Implements `Target` and `CanRead`.
+    """Files below one folder: `<table>/part-<txn>.<format>`. Implements `Target`, `CanRead`, `HasLedger`.
 
     `.ludb/<chunk>~<txn>/` holds a transaction's parts until they are renamed; it bears its chunk's name, so that the
     chunk's next claim can delete what an earlier one left. `.ludb/ledger/<txn>.json` is written once all parts are in
@@ -86,8 +87,7 @@ class FilesTarget:
 
     def ledger(self, repository: str) -> pa.Table:
         """The transactions whose parts are all published, in the order of their sequence numbers."""
-        with self._errors("read the ledger"):
-            entries = [json.loads(path.read_text()) for path in (self._folder / ".ludb" / "ledger").glob("*.json")]
+        entries = self._entries()
         mine = sorted((e["seq"], e["txn"], e["run"], e["chunk"]) for e in entries if e["repository_id"] == repository)
         columns = {"txn": 1, "seq": 0, "run": 2, "chunk": 3}
         return pa.table({name: [entry[at] for entry in mine] for name, at in columns.items()}, schema=_SCHEMA)
@@ -105,6 +105,22 @@ class FilesTarget:
                 remedy="Create the folder above it, or mend the system's path",
             ) from error
 
+    def ledger_ddl(self) -> str:
+        """A comment: a folder of files needs rights, no table."""
+        return (
+            f"-- {self._name} (files): no table. The ledger is the folder .ludb in {self._folder}, one small file per\n"
+            "-- committed transaction; `ludb run` makes it. Needs: the right to make, link and rename files there.\n"
+        )
+
+    def ledger_entries(self) -> dict[str, int]:
+        """Entries by repository."""
+        return dict(sorted(Counter(str(entry["repository_id"]) for entry in self._entries()).items()))
+
+    def drop_ledger(self) -> None:
+        """Delete `.ludb`, with what killed chunks left in it; published parts stay."""
+        with self._errors("drop the ledger"), contextlib.suppress(FileNotFoundError):
+            shutil.rmtree(self._folder / ".ludb")
+
     def read(self, table: str) -> pa.Table:
         """All published rows, part by part in the order of their names; CSV columns are text."""
         form = self._settings.format
@@ -113,6 +129,10 @@ class FilesTarget:
 
     def close(self) -> None:
         """Nothing stays open between calls."""
+
+    def _entries(self) -> list[dict[str, Any]]:
+        with self._errors("read the ledger"):
+            return [json.loads(path.read_text()) for path in (self._folder / ".ludb" / "ledger").glob("*.json")]
 
     def _participant(self, txn: Txn) -> FilesParticipant:
         return FilesParticipant(self._name, self._folder, self._settings.format, txn, self._clock)

@@ -23,7 +23,7 @@ from ludb.model.unit import POSITION, Column
 
 
 class SqliteTarget:
-    """A SQLite database that rows are inserted into. Implements `Target` and `CanRead`.
+    """A SQLite database that rows are inserted into. Implements `Target`, `CanRead` and `HasLedger`.
 
     Each participant has a connection of its own (WAL or not is the user's choice, `synchronous` is FULL on ours),
     holds the database's one write lock from `begin` to `commit`, and waits up to `busy_timeout` for it.
@@ -131,6 +131,28 @@ class SqliteTarget:
         try:
             with self._errors("create the ledger"):
                 connection.execute(ledger_table.DDL)
+        finally:
+            connection.close()
+
+    def ledger_ddl(self) -> str:
+        """`CREATE TABLE` of the ledger, for this database's file."""
+        return ledger_table.DDL_TEXT.format(system=self._name)
+
+    def ledger_entries(self) -> dict[str, int]:
+        """Entries by repository."""
+        connection = self._connect()
+        try:
+            with self._errors("count the ledger"):
+                return ledger_table.entries(connection)
+        finally:
+            connection.close()
+
+    def drop_ledger(self) -> None:
+        """Drop the table; `TransientError` while somebody else writes."""
+        connection = self._connect()
+        try:
+            with self._errors("drop the ledger"):
+                connection.execute("DROP TABLE IF EXISTS main.ludb_ledger")
         finally:
             connection.close()
 

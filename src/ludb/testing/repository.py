@@ -17,14 +17,24 @@ import pytest
 
 from ludb.testing.repository_calls import CallsContract, KeyMapContract
 from ludb.testing.repository_claims import ClaimsContract
+from ludb.testing.repository_evidence import EvidenceContract, RetentionContract
 from ludb.testing.repository_outcomes import OutcomesContract
 from ludb.testing.repository_people import PeopleContract
 from ludb.testing.repository_runs import RunsContract
 from ludb.testing.repository_world import ManualClock
 
 
-class RepositoryContract(RunsContract, ClaimsContract, OutcomesContract, CallsContract, KeyMapContract, PeopleContract):
-    """All promises of `ludb.ports.repository` and `ludb.ports.views`, as tests."""
+class RepositoryContract(
+    RunsContract,
+    ClaimsContract,
+    OutcomesContract,
+    CallsContract,
+    KeyMapContract,
+    PeopleContract,
+    EvidenceContract,
+    RetentionContract,
+):
+    """All promises of `ludb.ports.repository`, `views`, `evidence` and `retention`, as tests."""
 
     @pytest.fixture
     def clock(self) -> ManualClock:

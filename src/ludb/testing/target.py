@@ -23,7 +23,7 @@ from ludb.errors import ConfigError, FatalError, UnitError
 from ludb.model.data import WriteSet
 from ludb.model.run import Txn
 from ludb.model.unit import POSITION
-from ludb.ports.target import Participant, Target
+from ludb.ports.target import HasLedger, Participant, Target
 
 TXN = Txn("5b2c1f34-0000-4000-8000-000000000001", "repo", "run-1", "chunk-1", 7, (0, 1, 2))
 """A transaction like any other."""
@@ -172,6 +172,23 @@ class TargetContract:
         target.apply(TXN, WriteSet("billing", {"account": accounts(0)}))
         target.prepare_schema()
         assert target.ledger("repo").num_rows == 1
+
+    def test_a_ledger_is_counted_and_dropped_without_its_rows(self, target: Any, reopen: Reopen) -> None:
+        """A DBA drops it when all is over: what was moved stays, and nothing stands in the way of another migration."""
+        droppable: object = target
+        if not isinstance(droppable, HasLedger):
+            pytest.skip("this target's ledger is not dropped by ludb")
+        target.apply(TXN, WriteSet("billing", {"account": accounts(0)}))
+        target.apply(replace(TXN, id="foreign", repository="other"), WriteSet("billing", {"account": accounts(1)}))
+        assert target.ledger_entries() == {"other": 1, "repo": 1}
+        target.drop_ledger()
+        target.drop_ledger()
+        other = reopen()
+        assert (stored(other), other.ledger_entries(), other.ledger("repo").num_rows) == ([0, 1], {}, 0)
+        other.prepare_schema()
+        other.apply(replace(TXN, id="next"), WriteSet("billing", {"account": accounts(2)}))
+        assert other.ledger_entries() == {"repo": 1}
+        assert "ludb" in other.ledger_ddl()
 
     def test_closing_twice_is_fine(self, target: Any) -> None:
         """Every adapter is closed at the end, whatever happened before."""

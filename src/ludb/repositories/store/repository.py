@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from ludb.ports.evidence import RunEvidence
 from ludb.ports.repository import CallJournal, Chunks, Commands, Events, KeyMap, Owners, Runs
+from ludb.ports.retention import Retention
 from ludb.ports.views import RunViews
 from ludb.repositories.store.calls import StoreCalls
 from ludb.repositories.store.chunks import StoreChunks
 from ludb.repositories.store.commands import StoreCommands
 from ludb.repositories.store.database import Database
 from ludb.repositories.store.events import StoreEvents
+from ludb.repositories.store.evidence import StoreEvidence
 from ludb.repositories.store.keymap import StoreKeyMap
 from ludb.repositories.store.owners import StoreOwners
+from ludb.repositories.store.retention import StoreRetention
 from ludb.repositories.store.runs import StoreRuns
 from ludb.repositories.store.schema import open_schema
 from ludb.repositories.store.segments import Segments
@@ -33,6 +37,7 @@ class StoreRepository:
         self._keymap, self._calls = StoreKeyMap(database), StoreCalls(database)
         self._commands, self._owners = StoreCommands(database), StoreOwners(database)
         self._events, self._views = StoreEvents(database), StoreViews(database, segments)
+        self._evidence, self._retention = StoreEvidence(database), StoreRetention(database)
 
     @property
     def id(self) -> str:
@@ -78,6 +83,16 @@ class StoreRepository:
     def views(self) -> RunViews:
         """The read side."""
         return self._views
+
+    @property
+    def evidence(self) -> RunEvidence:
+        """What a report asks."""
+        return self._evidence
+
+    @property
+    def retention(self) -> Retention:
+        """What may be forgotten."""
+        return self._retention
 
     def close(self) -> None:
         """Let go of all connections; safe to repeat."""

@@ -1,8 +1,7 @@
 """One dict = one TMF638 Service_Create: what a subscription gives its customer, in the inventory's words."""
 
 from lib.dates import instant
-
-from ludb.sql import phone_e164
+from lib.phone import normalise
 
 
 def transform(unit):
@@ -15,7 +14,7 @@ def transform(unit):
         values = {
             "legacyId": str(row.service_id),
             "tariff": tariffs[row.subscription_id],
-            "msisdn": phone_e164(row.msisdn, "DE"),
+            "msisdn": normalise(row.msisdn),
             "iccid": row.iccid or None,
             "ontSerial": row.ont_serial or None,
         }

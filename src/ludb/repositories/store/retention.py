@@ -1,0 +1,135 @@
+"""Forgetting what nobody needs any more: the `Retention` port over SQLAlchemy Core."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Table, Update, and_, delete, func, or_, select, type_coerce, update
+
+from ludb.errors import ConfigError
+from ludb.model.run import Run, RunState
+from ludb.ports.retention import Room, What
+from ludb.repositories.store import tables as t
+from ludb.repositories.store.database import Database, batches
+from ludb.repositories.store.runs import get_run
+
+_OVER = (RunState.COMPLETED, RunState.EXCEPTIONS, RunState.ABANDONED)
+_TOLD = "retried"
+"""The history entry that tells what a person did; it stays, without the exception that it replaced."""
+_WAS = '%"was":{%'
+"""Such an entry while it still holds that exception: canonical JSON, in which a quoted quote looks otherwise."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """Columns of a table that are emptied, or, without columns, rows that are deleted; `where` holds until it is done."""
+
+    table: Table
+    key: ColumnElement[Any]
+    where: ColumnElement[bool]
+    empty: dict[str, object]
+
+
+def _parts(run_id: str) -> dict[str, tuple[_Part, ...]]:
+    e, h, d, c, k, v = (
+        each.c for each in (t.unit_exception, t.unit_history, t.decision, t.chunk, t.call, t.event)
+    )  # fmt: skip
+    return {
+        "journal": (_texts(t.call, k.number, k.run == run_id, {"request": "", "body": ""}),),
+        "quarantine": (
+            _texts(
+                t.unit_exception, e.position, e.run == run_id, dict.fromkeys(("detail", "body", "trace", "source_rows"), "")
+            ),
+            _Part(
+                t.unit_history, h.number,
+                and_(h.run == run_id, h.what == _TOLD, type_coerce(h.data, t.Long).like(_WAS)), {"data": None},
+            ),
+            _texts(t.decision, d.txn, d.run == run_id, {"exceptions": b"", "undo": b""}),
+            _texts(t.chunk, c.id, c.run == run_id, {"payload": b""}),
+        ),
+        "runs": (
+            _Part(t.unit_history, h.number, and_(h.run == run_id, h.what != _TOLD), {}),
+            _Part(t.event, v.number, and_(v.run == run_id, ~v.name.like("run.%"), ~v.name.like("command.%")), {}),
+        ),
+    }  # fmt: skip
+
+
+def _texts(table: Table, key: ColumnElement[Any], mine: ColumnElement[bool], empty: dict[str, object]) -> _Part:
+    filled = or_(*(table.c[name] != value for name, value in empty.items()))
+    return _Part(table, key, and_(mine, filled), empty)
+
+
+class StoreRetention:
+    """The `Retention` port: every step is one short transaction, so that a run at work next to it is not held up."""
+
+    def __init__(self, database: Database) -> None:
+        """Work on this database."""
+        self._db = database
+
+    def measure(self, run_id: str, what: What) -> Room:
+        """Rows that still hold something, and the length of it."""
+        rows = size = 0
+        with self._db.read() as connection:
+            get_run(connection, run_id)
+            for part in _parts(run_id)[what]:
+                columns = [part.table.c[name] for name in part.empty] or [
+                    column for column in part.table.c if isinstance(column.type, t.Json)
+                ]
+                length = sum((func.length(type_coerce(column, t.Long)) for column in columns), start=0)
+                count, total = connection.execute(select(func.count(), func.sum(length)).where(part.where)).one()
+                rows, size = rows + int(count), size + int(total or 0)
+        return Room(rows, size)
+
+    def mark(self, run_id: str, what: What, by: str, *, finished: bool) -> None:
+        """Write `purged` into the run's notes. Finishing keeps who began, and when."""
+        with self._db.write() as connection:
+            run = _over(connection, run_id)
+            marks = dict(_marks(run))
+            begun = marks.get(what, {}) if finished else {"by": by, "at": self._db.now()}
+            marks[what] = {**begun, "finished": finished}
+            notes = {**run.notes, "purged": marks}
+            connection.execute(update(t.run).where(t.run.c.id == run_id).values(notes=notes))
+
+    def clear(self, run_id: str, what: What, rows: int = 2000) -> int:
+        """Empty or delete the next rows, of the first part that has any."""
+        with self._db.write() as connection:
+            run = _over(connection, run_id)
+            if _marks(run).get(what, {}).get("finished", True):
+                raise ConfigError(f"run {run_id}: nobody has said who purges it", remedy="Use `ludb purge`")
+            for part in _parts(run_id)[what]:
+                keys = connection.execute(select(part.key).where(part.where).limit(rows)).scalars().all()
+                for some in batches(keys):
+                    _forget(connection, part, and_(part.where, part.key.in_(some)), some)
+                if keys:
+                    return len(keys)
+        return 0
+
+
+def _forget(connection: Connection, part: _Part, these: ColumnElement[bool], keys: Any) -> None:
+    if not part.empty:
+        connection.execute(delete(part.table).where(these))
+    elif "data" not in part.empty:
+        changed: Update = update(part.table).where(these).values(part.empty)
+        connection.execute(changed)
+    else:
+        h = part.table.c
+        for row in connection.execute(select(h.number, h.data).where(h.number.in_(keys))).all():
+            kept = {name: value for name, value in row.data.items() if name != "was"}
+            connection.execute(update(part.table).where(h.number == row.number).values(data=kept))
+
+
+def _over(connection: Connection, run_id: str) -> Run:
+    run = get_run(connection, run_id)
+    if run.state not in _OVER:
+        raise ConfigError(
+            f"run {run_id} is {run.state}: nothing of it is purged before it is over",
+            remedy="Go on with it, or give it up with `ludb abandon`",
+        )
+    return run
+
+
+def _marks(run: Run) -> dict[str, dict[str, Any]]:
+    marks = run.notes.get("purged", {})
+    assert isinstance(marks, dict)
+    return marks
