@@ -14,7 +14,7 @@ REASONS: Mapping[str, str] = {
     "unreadable_date": r"a date cannot be read",
     "unknown_tariff": r"a subscription names a tariff that does not exist",
     "charges_differ": r"the charges do not add up to the invoice total",
-    "unreadable_msisdn": r"ValueError in steps/30_contract/inventory\.service\.py",
+    "unreadable_msisdn": r"UnreadableError in steps/30_contract/inventory\.service\.py",
     "name_too_long": r"account_name_fits|account.*\bname\b",
     "duplicate_contract": r"contract_no",
     "nameless": r"crm.*\b400\b",

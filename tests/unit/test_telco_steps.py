@@ -23,7 +23,7 @@ from ludb.model.unit import POSITION, TableRef, UnitSchema, UnitTable
 from ludb.steps.python import PythonStep
 from ludb.steps.sql import SqlStep
 from ludb.unitdb.batch import UnitBatch
-from ludb.unitdb.database import UnitDatabase, literal
+from ludb.unitdb.database import UnitDatabase
 
 ROOT = Path(__file__).parents[2]
 TELCO = ROOT / "examples" / "telco"
@@ -387,14 +387,3 @@ def test_every_letter_that_the_generator_breaks_the_macro_mends(telco):
         for letter in REPAIRABLE:
             assert mojibake(letter) != letter
             assert database.query(f"SELECT repair_text('x{mojibake(letter)}')")[0].to_pylist() == [f"x{letter}"]
-
-
-@pytest.mark.parametrize("text", ["1999-12-31", "31.12.1999", " 29.02.2000 ", "0000-00-00", "", " ", None])
-def test_dates_mean_the_same_in_sql_and_in_python_steps(text, monkeypatch):
-    monkeypatch.syspath_prepend(str(JOB))
-    from lib.dates import legacy_date
-
-    with UnitDatabase() as database:
-        database.execute((JOB / "macros" / "dates.sql").read_text(encoding="utf-8"))
-        sql = f"SELECT legacy_date({literal(text)}), unreadable_date({literal(text)})"
-        assert list(database.query(sql).to_pylist()[0].values()) == [legacy_date(text), False]

@@ -136,10 +136,10 @@ def hold_run(site: Site, started: Started, workers: int | None, *, json: bool) -
     from ludb.service.supervisor import Supervisor
 
     progress = Progress(err, site, started.run)
-    arguments = ["--state", str(site.state), "--repository", site.repository_url]
+    launcher = LocalLauncher(site.logs(started.run.id), {"LUDB_REPOSITORY": site.repository_url})
     wanted = workers or int(str(started.run.settings.get("workers", 2)))
     lease = float(str(started.run.settings.get("lease", 60)))
-    supervisor = Supervisor(site, started.run, LocalLauncher(site.logs(started.run.id)), wanted, lease, arguments)
+    supervisor = Supervisor(site, started.run, launcher, wanted, lease, ["--state", str(site.state)])
     keys = Interrupts(supervisor, site.actor)
 
     def tick() -> None:

@@ -13,6 +13,7 @@ from ludb.cli.report import moment, table_of
 from ludb.service.planning import Planned
 from ludb.service.trial import Trial
 from ludb.service.units import Rows, UnitView
+from ludb.sql.library import told as told_conversions
 
 SHOWN = 10
 """Rows of a table that are shown of one unit."""
@@ -93,6 +94,8 @@ def render_trial(console: Console, trial: Trial) -> None:
     for name, texts in trial.requests.items():
         for text in texts[:SHOWN]:
             console.print(f"[bold]call {escape(name)}[/]  {escape(text)}", soft_wrap=True)
+    if trial.conversions:
+        console.print(f"converted: {told_conversions(trial.conversions)}", soft_wrap=True)
     if trial.verdict is None:
         console.print("[green]the unit would move[/]; nothing was written")
     else:

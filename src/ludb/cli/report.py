@@ -14,6 +14,7 @@ from ludb.model.run import Counters, Run, RunState
 from ludb.service.activity import waiting_for
 from ludb.service.site import Site
 from ludb.service.summary import Summary
+from ludb.sql.library import told as told_conversions
 
 LEFT = frozenset({"table", "output", "reason", "state", "run", "started", "by", "selected"})
 """Columns of text; all others hold numbers."""
@@ -52,8 +53,7 @@ def render_summary(console: Console, summary: Summary, site: Site) -> None:
         for state, reason, count in summary.reasons:
             table.add_row(f"{count:,}", state, escape(reason))
         console.print(table)
-    for rule, count in summary.warnings.items():
-        console.print(f"[yellow]warning[/] {escape(rule)}: {count:,} units")
+    _noted(console, summary)
     _who(console, summary, site)
     _state(console, summary, site)
 
@@ -74,6 +74,14 @@ def selected(run: Run) -> str:
     """What selected the run's units, as its instance names it; empty where nothing did."""
     asked = run.notes.get("selection")
     return str(asked["text"]) if isinstance(asked, dict) else ""
+
+
+def _noted(console: Console, summary: Summary) -> None:
+    """What happened to units that moved all the same."""
+    if summary.conversions:
+        console.print(f"converted in moved units: {told_conversions(summary.conversions)}", soft_wrap=True)
+    for rule, count in summary.warnings.items():
+        console.print(f"[yellow]warning[/] {escape(rule)}: {count:,} units")
 
 
 def told(counters: Counters) -> str:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import pyarrow as pa
 
 from ludb.engine.workplace import Workplace
-from ludb.model.data import Extract
+from ludb.model.data import Extract, rows_of
 from ludb.model.job import KeySpec
 from ludb.model.keys import key_bytes, key_text, named_uuid
 from ludb.model.unit import POSITION
@@ -17,19 +17,34 @@ from ludb.unitdb.batch import UnitBatch
 
 def open_batch(extract: Extract, alive: Collection[int], at: Workplace) -> UnitBatch:
     """The UnitBatch of the units that may move. Sequence key maps get their numbers here, once and for good."""
-    migration = at.migration
     kept = extract.only(alive)
-    batch = UnitBatch(
-        kept,
+    batch = _batch(kept, at)
+    for spec in at.migration.job.keys:
+        batch.put_keys(spec.name, _key_map(spec, kept.tables[spec.table], at))
+    return batch
+
+
+def reopen_batch(
+    extract: Extract, alive: Collection[int], key_maps: Mapping[str, pa.Table], at: Workplace
+) -> UnitBatch:
+    """A UnitBatch of fewer units, with the keys that they have been given already."""
+    batch = _batch(extract.only(alive), at)
+    for name, rows in key_maps.items():
+        batch.put_keys(name, rows_of(rows, alive))
+    return batch
+
+
+def _batch(extract: Extract, at: Workplace) -> UnitBatch:
+    migration = at.migration
+    return UnitBatch(
+        extract,
         migration.job.unit,
         reference=migration.reference,
         macros=migration.macros,
         params={"run_clock": _clock(at.run.clock), **migration.parameters},
         memory_limit=migration.job.settings.memory_limit,
+        cleanses=migration.cleanses,
     )
-    for spec in migration.job.keys:
-        batch.put_keys(spec.name, _key_map(spec, kept.tables[spec.table], at))
-    return batch
 
 
 def _clock(seconds: float) -> str:

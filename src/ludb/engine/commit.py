@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 
@@ -105,7 +105,13 @@ def journal(chunk: Chunk, ready: Prepared, at: Workplace) -> dict[str, str]:
 
 
 def decide(
-    chunk: Chunk, parts: dict[str, str], produced: Produced, verdicts: Verdicts, rows: Rows, at: Workplace
+    chunk: Chunk,
+    parts: dict[str, str],
+    produced: Produced,
+    verdicts: Verdicts,
+    rows: Rows,
+    changed: Mapping[str, int],
+    at: Workplace,
 ) -> Chunk:
     """The one point of no return. Units whose calls are still alive go to an `undo` chunk instead of their quarantine."""
     with at.phase("decide", chunk):
@@ -117,7 +123,7 @@ def decide(
             txn=chunk.txn, chunk=chunk.id, seq=chunk.seq, participants=tuple(parts), journal=parts,
             done=len(verdicts.alive), rows=rows, job_version=at.run.version,
             exceptions=tuple(found for found in exceptions if found.position not in alive),
-            undo=tuple(found for found in exceptions if found.position in alive),
+            undo=tuple(found for found in exceptions if found.position in alive), conversions=changed,
         )  # fmt: skip
         decided = _decide(chunk, decision, at)
     for found in decision.exceptions:

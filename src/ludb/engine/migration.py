@@ -12,6 +12,7 @@ from ludb.model.job import Job
 from ludb.ports.source import Source
 from ludb.ports.step import Step
 from ludb.ports.target import CallTarget, Target
+from ludb.sql.library import called_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,12 @@ class Migration:
     reference: Mapping[str, pa.Table] = field(default_factory=dict)
     macros: Mapping[str, str] = field(default_factory=dict)
     parameters: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def cleanses(self) -> bool:
+        """Whether a step or macro calls functions of `ludb.sql`, as far as texts tell."""
+        steps = [getattr(step, "text", "") for folder in self.folders for step in folder.steps]
+        return any(called_in(text) for text in (*steps, *self.macros.values()))
 
     def close(self) -> None:
         """Close every adapter."""

@@ -6,6 +6,7 @@ plan -> claim -> extract -> assemble -> steps -> rules -> prepare -> decide -> c
 from __future__ import annotations
 
 from ludb.engine.commit import commit, decide, journal, prepared
+from ludb.engine.conversions import conversions
 from ludb.engine.extract import extract
 from ludb.engine.recover import recover, undo
 from ludb.engine.transform import Produced, transform
@@ -63,7 +64,8 @@ def conclude(chunk: Chunk, read: Extract, produced: Produced, verdicts: Verdicts
     """From the outputs to the record: nothing of a unit is anywhere, or all of it is everywhere."""
     with prepared(chunk, produced, verdicts, at) as ready:
         parts = journal(chunk, ready, at)
-        decided = decide(chunk, parts, produced, verdicts, rows_moved(read, produced, verdicts), at)
+        changed = conversions(read, produced, verdicts, at)
+        decided = decide(chunk, parts, produced, verdicts, rows_moved(read, produced, verdicts), changed, at)
         committed = commit(decided, ready, at)
     if not committed:
         recover(decided, at)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -19,17 +20,25 @@ from ludb.model.job import Job, OutputSpec
 from ludb.model.keys import key_bytes
 from ludb.model.run import Chunk
 from ludb.model.unit import POSITION, UNIT_KEY
-from ludb.ports.step import CanVary
+from ludb.ports.step import CanVary, Step
+from ludb.sql.counting import counting
 from ludb.unitdb.batch import UnitBatch
 
 
 @dataclass(frozen=True, slots=True)
 class Produced:
-    """What the steps made of a chunk: rows by output, of every unit, also of those rejected later."""
+    """What the steps made of a chunk: rows by output, of every unit, also of those rejected later.
+
+    `conversions` counts values that functions of `ludb.sql` changed, in all these units; `entered` are the units at the
+    start of each step folder, and `key_maps` the keys they read.
+    """
 
     job: Job
     tables: Mapping[str, pa.Table]
     unit_keys: pa.Table
+    conversions: Mapping[str, int] = field(default_factory=dict)
+    entered: tuple[frozenset[int], ...] = ()
+    key_maps: Mapping[str, pa.Table] = field(default_factory=dict)
 
     def writes(self, positions: Collection[int]) -> dict[str, WriteSet]:
         """Rows for tables, by target in name order; targets without rows are left out."""
@@ -63,9 +72,12 @@ def transform(chunk: Chunk, extract: Extract, verdicts: Verdicts, at: Workplace)
         return Produced(migration.job, {}, extract.keys)
     with at.phase("assemble", chunk):
         batch = open_batch(extract, verdicts.alive, at)
+    converted: Counter[str] = Counter()
+    entered = []
     with batch:
         for folder in migration.folders:
-            _run_folder(folder, batch, chunk, extract, verdicts, at)
+            entered.append(frozenset(batch.alive))
+            converted += _run_folder(folder, batch, chunk, extract, verdicts, at)
         with at.phase("rules", chunk):
             for rule in migration.rules:
                 _run_rule(rule, batch, verdicts)
@@ -75,18 +87,17 @@ def transform(chunk: Chunk, extract: Extract, verdicts: Verdicts, at: Workplace)
             for name in batch.outputs
             if (rows := batch.output(name, everyone)) is not None
         }
-    return Produced(migration.job, tables, extract.keys)
+    return Produced(migration.job, tables, extract.keys, dict(converted), tuple(entered), batch.key_maps)
 
 
 def _run_folder(
     folder: Folder, batch: UnitBatch, chunk: Chunk, extract: Extract, verdicts: Verdicts, at: Workplace
-) -> None:
+) -> Counter[str]:
+    converted: Counter[str] = Counter()
     with at.phase("steps", chunk):
         for step in folder.steps:
-            step.run(batch)
+            converted += run_step(step, batch, at)
             _collect(batch, verdicts)
-            if isinstance(step, CanVary) and step.varying:
-                batch.expect(step.output, known_columns(step.output, at.migration))
     with at.phase("rules", chunk):
         for rule in folder.rules:
             _run_rule(rule, batch, verdicts)
@@ -96,6 +107,18 @@ def _run_folder(
         if spec.call is not None and spec.call.returns:
             with at.phase("call", chunk):
                 _return_keys(spec, batch, chunk, extract, verdicts, at)
+    return converted
+
+
+def run_step(step: Step, batch: UnitBatch, at: Workplace) -> Counter[str]:
+    """Run one step; returns how many values functions of `ludb.sql` changed, by function. Rules convert nothing: what they
+    call is not counted.
+    """
+    with counting() as converted:
+        step.run(batch)
+    if isinstance(step, CanVary) and step.varying:
+        batch.expect(step.output, known_columns(step.output, at.migration))
+    return converted
 
 
 def known_columns(output: str, migration: Migration) -> list[str]:

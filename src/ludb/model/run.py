@@ -188,7 +188,8 @@ class Decision:
     `participants` are the targets with a ledger row under `txn`; `journal` maps each to the sha256 of its part.
     `done` counts units that move; `exceptions` are settled now, `undo` become an `undo` chunk (their calls are still
     alive). `rows` holds row counts of the done units and of strays: `{"source": {}, "output": {}, "stray": {},
-    "warning": {}}`; warnings count units by rule.
+    "warning": {}}`; warnings count units by rule. `conversions` counts the values of done units that steps changed, by
+    function of `ludb.sql`.
     """
 
     txn: str

@@ -17,12 +17,13 @@ class RowCounts:
     """Rows by table and by the state of their unit, from the repository alone: `source[table][state]`.
 
     States are unit states, and for sources `stray` (dropped with a warning). Undecided units are in none of them.
-    `warnings` counts units by rule of severity `warn`.
+    `warnings` counts units by rule of severity `warn`; `conversions` values that steps changed, by function of `ludb.sql`.
     """
 
     source: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     output: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     warnings: Mapping[str, int] = field(default_factory=dict)
+    conversions: Mapping[str, int] = field(default_factory=dict)
 
 
 class RunViews(Protocol):

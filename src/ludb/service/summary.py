@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ludb.model.run import Counters, Owner, Run, UnitException
 from ludb.service.activity import living
@@ -43,7 +43,8 @@ class OutputLine:
 @dataclass(frozen=True, slots=True)
 class Summary:
     """A run at one moment. `reasons` counts units by (state, reason), the most frequent first; `seconds` is the time
-    from start to end or now; `owners` are the supervisor and the workers that live.
+    from start to end or now; `owners` are the supervisor and the workers that live; `conversions` counts the values of moved
+    units that steps changed, by function of `ludb.sql`.
     """
 
     run: Run
@@ -55,6 +56,7 @@ class Summary:
     waiting: tuple[tuple[str, str, float | None], ...]
     seconds: float
     owners: tuple[Owner, ...] = ()
+    conversions: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def rate(self) -> float:
@@ -81,7 +83,7 @@ def summarize(site: Site, run_id: str, now: float | None = None) -> Summary:
     end = run.ended_at or now or time.time()
     seconds = max(0.0, end - (run.started_at or end))
     owners = (*living(site, run_id, "supervisor"), *living(site, run_id, "worker"))
-    return Summary(run, counters, source, outputs, ranked, rows.warnings, waiting, seconds, owners)
+    return Summary(run, counters, source, outputs, ranked, rows.warnings, waiting, seconds, owners, rows.conversions)
 
 
 def _source_line(name: str, run: Run, by_state: Mapping[str, int], counters: Counters) -> SourceLine:

@@ -6,7 +6,7 @@ import random
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -39,8 +39,8 @@ from ludb.service.units import Rows, find_position, plain
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """What the steps make of one unit: source rows, output rows, the calls as they would be sent (`requests`), and why the
-    unit would be set aside, if it would.
+    """What the steps make of one unit: source rows, output rows, the calls as they would be sent (`requests`), why the
+    unit would be set aside, if it would, and how many of its values functions of `ludb.sql` changed.
     """
 
     key: str
@@ -48,6 +48,7 @@ class Trial:
     outputs: Rows
     requests: Mapping[str, list[str]]
     verdict: UnitException | None
+    conversions: Mapping[str, int] = field(default_factory=dict)
 
 
 def try_unit(site: Site, folder: Path, parameters: Mapping[str, str], key: str) -> Trial:
@@ -107,10 +108,11 @@ def _try(chunk: Chunk, at: Workplace, key: str) -> Trial:
     read = extract(chunk, at)
     verdicts = Verdicts(chunk, read, version=at.run.version, at=at.clock())
     tables: Mapping[str, pa.Table] = {}
+    conversions: Mapping[str, int] = {}
     requests: dict[str, list[str]] = {}
     try:
         produced = transform(chunk, read, verdicts, at)
-        tables = produced.tables
+        tables, conversions = produced.tables, produced.conversions
         for documents in [*produced.documents(returning=True), *produced.documents(returning=False)]:
             target = at.migration.calls[documents.spec.system]
             rows = [] if documents.rows is None else documents.rows.drop_columns([POSITION]).to_pylist()
@@ -120,7 +122,7 @@ def _try(chunk: Chunk, at: Workplace, key: str) -> Trial:
         fault = {chunk.positions[0]: fault_of(error)}
         verdicts.reject(fault, phase="steps", step=step_of(error), trace=error.trace, body=error.body)
     found = verdicts.exceptions(tables)
-    return Trial(key, plain(read.tables), plain(tables), requests, found[0] if found else None)
+    return Trial(key, plain(read.tables), plain(tables), requests, found[0] if found else None, conversions)
 
 
 class TrialRepository:

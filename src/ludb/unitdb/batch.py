@@ -39,10 +39,13 @@ class UnitBatch:
         macros: Mapping[str, str] | None = None,
         params: Mapping[str, object] | None = None,
         memory_limit: str = "1GB",
+        cleanses: bool = False,
     ) -> None:
-        """Load the extract; `params` are readable as `getvariable('name')`."""
+        """Load the extract; `params` are readable as `getvariable('name')`. `cleanses` where texts call `ludb.sql`."""
         self.unit = unit
         self.database = UnitDatabase(memory_limit=memory_limit)
+        if cleanses:
+            self.database.count_exactly()
         self._positions = extract.keys.column(POSITION)
         self._unit_keys = _unit_keys(extract.keys, unit.key)
         self._at = {position: index for index, position in enumerate(extract.positions)}

@@ -14,6 +14,8 @@ import duckdb
 import pyarrow as pa
 
 from ludb.errors import ConfigError, FatalError, UnitError
+from ludb.sql.library import called_in
+from ludb.unitdb.cleansing import complaint, provide
 
 _ABOVE = re.compile(r"(?:\s+|--[^\n]*(?:\n|\Z)|/\*.*?\*/)*", re.DOTALL)
 """Blanks and comments above a statement."""
@@ -51,7 +53,9 @@ class UnitDatabase:
         settings: dict[str, Any] = {"threads": 1, "memory_limit": memory_limit}
         settings["temp_directory"] = spill or ""
         self._connection = duckdb.connect(":memory:", config=settings)
-        self._sealed = False
+        self._provided: set[str] = set()
+        self._connection.execute("CREATE SCHEMA ludb")
+        self._connection.execute("SET search_path='main,ludb'")  # what is not in `main` may be a cleansing function
 
     def seal(self) -> None:
         """Forbid files, network and extensions from now on."""
@@ -62,6 +66,7 @@ class UnitDatabase:
 
     def execute(self, sql: str, *, file: str = "") -> None:
         """Run statements that return nothing. `file` is named in errors."""
+        self._provide(sql)
         try:
             self._connection.execute(sql)
         except duckdb.Error as error:
@@ -71,6 +76,7 @@ class UnitDatabase:
         """Run one SELECT and hand over its rows as Arrow. Raises `ConfigError` if the text is wrong, `UnitError` if the
         data are.
         """
+        self._provide(sql)
         try:
             relation = self._connection.sql(sql)
             if relation is None:
@@ -79,6 +85,18 @@ class UnitDatabase:
         except duckdb.Error as error:
             raise self._placed(error, file, sql) from error
         return table
+
+    def count_exactly(self) -> None:
+        """Have functions computed for rows alone: the planner would try them on columns that hold one value everywhere, and
+        that would count too. To be called before `seal`.
+        """
+        self._connection.execute("SET disabled_optimizers='statistics_propagation'")
+
+    def _provide(self, sql: str) -> None:
+        """Make the cleansing functions that the text calls."""
+        for name in sorted(called_in(sql) - self._provided):
+            provide(self._connection, name)
+            self._provided.add(name)
 
     def _placed(self, error: duckdb.Error, file: str, sql: str) -> ConfigError | UnitError | FatalError:
         """The error with its line: relations are bound without it. Nothing runs, as the binding fails again. The SQL engine
@@ -152,6 +170,9 @@ def translate(error: duckdb.Error, file: str, sql: str = "") -> ConfigError | Un
     if isinstance(error, _JOB_ERRORS):
         line, column = _place(text, sql)
         return ConfigError(text.split("\n\nLINE", 1)[0].replace("\n", " "), file=file or None, line=line, column=column)
+    told = complaint(text, file)
+    if told is not None:
+        return told
     if isinstance(error, duckdb.OutOfMemoryException):
         return FatalError(f"{file}: out of memory; lower settings.chunk_units or raise settings.memory_limit")
     kind = type(error).__name__.removesuffix("Exception")

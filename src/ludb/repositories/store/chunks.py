@@ -250,7 +250,7 @@ class StoreChunks:
 
     @staticmethod
     def _count(connection: Connection, chunk: Chunk, doubtful: Sequence[UnitException]) -> str:
-        query = select(t.decision.c.rows, t.decision.c.job_version).where(t.decision.c.chunk == chunk.id)
-        row = connection.execute(query).one()
-        count_rows(connection, chunk, row.rows, doubtful)
+        d = t.decision.c
+        row = connection.execute(select(d.rows, d.conversions, d.job_version).where(d.chunk == chunk.id)).one()
+        count_rows(connection, chunk, {**row.rows, "conversion": row.conversions}, doubtful)
         return str(row.job_version)

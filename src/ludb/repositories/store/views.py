@@ -63,7 +63,9 @@ class StoreViews:
         )
 
     def rows(self, run_id: str) -> RowCounts:
-        """Rows by table and unit state: of finished chunks' done units, of strays, of units set aside; warnings by rule."""
+        """Rows by table and unit state: of finished chunks' done units, of strays, of units set aside; warnings by rule,
+        conversions by function.
+        """
         r, e = t.chunk_rows.c, t.unit_exception.c
         moved = select(r.side, r.name, func.sum(r.n)).where(r.run == run_id).group_by(r.side, r.name)
         # Units of one shape have the same counts as the same text: few groups, however many exceptions.
@@ -72,12 +74,12 @@ class StoreViews:
             "source": defaultdict(lambda: defaultdict(int)),
             "output": defaultdict(lambda: defaultdict(int)),
         }
-        warnings: dict[str, int] = {}
+        told: dict[str, dict[str, int]] = {"warning": {}, "conversion": {}}
         with self._db.read() as connection:
             get_run(connection, run_id)
             for side, name, rows in connection.execute(moved):
-                if side == "warning":
-                    warnings[name] = int(rows)
+                if side in told:
+                    told[side][name] = int(rows)
                 elif side == "stray":
                     sides["source"][name]["stray"] += int(rows)
                 else:
@@ -87,7 +89,7 @@ class StoreViews:
                     for name, rows in counts.get(side, {}).items():
                         sides[side][name][state] += rows * units
         plain = {side: {name: dict(states) for name, states in tables.items()} for side, tables in sides.items()}
-        return RowCounts(source=plain["source"], output=plain["output"], warnings=warnings)
+        return RowCounts(plain["source"], plain["output"], told["warning"], told["conversion"])
 
     def exceptions(
         self, run_id: str, state: UnitState | None = None, reason: str | None = None, limit: int | None = None

@@ -8,5 +8,5 @@ WITH dates AS (
 )
 SELECT unit_key, 'a date cannot be read: ' || min(place) AS reason
 FROM dates
-WHERE unreadable_date(value)
+WHERE NOT valid_date(value)
 GROUP BY unit_key

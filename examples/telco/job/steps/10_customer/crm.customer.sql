@@ -23,8 +23,8 @@ reachable AS (
             'characteristic': {
                 'contactType': CASE WHEN medium = 'postalAddress' THEN value END,
                 'emailAddress': CASE WHEN medium = 'email' THEN lower(value) END,
-                'phoneNumber': CASE WHEN medium = 'phone' THEN phone_number(value) END,
-                'faxNumber': CASE WHEN medium = 'fax' THEN phone_number(value) END,
+                'phoneNumber': CASE WHEN medium = 'phone' THEN phone_e164(value, 'DE') END,
+                'faxNumber': CASE WHEN medium = 'fax' THEN phone_e164(value, 'DE') END,
                 'street1': street1, 'postCode': post_code, 'city': city, 'country': country
             }
         } ORDER BY preferred DESC, medium, row_id) AS "contactMedium"
@@ -45,7 +45,7 @@ SELECT
     list_filter([
         {'name': 'legacyId', 'valueType': 'string', 'value': CAST(c.customer_id AS VARCHAR)},
         {'name': 'salutation', 'valueType': 'string', 'value': blank_to_null(c.salutation)},
-        {'name': 'bornOn', 'valueType': 'date', 'value': CAST(legacy_date(c.born_on) AS VARCHAR)}
+        {'name': 'bornOn', 'valueType': 'date', 'value': CAST(try_parse_date(c.born_on) AS VARCHAR)}
     ], lambda one: one.value IS NOT NULL) AS characteristic
 FROM legacy.customers c
 JOIN keys.account_id k ON k.old = c.customer_id

@@ -3,8 +3,8 @@ SELECT
     CAST(k.new AS VARCHAR) AS contract_id,
     a.account_id,
     c.contract_no,
-    legacy_date(c.signed_on) AS signed_on,
-    legacy_date(c.ends_on) AS ends_on,
+    try_parse_date(c.signed_on) AS signed_on,
+    try_parse_date(c.ends_on) AS ends_on,
     c.term_months,
     status_name(c.status) AS status
 FROM legacy.contracts c

@@ -4,7 +4,7 @@ SELECT
     CAST(c.new AS VARCHAR) AS contract_id,
     s.tariff_code,
     t.name AS tariff_name,
-    legacy_date(s.started_on) AS started_on,
+    try_parse_date(s.started_on) AS started_on,
     s.monthly_fee,
     CAST(t.monthly_fee - s.monthly_fee AS DECIMAL(12, 2)) AS discount,
     status_name(s.status) AS status

@@ -1,7 +1,8 @@
 """One dict = one TMF638 Service_Create: what a subscription gives its customer, in the inventory's words."""
 
 from lib.dates import instant
-from lib.phone import normalise
+
+from ludb.sql import phone_e164
 
 
 def transform(unit):
@@ -14,7 +15,7 @@ def transform(unit):
         values = {
             "legacyId": str(row.service_id),
             "tariff": tariffs[row.subscription_id],
-            "msisdn": normalise(row.msisdn),
+            "msisdn": phone_e164(row.msisdn, "DE"),
             "iccid": row.iccid or None,
             "ontSerial": row.ont_serial or None,
         }

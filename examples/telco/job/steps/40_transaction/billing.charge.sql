@@ -3,7 +3,7 @@ SELECT
     a.account_id,
     i.invoice_no,
     l.line_no,
-    legacy_date(i.issued_on) AS issued_on,
+    try_parse_date(i.issued_on) AS issued_on,
     l.kind,
     repair_text(l.description) AS description,
     l.amount

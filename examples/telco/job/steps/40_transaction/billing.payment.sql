@@ -3,7 +3,7 @@ SELECT
     p.payment_id,
     a.account_id,
     i.invoice_no,
-    legacy_date(p.paid_on) AS paid_on,
+    try_parse_date(p.paid_on) AS paid_on,
     p.amount,
     p.method
 FROM legacy.payments p

@@ -1,0 +1,72 @@
+"""Counting what cleansing changed: every function of `ludb.sql` counts here, and whoever runs a step collects."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from decimal import Decimal
+from typing import TypeVar
+
+T = TypeVar("T")
+_TALLY: ContextVar[Counter[str] | None] = ContextVar("ludb_sql_tally", default=None)
+
+
+class UnreadableError(ValueError):
+    """A value that means to be something and is not. The first line says what, without the value; the second line is the
+    value.
+    """
+
+    def __init__(self, reason: str, value: str) -> None:
+        """`reason` names the function and what it expected."""
+        super().__init__(f"{reason}\n{value}")
+        self.reason, self.value = reason, value
+
+
+class MisuseError(ValueError):
+    """An argument that the step's author must mend, whatever the data are."""
+
+
+@contextmanager
+def counting() -> Iterator[Counter[str]]:
+    """Collect what functions change inside the block, by function name. Outside of any block nothing is counted."""
+    tally: Counter[str] = Counter()
+    token = _TALLY.set(tally)
+    try:
+        yield tally
+    finally:
+        _TALLY.reset(token)
+
+
+def converted(name: str, value: object, result: T) -> T:
+    """Hand `result` on; count it under `name` if it is not what `value` said already."""
+    tally = _TALLY.get()
+    if tally is not None and text_of(result) != text_of(value):
+        tally[name] += 1
+    return result
+
+
+def lenient(name: str, convert: Callable[[], T]) -> T | None:
+    """None, counted under `name`, where `convert` finds the value unreadable."""
+    try:
+        return convert()
+    except UnreadableError:
+        tally = _TALLY.get()
+        if tally is not None:
+            tally[name] += 1
+        return None
+
+
+def text_of(value: object) -> str | None:
+    """A value as text has one form: ISO for moments, `true` and `false`, all digits of a decimal; None stays None."""
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, Decimal):
+        return format(value, "f")
+    if isinstance(value, dt.datetime):
+        return value.isoformat(sep=" ")
+    return value.isoformat() if isinstance(value, dt.date) else str(value)
