@@ -21,6 +21,7 @@ pytest.register_assert_rewrite(
     "ludb.testing.source",
     "ludb.testing.target",
     "ludb.testing.journal",
+    "ludb.testing.rehearsal",
 )
 
 from ludb.model.run import UnitException  # noqa: E402  (after the rewrite is registered)

@@ -48,6 +48,7 @@ def test_the_parts_narrow_one_another_and_rows_of_others_are_no_orphans(shop):
     assert (told["units"], told["unselected"], told["chunks"]) == (2, 6, 1)
     assert told["rows"] == {"customers": {"rows": 2, "orphans": 0}, "orders": {"rows": 2, "orphans": 1}}
     assert [row for row, _ in told["orphans"]["orders"]["samples"]]
+    assert shop.ludb("plan", "job", "--limit", "2").out.startswith("shop[limit=2]  version")
 
 
 def test_waves_move_the_next_units_until_nobody_is_left_and_a_run_without_selection_the_rest(shop):

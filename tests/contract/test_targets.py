@@ -21,6 +21,7 @@ from ludb.targets.files import FilesTarget
 from ludb.targets.sqlite import SqliteTarget
 from ludb.testing.dump import unfinished_files
 from ludb.testing.memory_target import MemoryStore, MemoryTarget
+from ludb.testing.rehearsal import RehearsalContract, RehearsedConstraintContract
 from ludb.testing.target import TXN, ConstraintContract, TargetContract, accounts, rows_for, stored
 
 
@@ -35,7 +36,7 @@ class Sqlite:
         return lambda: SqliteTarget("billing", settings, Surroundings(tmp_path, tmp_path), clock=lambda: 1.5)
 
 
-class TestSqlite(Sqlite, TargetContract):
+class TestSqlite(Sqlite, TargetContract, RehearsalContract):
     def test_rows_can_be_read_back(self, target):
         assert isinstance(target, CanRead)
 
@@ -82,7 +83,7 @@ class TestSqlite(Sqlite, TargetContract):
         assert reopen().apply(TXN, WriteSet("billing", {"account": accounts(0)})).already
 
 
-class TestSqliteConstraints(Sqlite, ConstraintContract):
+class TestSqliteConstraints(Sqlite, ConstraintContract, RehearsedConstraintContract):
     pass
 
 
@@ -130,7 +131,7 @@ class TestMemoryConstraints(Memory, ConstraintContract):
     pass
 
 
-class Files(TargetContract):
+class Files(TargetContract, RehearsalContract):
     @pytest.fixture
     def reopen(self, tmp_path):
         settings = FilesSystem(type="files", path="out", format=self.form)

@@ -111,9 +111,13 @@ def run(
     accept_change: Annotated[
         bool, typer.Option("--accept-change", help="Go on although the unit, key maps or systems have changed.")
     ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Do everything but write: nothing changes in any target, no call is sent.")
+    ] = False,
     json: options.Json = False,
 ) -> None:
     """Move the job's units, or go on where the last run of it stopped. Ctrl-C stops after the chunks in flight."""
+    from ludb.service.dry_run import start_dry
     from ludb.service.runs import start
     from ludb.service.site import open_site
 
@@ -123,7 +127,10 @@ def run(
     )  # fmt: skip
     site = open_site(state=state, repository=repository, folder=job)
     err.print(f"reading {job} and its systems")
-    started = start(site, job, options.parameters(param), selection, accept_change=accept_change)
+    if dry_run:
+        site, started = start_dry(site, job, options.parameters(param), selection)
+    else:
+        started = start(site, job, options.parameters(param), selection, accept_change=accept_change)
     sys.exit(hold_run(site, started, workers, json=json))
 
 
@@ -136,7 +143,8 @@ def hold_run(site: Site, started: Started, workers: int | None, *, json: bool) -
     from ludb.service.supervisor import Supervisor
 
     progress = Progress(err, site, started.run)
-    launcher = LocalLauncher(site.logs(started.run.id), {"LUDB_REPOSITORY": site.repository_url})
+    told = {"LUDB_REPOSITORY": site.repository_url, "LUDB_KEYS_OF": site.keys_of}
+    launcher = LocalLauncher(site.logs(started.run.id), told)
     wanted = workers or int(str(started.run.settings.get("workers", 2)))
     lease = float(str(started.run.settings.get("lease", 60)))
     supervisor = Supervisor(site, started.run, launcher, wanted, lease, ["--state", str(site.state)])

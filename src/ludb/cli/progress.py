@@ -15,6 +15,7 @@ from rich.text import Text
 from ludb.errors import TransientError
 from ludb.model.run import Run
 from ludb.service.activity import Activity, Watch
+from ludb.service.dry_run import is_dry
 from ludb.service.runs import Started
 from ludb.service.site import Site
 
@@ -38,7 +39,7 @@ class Progress:
 
     def start(self, started: Started) -> None:
         """Say what begins."""
-        how = "going on with" if started.resumed else "started"
+        how = "going on with" if started.resumed else "started dry" if is_dry(self._run) else "started"
         changed = ", with changed steps" if started.changed else ""
         self._console.print(f"{how} run [bold]{self._run.id}[/] ({self._run.units:,} units{changed})")
         if self._console.is_terminal and not self._console.is_dumb_terminal:

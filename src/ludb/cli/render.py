@@ -23,7 +23,7 @@ def render_plan(console: Console, planned: Planned) -> None:
     """What a run would move."""
     run, settings = planned.run, planned.job.job.settings
     chunks = -(-run.units // settings.chunk_units)
-    console.print(f"[bold]{run.instance}[/]  version {run.version}", soft_wrap=True)
+    console.print(f"[bold]{escape(run.instance)}[/]  version {run.version}", soft_wrap=True)
     console.print(
         f"{run.units:,} units in {chunks:,} chunks of {settings.chunk_units:,}, {settings.workers} workers; nothing was moved"
     )

@@ -12,6 +12,7 @@ from rich.table import Table
 from ludb.cli.places import options_for, start_again
 from ludb.model.run import Counters, Run, RunState
 from ludb.service.activity import waiting_for
+from ludb.service.dry_run import is_dry
 from ludb.service.site import Site
 from ludb.service.summary import Summary
 from ludb.sql.library import told as told_conversions
@@ -68,6 +69,8 @@ def _state(console: Console, summary: Summary, site: Site) -> None:
     console.print(f"{counters.total:,} units: {told(counters)}; {summary.seconds:.1f} s, {summary.rate:,.0f} units/s")
     for step in next_steps(summary, site):
         console.print(step, soft_wrap=True, markup=False)
+    if is_dry(run):
+        console.print("[bold]dry run: nothing was written[/], and no call was sent")
 
 
 def selected(run: Run) -> str:
@@ -118,9 +121,11 @@ def next_steps(summary: Summary, site: Site) -> list[str]:
     where = options_for(site)
     steps = []
     held = any(owner.role == "supervisor" for owner in summary.owners)
-    if run.state in {RunState.RUNNING, RunState.STOPPING} and not held:
+    if is_dry(run):
+        steps.append(f"see it again: ludb status{where}")
+    elif run.state in {RunState.RUNNING, RunState.STOPPING} and not held:
         steps.append(f"nobody holds this run; go on with it: {start_again(site, run)}")
-    if run.state in {RunState.PLANNED, RunState.STOPPED, RunState.PAUSED, RunState.FAILED}:
+    elif run.state in {RunState.PLANNED, RunState.STOPPED, RunState.PAUSED, RunState.FAILED}:
         mended = "" if run.state in {RunState.PLANNED, RunState.STOPPED} else "once that is mended, "
         steps.append(f"{mended}go on with it: {start_again(site, run)}")
     if counters.quarantined or counters.in_doubt or counters.gone:

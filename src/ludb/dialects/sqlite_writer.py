@@ -257,6 +257,17 @@ class SqliteParticipant:
             self._connection.close()
 
 
+class SqliteRehearsal(SqliteParticipant):
+    """A participant without a ledger row, whose transaction is always rolled back."""
+
+    def commit(self) -> None:
+        """Roll back: everything that could be learnt has been."""
+        self.rollback()
+
+    def _prepare(self) -> None:
+        self._writer.check_links()
+
+
 def _insert_sql(table: str, columns: Sequence[str]) -> str:
     if not columns:
         return f"INSERT INTO main.{quote(table)} DEFAULT VALUES"

@@ -99,6 +99,9 @@ class KeyMap(Protocol):
         `start`).
         """
 
+    def next(self, job: str, name: str, start: int) -> int:
+        """The number that the next new key would get; takes none."""
+
     def store(self, job: str, name: str, pairs: Mapping[bytes, str]) -> None:
         """Keep values that a server returned; replaces what was there."""
 

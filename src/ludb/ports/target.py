@@ -90,6 +90,16 @@ class HasLedger(Protocol):
 
 
 @runtime_checkable
+class CanRehearse(Protocol):
+    """A target that can hear its constraints without being changed: a dry run needs it."""
+
+    def rehearse(self, txn: Txn) -> Participant:
+        """A transaction that can only be rolled back: `commit` rolls back too. No ledger row, and `prepare_schema` was
+        not called: nothing of ours is there before, meanwhile (for others to see) or afterwards. Faults as of `begin`.
+        """
+
+
+@runtime_checkable
 class CallTarget(Protocol):
     """A system that is written by calls. The adapter speaks its protocol; what to do when is the engine's."""
 

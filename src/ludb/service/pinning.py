@@ -22,6 +22,7 @@ from ludb.model.run import Run
 from ludb.model.unit import UnitTable
 from ludb.project.folder import JobFolder
 from ludb.project.load import load_migration
+from ludb.service.dry_adapters import dried
 from ludb.service.site import Site
 from ludb.unitdb.stage import Stage
 
@@ -101,6 +102,8 @@ def load_pinned(site: Site, run: Run) -> Pinned:
         parameters=run.parameters,
         home=origin(site, run),
     )
+    if run.notes.get("dry_run"):
+        migration = dried(migration)
     told = json.loads((place / "faults.json").read_text(encoding="utf-8"))
     faults = {int(at): Fault(*fault) for at, fault in told.items()}
     staged = Stage(place / "stage") if (place / "stage" / "stage.json").exists() else None

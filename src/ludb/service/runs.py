@@ -23,7 +23,7 @@ from ludb.service.overlap import check_retry
 from ludb.service.pinning import pin
 from ludb.service.planning import bound_place, instance_name, plan_run, texts_of
 from ludb.service.selection import EVERYTHING, Selection
-from ludb.service.site import Site
+from ludb.service.site import DRY_RUNS, Site
 
 ALL = 1 << 31
 """A limit that leaves no run out."""
@@ -53,6 +53,7 @@ def start(
     A complete instance with a selection starts anew with the units that are left (the next wave); one without is refused,
     naming what to change; a live one is refused naming its process.
     """
+    _refuse_dry(site)
     job = read_job(folder, site.environment)
     parameters = resolve_parameters(job.job, given)
     instance = instance_name(job, parameters, selection)
@@ -115,6 +116,7 @@ def _create(site: Site, folder: Path, given: Mapping[str, str], selection: Selec
 
 def resume(site: Site, run_id: str, folder: Path, *, accept_change: bool = False) -> Started:
     """Go on with a run: stopped, failed, paused, left by a dead supervisor, or complete with units to try again."""
+    _refuse_dry(site)
     run = site.repository.runs.get(run_id)
     lock = hold(site, run.instance)
     try:
@@ -180,6 +182,15 @@ def _refuse_complete(run: Run, job: JobFolder) -> None:
     )
 
 
+def _refuse_dry(site: Site) -> None:
+    """Nothing real may be started, or gone on with, where a dry run is kept."""
+    if site.state.parent.name == DRY_RUNS:
+        raise ConfigError(
+            f"{site.state} holds a dry run: it is only looked at",
+            remedy="Start another one (ludb run JOB --dry-run), or leave out --state",
+        )
+
+
 def hold(site: Site, instance: str) -> OwnerLock:
     """Keep everybody else from starting or ending the instance; `ConfigError` naming who holds it already."""
     digest = hashlib.sha256(instance.encode()).hexdigest()[:16]
@@ -222,6 +233,7 @@ def try_again(site: Site, run_id: str, positions: Sequence[int], folder: Path) -
     """Make quarantined units pending again and go on with their run. `ConfigError` if the run is live, if the job in
     `folder` does not hold up, or if another run of the job has moved one of the units: then nothing has changed.
     """
+    _refuse_dry(site)
     run = site.repository.runs.get(run_id)
     lock = hold(site, run.instance)
     try:

@@ -16,11 +16,17 @@ from ludb.project.registry import adapter
 
 _TYPES = {"postgresql": "postgres", "mariadb": "mysql"}
 """Repository types whose addresses begin with another word."""
+DRY_RUNS = "dry-runs"
+"""Where dry runs have their state directories, below that of the job."""
 
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """The state directory, the repository and who is acting. Everything in the directory is private to its owner."""
+    """The state directory, the repository and who is acting. Everything in the directory is private to its owner.
+
+    `keys_of` is the URL of the repository that a dry run reads known keys from; its workers have it in `$LUDB_KEYS_OF`, not on
+    their command line, because it may hold a password.
+    """
 
     state: Path
     repository: Repository
@@ -28,6 +34,7 @@ class Site:
     environment: Mapping[str, str]
     actor: str
     host: str
+    keys_of: str = ""
 
     @property
     def journal(self) -> Path:
@@ -66,11 +73,12 @@ def open_site(
     create: bool = True,
 ) -> Site:
     """Open the state directory and its repository. Without `create`, a state directory that is not there is a
-    `ConfigError` instead of an empty new one.
+    `ConfigError` instead of an empty new one. A dry run is never kept in a shared repository.
     """
     environment = os.environ if environment is None else environment
     place = state_directory(state, folder, environment)
-    url = repository or environment.get("LUDB_REPOSITORY") or f"sqlite:///{place / 'repository.sqlite'}"
+    shared = "" if place.parent.name == DRY_RUNS else environment.get("LUDB_REPOSITORY")
+    url = repository or shared or f"sqlite:///{place / 'repository.sqlite'}"
     if not create and url.startswith("sqlite") and not (place / "repository.sqlite").exists() and not repository:
         raise ConfigError(
             f"no runs are kept in {place}", remedy="Name the state directory with --state, or the job folder with --job"
@@ -82,9 +90,14 @@ def open_site(
             f"the state directory {place} cannot be made: {error.strerror}",
             remedy="Name a folder that can be written with --state",
         ) from error
+    known = environment.get("LUDB_KEYS_OF", "")
+    return Site(place, open_repository(url), url, environment, _actor(environment), socket.gethostname(), known)
+
+
+def open_repository(url: str) -> Repository:
+    """The repository behind a URL; its scheme names the adapter."""
     scheme = url.split(":", 1)[0].split("+", 1)[0]
-    opened = cast("Repository", adapter("ludb.repositories", _TYPES.get(scheme, scheme))(url))
-    return Site(place, opened, url, environment, _actor(environment), socket.gethostname())
+    return cast("Repository", adapter("ludb.repositories", _TYPES.get(scheme, scheme))(url))
 
 
 def open_scratch(environment: Mapping[str, str] | None = None) -> Site:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import random
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import pyarrow as pa
 
@@ -23,15 +23,14 @@ from ludb.engine.verdicts import Verdicts
 from ludb.engine.workplace import Workplace
 from ludb.errors import UnitError
 from ludb.journals.files import FileJournal
-from ludb.model.calls import Ability, Action, Answer, CallRequest, Result
 from ludb.model.run import Chunk, Run, RunState, Segment, UnitException
 from ludb.model.unit import POSITION
-from ludb.ports.repository import KeyMap, Repository
-from ludb.ports.target import CallTarget
+from ludb.ports.repository import Repository
 from ludb.project.folder import JobFolder, read_job
 from ludb.project.load import load_migration
 from ludb.project.parameters import instance_of, resolve_parameters
 from ludb.project.registry import adapter
+from ludb.service.dry_adapters import DryCalls, DryRepository
 from ludb.service.pinning import read_reference
 from ludb.service.site import Site
 from ludb.service.units import Rows, find_position, plain
@@ -84,11 +83,11 @@ def _place(site: Site, run: Run, migration: Migration, key: str, scratch: Path) 
     memory = cast("Repository", adapter("ludb.repositories", "memory")())
     memory.runs.create(run, [Segment(0, units.keys.drop_columns([POSITION]))])
     memory.runs.change(run.id, RunState.RUNNING)
-    dry = {name: DryCalls(target) for name, target in migration.calls.items()}
+    dry = {name: DryCalls(target, migration.job.outputs) for name, target in migration.calls.items()}
     at = Workplace(
         run=run,
         migration=replace(migration, calls=dry, reference={**migration.reference, **read_reference(migration)}),
-        repository=cast("Repository", TrialRepository(memory, site.repository.keymap)),
+        repository=cast("Repository", DryRepository(memory, site.repository.keymap)),
         journal=FileJournal(scratch),
         stage=stage(migration, units, scratch / "stage"),
         planned_faults=unique_faults(migration, units),
@@ -123,75 +122,3 @@ def _try(chunk: Chunk, at: Workplace, key: str) -> Trial:
         verdicts.reject(fault, phase="steps", step=step_of(error), trace=error.trace, body=error.body)
     found = verdicts.exceptions(tables)
     return Trial(key, plain(read.tables), plain(tables), requests, found[0] if found else None, conversions)
-
-
-class TrialRepository:
-    """A repository in memory that knows the keys which units were given before."""
-
-    def __init__(self, memory: Repository, known: KeyMap) -> None:
-        """`known` is only read."""
-        self._memory = memory
-        self.keymap = TrialKeys(memory.keymap, known)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._memory, name)
-
-
-class TrialKeys:
-    """A key map that answers from what is known, and else makes up keys that are forgotten again."""
-
-    def __init__(self, memory: KeyMap, known: KeyMap) -> None:
-        """`known` is only read."""
-        self._memory, self._known = memory, known
-
-    def allocate(self, job: str, name: str, old: Sequence[bytes], start: int) -> list[int]:
-        """The numbers that the keys have, or examples."""
-        known = self._known.lookup(job, name, old)
-        fresh = iter(
-            self._memory.allocate(job, name, [o for o, new in zip(old, known, strict=True) if new is None], start)
-        )
-        return [next(fresh) if new is None else int(new) for new in known]
-
-    def store(self, job: str, name: str, pairs: Mapping[bytes, str]) -> None:
-        """Keep values for the rest of the trial."""
-        self._memory.store(job, name, pairs)
-
-    def lookup(self, job: str, name: str, old: Sequence[bytes]) -> list[str | None]:
-        """The newest values: those of this trial before those known."""
-        pairs = zip(self._memory.lookup(job, name, old), self._known.lookup(job, name, old), strict=True)
-        return [mine if mine is not None else known for mine, known in pairs]
-
-
-class DryCalls:
-    """A call target that never calls: every call is `done`, what it returns is a placeholder named after the key map."""
-
-    def __init__(self, target: CallTarget) -> None:
-        """Requests are built by the real target."""
-        self._target = target
-
-    def ability(self, output: str) -> Ability:
-        """As the real target has it."""
-        return self._target.ability(output)
-
-    def request(self, output: str, document: Mapping[str, Any], call_id: str) -> CallRequest:
-        """As the real target builds it."""
-        return self._target.request(output, document, call_id)
-
-    def perform(self, actions: Sequence[Action]) -> Iterator[Result]:
-        """Answer for the server."""
-        for action in actions:
-            yield Result(action, Answer.DONE, status=201, server_id="(id)", returned=_Placeholder())
-
-    def check(self) -> None:
-        """Reach nothing."""
-
-    def close(self) -> None:
-        """Nothing is open here: the real target is closed with its job."""
-
-
-class _Placeholder(dict[str, str]):
-    def get(self, key: str, default: Any = None) -> Any:  # noqa: ARG002  (every name has a placeholder)
-        return f"({key})"
-
-    def __bool__(self) -> bool:
-        return True

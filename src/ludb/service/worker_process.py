@@ -7,6 +7,8 @@ import random
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from typing import cast
 
 from ludb.engine.heartbeat import Heartbeat
 from ludb.engine.liveness import Liveness, OwnerLock
@@ -18,8 +20,9 @@ from ludb.model.run import Owner, Run, RunState
 from ludb.observers.doing import DoingObserver
 from ludb.observers.log import LogObserver
 from ludb.ports.repository import Repository
+from ludb.service.dry_adapters import DryRepository
 from ludb.service.pinning import Pinned, load_pinned
-from ludb.service.site import Site
+from ludb.service.site import Site, open_repository
 from ludb.testing.faults import FaultObserver
 
 BEATS_PER_LEASE = 6.0
@@ -31,6 +34,9 @@ def run_worker(site: Site, run_id: str) -> Run:
 
     A job that cannot be loaded fails the run with the reason: it would fail in every worker.
     """
+    if site.keys_of:
+        known = open_repository(site.keys_of).keymap
+        site = replace(site, repository=cast("Repository", DryRepository(site.repository, known)))
     run = site.repository.runs.get(run_id)
     try:
         pinned = load_pinned(site, run)

@@ -28,7 +28,8 @@ _SCHEMA = pa.schema([("txn", pa.string()), ("seq", pa.int64()), ("run", pa.strin
 
 
 class FilesTarget:
-    """Files below one folder: `<table>/part-<txn>.<format>`. Implements `Target`, `CanRead`, `HasLedger`.
+    """Files below one folder: `<table>/part-<txn>.<format>`. Implements `Target`, `CanRead`, `CanRehearse` and
+    `HasLedger`.
 
     `.ludb/<chunk>~<txn>/` holds a transaction's parts until they are renamed; it bears its chunk's name, so that the
     chunk's next claim can delete what an earlier one left. `.ludb/ledger/<txn>.json` is written once all parts are in
@@ -63,6 +64,10 @@ class FilesTarget:
         with self._errors("delete what an earlier try left"):
             self._sweep(txn)
         return self._participant(txn)
+
+    def rehearse(self, txn: Txn) -> FilesRehearsal:
+        """Nothing is on the disk, ever."""
+        return FilesRehearsal(self._name, self._folder, self._settings.format, txn, self._clock)
 
     def apply(self, txn: Txn, writes: WriteSet) -> Applied:
         """Finish a decided transaction: what is published stays, what is prepared is renamed, the rest is written
@@ -257,6 +262,23 @@ class FilesParticipant:
         with contextlib.suppress(FileExistsError):  # somebody finished this very transaction meanwhile
             publish(temporary, self._marker)
         sync_folder(self._marker.parent)
+
+
+class FilesRehearsal(FilesParticipant):
+    """A participant that makes its parts in memory and throws them away."""
+
+    def prepare(self) -> None:
+        """Encode the parts as they would be written."""
+        for table, pieces in self._pieces.items():
+            encode(pa.concat_tables(pieces, promote_options="permissive"), self._form, f"{self._system}.{table}")
+
+    def commit(self) -> None:
+        """Forget the rows."""
+        self._pieces.clear()
+
+    def rollback(self) -> None:
+        """Forget the rows."""
+        self._pieces.clear()
 
 
 def _own_folder(folder: Path, txn: Txn) -> Path:

@@ -15,7 +15,7 @@ from ludb.dialects.settings import Surroundings
 from ludb.dialects.sqlite import SqliteSystem, connect, database_path, quote, translate
 from ludb.dialects.sqlite_schema import Reflected, reflect
 from ludb.dialects.sqlite_values import TEXT_FACTORY, carry, plain, plan
-from ludb.dialects.sqlite_writer import SqliteParticipant, SqliteWriter
+from ludb.dialects.sqlite_writer import SqliteParticipant, SqliteRehearsal, SqliteWriter
 from ludb.errors import FatalError, Fault, LudbError, TransientError
 from ludb.model.data import MISFIT, Applied, WriteSet
 from ludb.model.run import Txn
@@ -23,7 +23,8 @@ from ludb.model.unit import POSITION, Column
 
 
 class SqliteTarget:
-    """A SQLite database that rows are inserted into. Implements `Target`, `CanRead` and `HasLedger`.
+    """A SQLite database that rows are inserted into. Implements `Target`, `CanRead`, `CanRehearse` and
+    `HasLedger`.
 
     Each participant has a connection of its own (WAL or not is the user's choice, `synchronous` is FULL on ours),
     holds the database's one write lock from `begin` to `commit`, and waits up to `busy_timeout` for it.
@@ -81,6 +82,17 @@ class SqliteTarget:
             connection.close()
             raise
         return SqliteParticipant(self._writer(connection), txn, self._connect, self._sleep)
+
+    def rehearse(self, txn: Txn) -> SqliteRehearsal:
+        """Take the write lock, and give it back with everything undone; `TransientError` as for `begin`."""
+        connection = self._reach()
+        try:
+            with self._errors("begin a transaction"):
+                _start(connection)
+        except LudbError:
+            connection.close()
+            raise
+        return SqliteRehearsal(self._writer(connection), txn, self._connect, self._sleep)
 
     def apply(self, txn: Txn, writes: WriteSet) -> Applied:
         """Write a decided chunk again, in one transaction; units that no longer fit are left out, the others

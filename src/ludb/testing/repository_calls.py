@@ -259,7 +259,9 @@ class KeyMapContract:
     def test_the_same_keys_get_the_same_numbers(self, repository: Repository) -> None:
         """Otherwise a retry would give a customer a second account."""
         old = [key_bytes([number]) for number in (5, 3, 5)]
+        assert repository.keymap.next("telco", "account_id", 100) == 100
         assert repository.keymap.allocate("telco", "account_id", old, 100) == [100, 101, 100]
+        assert repository.keymap.next("telco", "account_id", 1) == 102
         assert repository.keymap.allocate("telco", "account_id", [key_bytes([9]), old[1]], 999) == [102, 101]
         assert repository.keymap.allocate("telco", "other", old[:1], 7) == [7]
         assert repository.keymap.allocate("other", "account_id", old[:1], 1) == [1]

@@ -41,6 +41,13 @@ class StoreKeyMap:
                     known |= fresh
         return [int(known[key]) for key in old]
 
+    def next(self, job: str, name: str, start: int) -> int:
+        """Where the counter stands; `start` while nothing was given out."""
+        c = t.key_counter.c
+        with self._db.read() as connection:
+            found = connection.execute(select(c.next).where(c.job == job, c.map == name)).scalar_one_or_none()
+        return start if found is None else int(found)
+
     def store(self, job: str, name: str, pairs: Mapping[bytes, str]) -> None:
         """Keep values that a server returned. `UnitError` (no unit named) if another key holds one of them already."""
         if not pairs:
