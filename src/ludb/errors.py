@@ -6,6 +6,7 @@
 | `TransientError` | the chunk is released and tried again later |
 | `UnitError` | the named units are rejected; if none is named, the chunk is taken apart |
 | `PauseError` | the run pauses until a person has mended access |
+| `RoomError` | the run pauses until there is room on the disk, and then goes on by itself |
 | `FatalError` | the run stops as failed |
 | `LeaseLost` | the chunk is dropped without a word: someone else owns it |
 
@@ -75,6 +76,15 @@ class TransientError(LudbError):
         """Keep the system and the wait for the circuit breaker."""
         super().__init__(message)
         self.system, self.retry_after = system, retry_after
+
+
+class RoomError(TransientError):
+    """A disk is full, or a quota is used up: the run pauses until there is room again. `path` is where, empty if unknown."""
+
+    def __init__(self, message: str, *, system: str = "", path: str = "") -> None:
+        """Keep the place, so that whoever waits can look there."""
+        super().__init__(message, system=system)
+        self.path = path
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from ludb.ports.target import CallTarget
 from ludb.targets.rest import RestTarget
 from ludb.testing.calls import OUTPUT, CallTargetContract, Mischief, Subject
 from ludb.testing.memory_calls import MemoryCalls, MemoryServer
+from ludb.testing.steering import SteeringContract
 
 SECRET = "Bearer tell-nobody-4711"
 OUTPUTS = {OUTPUT.name: OUTPUT}
@@ -175,7 +176,7 @@ def rest(url, **settings):
     return RestTarget("crm", RestTarget.Settings.model_validate(given), surroundings, OUTPUTS)
 
 
-class TestRest(CallTargetContract):
+class TestRest(CallTargetContract, SteeringContract):
     @pytest.fixture
     def subject(self):
         server = HttpServer()

@@ -43,7 +43,7 @@ def test_a_run_of_the_first_version_is_shown_as_it_was(repository):
         (CallState.DONE, CallRequest("POST", "/customer", "{}", "{}"))
     ]
     assert repository.keymap.allocate("telco", "account_id", [b"2", b"3"], 1) == [101, 102]
-    assert [name for _, name, _ in repository.commands.take(RUN)] == ["pause"]
+    assert [command.name for command in repository.commands.take(RUN)] == ["pause"]
     assert [event.name for _, _, event in repository.events.since(RUN)] == ["run.started"]
 
 

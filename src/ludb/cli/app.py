@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Annotated
 
 import typer
 
-from ludb.cli import evidence, inspect, moving, quarantine, retention
+from ludb.cli import evidence, holding, inspect, moving, quarantine, retention, steering
 from ludb.cli.console import answer, err, error_fields, show_error
 from ludb.cli.options import SelectingCommand
 from ludb.errors import ConfigError, LudbError
@@ -22,9 +23,14 @@ app = typer.Typer(
 app.command("check")(moving.check)
 app.command("plan", cls=SelectingCommand)(moving.plan)
 app.command("run", cls=SelectingCommand)(moving.run)
-app.command("stop")(moving.stop)
+app.command("pause")(steering.pause)
+app.command("resume")(steering.resume)
+app.command("stop")(steering.stop)
+app.command("set")(steering.set_settings)
+app.command("declare-dead")(steering.declare_dead)
 app.command("abandon")(moving.abandon)
 app.command("worker", hidden=True)(moving.worker)
+app.command("supervise", hidden=True)(holding.supervise)
 app.command("status")(inspect.status)
 app.command("runs")(inspect.runs)
 app.command("unit")(inspect.unit)
@@ -59,6 +65,10 @@ def main() -> None:
         else:
             show_error(err, error)
         sys.exit(2 if isinstance(error, ConfigError) else 1)
+    except BrokenPipeError:
+        # Whoever read has seen enough (`| head`); what is still buffered must not be tried again at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        sys.exit(1)
     except Exception as error:
         # Only with --json: a wrong option arrives as the parser's own error, whose class differs between its versions.
         told = getattr(error, "format_message", None)

@@ -16,10 +16,19 @@ from ludb.errors import ConfigError, ConfigErrors, LudbError
 WIDE = 10_000
 """Columns of an answer that goes into a file or a pipe: no line is broken, so that `grep` finds whole rows."""
 
-out = Console(highlight=False)
+
+class Speaker(Console):
+    """A console that tells its caller when nobody reads it any more, where Rich would end the process."""
+
+    def on_broken_pipe(self) -> None:
+        """Raise the error on."""
+        raise  # noqa: PLE0704  (called while the error is handled)
+
+
+out = Speaker(highlight=False)
 if not out.is_terminal:
-    out = Console(highlight=False, width=WIDE)
-err = Console(stderr=True, highlight=False, soft_wrap=True)
+    out = Speaker(highlight=False, width=WIDE)
+err = Speaker(stderr=True, highlight=False, soft_wrap=True)
 
 
 def answer(value: Any) -> None:

@@ -50,6 +50,9 @@ JobFolder = Annotated[
         "--job", metavar="JOB", help="The job folder, where the state directory is looked for.", callback=job_folder
     ),
 ]
+Detach = Annotated[
+    bool, typer.Option("--detach", help="Leave the run to a process of its own, and say which.", show_default=False)
+]
 RunId = Annotated[
     str | None, typer.Argument(metavar="[RUN]", help="The run [default: the newest].", show_default=False)
 ]

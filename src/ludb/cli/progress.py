@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ludb.errors import TransientError
-from ludb.model.run import Run
+from ludb.model.run import Run, RunState
 from ludb.service.activity import Activity, Watch
 from ludb.service.dry_run import is_dry
 from ludb.service.runs import Started
@@ -21,6 +21,8 @@ from ludb.service.site import Site
 
 BAR_EVERY, LINE_EVERY, LATER_EVERY, LATER = 0.5, 5.0, 30.0, 60.0
 """Seconds between two looks in a terminal; between two plain lines, at first and after `LATER` seconds."""
+SHOWN = frozenset({RunState.RUNNING, RunState.PAUSED, RunState.STOPPING})
+"""States whose beginning is told while a run is held; how it ended is told by its summary."""
 NAMED = 4
 """Workers that are named one by one; more are counted by what they do."""
 
@@ -36,6 +38,7 @@ class Progress:
         self._first: int | None = None
         self._shown = float("-inf")
         self._live: Live | None = None
+        self._state = RunState.RUNNING
 
     def start(self, started: Started) -> None:
         """Say what begins."""
@@ -58,6 +61,11 @@ class Progress:
             seen = self._watch.look()
         except TransientError:
             return
+        if seen.state != self._state:
+            # Shown above the bar, and kept.
+            if seen.state in SHOWN:
+                self._console.print(change_of(seen), markup=False)
+            self._state = seen.state
         settled = seen.counters.total - seen.counters.pending
         self._first = settled if self._first is None else self._first
         rate = (settled - self._first) / max(1e-9, now - self._began)
@@ -66,6 +74,10 @@ class Progress:
         else:
             parts = [f"{share(seen):5.1f}%  {states(seen)}, {pace(seen, rate)}", *details(seen)]
             self._console.print("; ".join(parts), markup=False)
+
+    def away(self, reason: str) -> None:
+        """Say why the run waits, and when it goes on."""
+        self._console.print(f"the run waits: {reason}" if reason else "the run goes on", markup=False)
 
     def _picture(self, seen: Activity, settled: int, rate: float) -> Group:
         """The bar, and below it the states, what was written and set aside, and who does what."""
@@ -81,8 +93,9 @@ class Progress:
 
     def close(self) -> None:
         """Leave the terminal as it was."""
-        if self._live is not None:
-            self._live.stop()
+        live, self._live = self._live, None
+        if live is not None:
+            live.stop()
 
 
 def share(seen: Activity) -> float:
@@ -119,11 +132,23 @@ def details(seen: Activity) -> list[str]:
         for (_, step), units in seen.aside.items():
             steps[step.removeprefix("steps/").removeprefix("rules/").removesuffix(".sql")] += units
         found.append("set aside by: " + counted(steps))
-    found.append(f"{plural(len(seen.workers), 'worker')}: {doings(seen)}" if seen.workers else "workers are starting")
+    if seen.workers:
+        found.append(f"{plural(len(seen.workers), 'worker')}: {doings(seen)}")
+    elif seen.state is RunState.RUNNING:
+        found.append("workers are starting")
+    else:
+        found.append(change_of(seen))
     if seen.waiting:
         error = next(iter(seen.waiting))
         found.append(f"{plural(sum(seen.waiting.values()), 'chunk')} waiting: {error}")
     return found
+
+
+def change_of(seen: Activity) -> str:
+    """The run's state and the reason for it."""
+    if not seen.reason or seen.reason.startswith(f"{seen.state} "):
+        return seen.reason or str(seen.state)
+    return f"{seen.state}: {seen.reason}"
 
 
 def counted(counts: Mapping[str, int]) -> str:

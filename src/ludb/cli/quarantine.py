@@ -108,7 +108,7 @@ def retry_units(
     json: options.Json = False,
 ) -> None:
     """Make quarantined units pending again, with the job as it is in its folder now, and move them."""
-    from ludb.cli.moving import hold_run
+    from ludb.cli.holding import hold_run
     from ludb.cli.places import options_for
     from ludb.model.run import UnitState
     from ludb.service.pinning import origin

@@ -14,6 +14,7 @@ from ludb.model.run import Counters, Run, RunState
 from ludb.service.activity import waiting_for
 from ludb.service.dry_run import is_dry
 from ludb.service.site import Site
+from ludb.service.steering import told as told_arguments
 from ludb.service.summary import Summary
 from ludb.sql.library import told as told_conversions
 
@@ -110,6 +111,10 @@ def _who(console: Console, summary: Summary, site: Site) -> None:
     for owner in summary.owners:
         doing = f": {owner.doing}" if owner.doing else ""
         console.print(f"{owner.role} {owner.id} on {owner.host}, process {owner.pid}{escape(doing)}")
+    for command in reversed(summary.commands):
+        asked = f"{command.name} {told_arguments(command.arguments)}".strip()
+        outcome = "waiting" if command.outcome is None else command.outcome
+        console.print(f"{moment(command.put_at)} {command.actor}: {asked}: {outcome}", soft_wrap=True, markup=False)
     waiting = waiting_for(site.repository.views.chunks(summary.run.id, unresolved=True))
     for error, count in list(waiting.items())[:5]:
         console.print(f"[yellow]waiting[/] {count:,} chunk(s): {escape(error)}", soft_wrap=True)
@@ -125,6 +130,8 @@ def next_steps(summary: Summary, site: Site) -> list[str]:
         steps.append(f"see it again: ludb status{where}")
     elif run.state in {RunState.RUNNING, RunState.STOPPING} and not held:
         steps.append(f"nobody holds this run; go on with it: {start_again(site, run)}")
+    elif held and run.state is RunState.PAUSED:
+        steps.append(f"let it go on: ludb resume {run.id}{where}")
     elif run.state in {RunState.PLANNED, RunState.STOPPED, RunState.PAUSED, RunState.FAILED}:
         mended = "" if run.state in {RunState.PLANNED, RunState.STOPPED} else "once that is mended, "
         steps.append(f"{mended}go on with it: {start_again(site, run)}")

@@ -2,11 +2,41 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 from pathlib import Path
 
+from ludb.errors import RoomError, TransientError
+
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+_LEAST_ROOM = 64 * 1024
+"""Bytes: a file system with less than this counts as full."""
 _UNSAFE = set('/\\%:*?"<>|')
+
+
+def disk_error(error: OSError, what: str, *, system: str, path: Path | None = None) -> TransientError:
+    """What a failing disk means: `RoomError` where it is full or a quota is used up, else an error that passes."""
+    where = str(path or error.filename or "")
+    text = f"{what}: {error.strerror}" + (f" ({where})" if where and where not in what else "")
+    if error.errno in _FULL:
+        return RoomError(text, system=system, path=where)
+    return TransientError(text, system=system)
+
+
+def has_room(path: Path, least: int = _LEAST_ROOM) -> bool:
+    """Whether the file system that holds `path`, or the first folder above it that is there, has room for `least` bytes
+    more. True where nobody can tell.
+    """
+    for place in (path, *path.parents):
+        try:
+            status = os.statvfs(place)
+        except FileNotFoundError:
+            continue
+        except OSError:
+            return True
+        return status.f_bavail * status.f_frsize >= least
+    return True
 
 
 def write_new(path: Path, content: bytes) -> None:

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+
+from ludb.model.steering import MOST_IN_FLIGHT, MOST_PACE, per_second
 
 
 class SystemSettings(BaseModel):
@@ -18,6 +21,27 @@ class SystemSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     type: str = Field(description="Adapter type: sqlite, files, rest, ...")
+
+
+def _pace(value: object) -> object:
+    """`100/s` as requests a second; a mistake is named by `per_second`."""
+    return per_second(value) if isinstance(value, str) else value
+
+
+class CallSystemSettings(SystemSettings):
+    """One entry of `systems:` that is written by calls: how hard it may be called. Both can be changed while a run goes on."""
+
+    in_flight: int = Field(
+        default=8, ge=1, le=MOST_IN_FLIGHT, description="Requests on their way at the same time, per worker"
+    )
+    pace: Annotated[
+        float | None,
+        BeforeValidator(_pace),
+        WithJsonSchema({"type": "string", "pattern": r"^(\d+(\.\d+)?/(s|m|h)|off)$"}),
+    ] = Field(
+        default=None, gt=0, le=MOST_PACE,
+        description="Requests in a second, minute or hour, all workers of a run together: 100/s, 6000/m, 1/h",
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

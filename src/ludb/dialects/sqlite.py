@@ -10,10 +10,12 @@ from typing import Literal
 
 from pydantic import Field, SecretStr
 
+from ludb.dialects.durable import has_room
 from ludb.dialects.settings import Surroundings, SystemSettings
-from ludb.errors import ConfigError, LudbError, TransientError
+from ludb.errors import ConfigError, LudbError, RoomError, TransientError
 
 _WAIT = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL, sqlite3.SQLITE_NOMEM}
+_DISK = {sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN}
 _BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 
 
@@ -56,7 +58,7 @@ def connect(path: Path, system: str, *, write: bool, busy_timeout: float) -> sql
             uri, uri=True, timeout=busy_timeout, isolation_level=None, check_same_thread=False, cached_statements=64
         )
     except sqlite3.Error as error:
-        raise translate(error, system, "open the database") from error
+        raise translate(error, system, "open the database", path) from error
     try:
         if write:
             connection.execute("PRAGMA foreign_keys=ON")
@@ -64,8 +66,16 @@ def connect(path: Path, system: str, *, write: bool, busy_timeout: float) -> sql
         connection.execute("SELECT 1 FROM main.sqlite_master LIMIT 1").fetchone()
     except sqlite3.Error as error:
         connection.close()
-        raise translate(error, system, f"open {path}") from error
+        raise translate(error, system, f"open {path}", path) from error
     return connection
+
+
+def file_of(connection: sqlite3.Connection) -> Path | None:
+    """The file of an open database; None if it cannot say."""
+    try:
+        return Path(connection.execute("PRAGMA database_list").fetchone()[2])
+    except (sqlite3.Error, TypeError):
+        return None
 
 
 def quote(name: str) -> str:
@@ -78,16 +88,26 @@ def is_busy(error: sqlite3.Error) -> bool:
     return _code(error) in _BUSY
 
 
-def translate(error: sqlite3.Error, system: str, doing: str) -> LudbError:
-    """A driver error by what happens next: `TransientError` for locks and a full or failing disk, else
-    `ConfigError`.
+def translate(error: sqlite3.Error, system: str, doing: str, path: Path | None = None) -> LudbError:
+    """A driver error by what happens next: `RoomError` where the database cannot grow, `TransientError` for locks and a
+    failing disk, else `ConfigError`. `path` is the file, where it is known.
     """
     text = f"system {system}: could not {doing}: {error}"
+    if is_full(error, path):
+        return RoomError(
+            f"{text} ({path})" if path and str(path) not in text else text, system=system, path=str(path or "")
+        )
     if _code(error) in _WAIT:
         return TransientError(text, system=system)
     return ConfigError(text, remedy="Mend the job or the database")
 
 
-def _code(error: sqlite3.Error) -> int:
+def is_full(error: BaseException | None, path: Path | None) -> bool:
+    """Whether SQLite could not write for want of room; it tells that of the log and its index only as a failing disk."""
+    code = _code(error)
+    return code == sqlite3.SQLITE_FULL or (code in _DISK and path is not None and not has_room(path))
+
+
+def _code(error: BaseException | None) -> int:
     """The primary result code; extended codes carry it in their low byte."""
     return int(getattr(error, "sqlite_errorcode", 0) or 0) & 0xFF

@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 
 from ludb.dialects import sqlite_ledger as ledger_table
-from ludb.dialects.sqlite import is_busy, quote, translate
+from ludb.dialects.sqlite import file_of, is_busy, quote, translate
 from ludb.dialects.sqlite_bind import bind
 from ludb.dialects.sqlite_schema import ForeignKey, Reflected
 from ludb.errors import ConfigError, FatalError, Fault, LudbError, TransientError, UnitError
@@ -250,7 +250,7 @@ class SqliteParticipant:
         except LudbError:
             raise
         except sqlite3.Error as error:
-            raise translate(error, self._writer.system, doing) from error
+            raise translate(error, self._writer.system, doing, file_of(self._connection)) from error
 
     def _close(self) -> None:
         with contextlib.suppress(sqlite3.Error):  # nothing is left to be saved

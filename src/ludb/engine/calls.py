@@ -211,6 +211,7 @@ class _Desk:
             for move, group in moves.items():
                 for start in range(0, len(group), WAVE):
                     setback = setback or self._wave(move, group[start : start + WAVE])
+        self.at.fence.check()  # where the run is to stop now, what kept the calls from being sent was that
         raise setback
 
     def _next(self, item: _Item) -> Move:

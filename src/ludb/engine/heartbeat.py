@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable
 from dataclasses import replace
 
 from ludb.engine.workplace import Fence
-from ludb.errors import LeaseLost, LudbError
-from ludb.model.run import Owner, RunState
+from ludb.errors import LeaseLost, LudbError, TransientError
+from ludb.model.run import Owner
+from ludb.model.steering import Orders
 from ludb.ports.repository import Owners
 
 
 class Heartbeat:
-    """Beats every `interval` seconds until closed. `state` is the run's state as last seen."""
+    """Beats every `interval` seconds until closed."""
 
     def __init__(
         self,
@@ -22,17 +24,16 @@ class Heartbeat:
         fence: Fence,
         interval: float,
         measure: Callable[[], tuple[float, int]],
-        stop_now: Callable[[], bool] = lambda: False,
+        hear: Callable[[Orders], None] = lambda _: None,
     ) -> None:
-        """Enrol the owner and start beating; `measure` gives (share of a core, bytes of memory). `stop_now` is asked
-        while the run is stopping: whether chunks in flight are to be given back.
+        """Enrol the owner and start beating; `measure` gives (share of a core, bytes of memory). `hear` is told after
+        every beat what this owner is to do, in the heart's own thread.
         """
-        self._stop_now = stop_now
+        self._hear = hear
         self._owners, self._owner, self._fence = owners, owner, fence
         self._interval, self._measure = interval, measure
         self._stop = threading.Event()
         owners.enrol(owner)
-        self.state: RunState | None = None
         self.doing = ""
         self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
         self._thread.start()
@@ -41,10 +42,9 @@ class Heartbeat:
         while not self._stop.wait(self._interval):
             cpu, memory = self._measure()
             try:
-                self.state = self._owners.beat(replace(self._owner, doing=self.doing, cpu=cpu, memory=memory))
+                orders = self._owners.beat(replace(self._owner, doing=self.doing, cpu=cpu, memory=memory))
                 self._fence.beat()
-                if self.state is RunState.STOPPING and self._stop_now():
-                    self._fence.halted = True
+                self._hear(orders)
             except LeaseLost:
                 self._fence.declared_dead()
                 return
@@ -53,7 +53,8 @@ class Heartbeat:
                 continue
 
     def close(self, state: str = "ended") -> None:
-        """Stop beating and say that the owner has ended."""
+        """Stop beating and say that the owner has ended; where that cannot be said, its lock will tell."""
         self._stop.set()
         self._thread.join()
-        self._owners.leave(self._owner.id, state)
+        with contextlib.suppress(TransientError):
+            self._owners.leave(self._owner.id, state)

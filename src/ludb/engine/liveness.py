@@ -14,15 +14,33 @@ from pathlib import Path
 from ludb.model.run import Owner
 from ludb.ports.repository import Owners
 
+AT_WORK = ("alive", "dismissed")
+"""States of an owner that has neither ended nor is known to be dead."""
+LOCKS_AGE = 60.0
+"""Seconds after which a lock file that nobody holds is swept: its owner may be about to lock a younger one."""
+
 
 class OwnerLock:
     """A lock file held for the life of a process: the kernel lets go of it whatever ends the process."""
 
-    def __init__(self, path: Path) -> None:
-        """Take the lock; `BlockingIOError` if somebody holds it."""
+    def __init__(self, path: Path, handed: int | None = None) -> None:
+        """Take the lock; `BlockingIOError` if somebody holds it. `handed` is its open file, where another process took it
+        and handed it to this one.
+        """
         path.parent.mkdir(parents=True, exist_ok=True)
         self.path = path
-        self._file = _locked(path)
+        self._file = _locked(path) if handed is None else handed
+        os.set_inheritable(self._file, False)
+
+    @property
+    def file(self) -> int:
+        """The open file, to be handed to another process."""
+        return self._file
+
+    def let_go(self) -> None:
+        """Close the file without removing it: another process holds the lock from now on."""
+        os.close(self._file)
+        self._file = -1
 
     def release(self) -> None:
         """Let go and remove the file; safe to repeat."""
@@ -64,6 +82,17 @@ def lock_is_free(path: str) -> bool:
     finally:
         os.close(file)
     return True
+
+
+def sweep_locks(folder: Path, now: float) -> int:
+    """Remove the lock files of owners that are dead: those that nobody holds. Returns how many; `now` in Unix seconds."""
+    swept = 0
+    for path in [*folder.glob("w-*.lock"), *folder.glob("s-*.lock")]:
+        with contextlib.suppress(OSError):  # held (BlockingIOError), or swept by somebody else
+            if now - path.stat().st_mtime > LOCKS_AGE:
+                OwnerLock(path).release()
+                swept += 1
+    return swept
 
 
 def end_owner(owner: Owner, patience: float = 10.0) -> bool:
@@ -142,7 +171,7 @@ class Liveness:
 
     def is_dead(self, owner: Owner) -> bool:
         """Whether the owner is certainly dead."""
-        if owner.state != "alive":
+        if owner.state not in AT_WORK:
             return True
         return owner.host == self._host and lock_is_free(owner.lock)
 

@@ -13,11 +13,14 @@ from ludb.engine.extract import extract
 from ludb.engine.retry import backoff
 from ludb.engine.verdicts import counts, source_rows
 from ludb.engine.workplace import Deferred, Workplace, unit_texts
-from ludb.errors import ConfigError, FatalError, Fault, TransientError
+from ludb.errors import ConfigError, FatalError, Fault, RoomError, TransientError
 from ludb.model.data import rows_of
 from ludb.model.exceptions import decode_exceptions
 from ludb.model.run import Chunk, Decision, RunState, UnitException, UnitState
 from ludb.model.unit import POSITION
+
+LOOK_EVERY = 0.5
+"""Seconds between two looks at what the run is to do, while a target is waited for."""
 
 
 def recover(chunk: Chunk, at: Workplace) -> None:
@@ -47,12 +50,17 @@ def _apply(name: str, chunk: Chunk, decision: Decision, at: Workplace) -> dict[i
         at.fence.check(decided=True)
         try:
             return dict(at.migration.targets[name].apply(txn, writes).failed)
+        except RoomError:
+            raise  # the run pauses; the chunk stays decided for whoever goes on
         except TransientError as error:
             attempt += 1
             at.announce("target.away", chunk, level="warning", lasting=attempt == 1, target=name, error=str(error))
-            if at.repository.runs.get(at.run.id).state is RunState.STOPPING:
-                raise Deferred("the run is stopping; the decided chunk is applied when it goes on") from error
-            at.wait(backoff(attempt, 0.1, at.migration.job.settings.retry_cap, at.random))
+            left = backoff(attempt, 0.1, at.migration.job.settings.retry_cap, at.random)
+            while left > 0:
+                if at.told.leaving or at.repository.runs.get(at.run.id).state is RunState.STOPPING:
+                    raise Deferred("this worker leaves; the decided chunk is applied by whoever goes on") from error
+                at.wait(min(left, LOOK_EVERY))
+                left -= LOOK_EVERY
 
 
 def _in_doubt(

@@ -11,7 +11,16 @@ from ludb.engine.liveness import Liveness
 from ludb.engine.pipeline import Further, process
 from ludb.engine.retry import backoff
 from ludb.engine.workplace import Deferred, Workplace
-from ludb.errors import ConfigError, FatalError, LeaseLost, PauseError, TransientError, UnitError
+from ludb.errors import (
+    ConfigError,
+    FatalError,
+    LeaseLost,
+    LudbError,
+    PauseError,
+    RoomError,
+    TransientError,
+    UnitError,
+)
 from ludb.model.data import Extract
 from ludb.model.run import Chunk, Run, RunState
 
@@ -58,20 +67,21 @@ class Breaker:
 class Worker:
     """Claims chunks of one run until there is nothing left to do, or nothing to be done now."""
 
-    def __init__(self, at: Workplace, liveness: Liveness, state: Callable[[], RunState | None] = lambda: None) -> None:
-        """`state` is the run's state as the heartbeat last saw it, None if not yet."""
-        self._at, self._liveness, self._state = at, liveness, state
+    def __init__(self, at: Workplace, liveness: Liveness) -> None:
+        """Nothing is claimed yet."""
+        self._at, self._liveness = at, liveness
         self._breaker = Breaker()
         self._looked = float("-inf")
         self._silent: frozenset[str] = frozenset()
         self._dead: frozenset[str] = frozenset()
         self._deferred = False
+        self._leaves = False
 
     def work(self) -> Run:
-        """Work until the run has ended, paused or stopped; returns the run as it then is."""
+        """Work until the run has ended, paused or stopped, or this worker is dismissed; returns the run as it then is."""
         at, idle = self._at, 0
         while True:
-            if at.fence.expired():
+            if self._leaves or at.told.dismissed or at.fence.expired():
                 return at.repository.runs.get(at.run.id)
             try:
                 worked = self.turn()
@@ -93,7 +103,8 @@ class Worker:
             at.wait(min(0.2, self._breaker.until - at.monotonic()))
             return at.repository.runs.get(at.run.id).state not in ENDED | {RunState.STOPPING}
         self._look()
-        units = at.migration.job.settings.chunk_units
+        told = at.told.orders
+        units = told.live.chunk_units if told else at.migration.job.settings.chunk_units
         # Between two chunks this worker holds none: one that still bears its name was left half way (an answer lost, the
         # repository away after the decision), and nobody else would ever take it from a living owner.
         left = self._dead if self._deferred else self._dead | {at.owner}
@@ -125,19 +136,14 @@ class Worker:
             self._deferred = self._deferred or isinstance(error, Deferred)
             at.announce("chunk.lost", chunk, level="warning", reason=str(error))
             return True
+        except (RoomError, PauseError, FatalError, ConfigError, UnitError) as error:
+            self._give_up(chunk, error)
+            return False
         except TransientError as error:
             pause = self._breaker.trip(at, error)
             delay = max(pause, backoff(chunk.attempt, 0.1, at.migration.job.settings.retry_cap, at.random))
             self._release(chunk, str(error), delay if error.retry_after != 0.0 else 0.0)
             return True
-        except PauseError as error:
-            self._release(chunk, str(error), 0.0)
-            self._end(RunState.PAUSED, str(error))
-            return False
-        except (FatalError, ConfigError, UnitError) as error:
-            self._release(chunk, str(error), 0.0)
-            self._end(RunState.FAILED, str(error))
-            return False
         except Exception as error:  # noqa: BLE001  (a bug must end the run loudly, with its chunk intact, not loop)
             self._release(chunk, f"{type(error).__name__} in the engine", 0.0)
             at.announce("engine.bug", chunk, level="error", trace=traceback.format_exc())
@@ -146,6 +152,19 @@ class Worker:
         self._breaker.close(at)
         pile[:0] = further
         return self._within_limit()
+
+    def _give_up(self, chunk: Chunk, error: LudbError) -> None:
+        """Give the chunk back and pause or fail the run."""
+        if isinstance(error, RoomError):
+            # What is decided and could not be written is for whoever goes on: not for this worker.
+            self._deferred = self._leaves = True
+        self._release(chunk, str(error), 0.0)
+        if isinstance(error, RoomError):
+            self._end(RunState.PAUSED, str(error), by="room", system=error.system, path=error.path)
+        elif isinstance(error, PauseError):
+            self._end(RunState.PAUSED, str(error), by="credential", system=error.system)
+        else:
+            self._end(RunState.FAILED, str(error))
 
     def _release(self, chunk: Chunk, reason: str, delay: float) -> None:
         at = self._at
@@ -161,13 +180,14 @@ class Worker:
             else:
                 return
 
-    def _end(self, state: RunState, reason: str) -> None:
+    def _end(self, state: RunState, reason: str, **pause: str) -> None:
+        """End or pause the run; `pause` says what for, to whoever holds it."""
         at = self._at
         try:
-            at.repository.runs.change(at.run.id, state, reason)
+            at.repository.runs.change(at.run.id, state, reason, {"pause": pause} if pause else None)
         except ConfigError:
             return  # somebody else has ended the run already
-        at.announce(f"run.{state}", level="error", lasting=True, reason=reason)
+        at.announce(f"run.{state}", level="error", lasting=True, reason=reason, pause=pause or None)
 
     def _within_limit(self) -> bool:
         """Whether the quarantine is still small enough to be a matter of single units."""

@@ -13,7 +13,8 @@ from ludb.engine.strays import Shared
 from ludb.errors import Fault, LeaseLost, TransientError
 from ludb.model.events import Event
 from ludb.model.keys import key_text
-from ludb.model.run import Chunk, ChunkState, Run, Txn
+from ludb.model.run import Chunk, ChunkState, Run, RunState, Txn
+from ludb.model.steering import Orders
 from ludb.ports.journal import Journal
 from ludb.ports.observer import Observer
 from ludb.ports.repository import Repository
@@ -62,6 +63,23 @@ class Fence:
             raise Halted("the run is stopping now", retry_after=0.0)
 
 
+@dataclass(slots=True)
+class Told:
+    """What a worker was last told, by its heartbeat: `orders` are replaced whole, in another thread; None until then."""
+
+    orders: Orders | None = None
+
+    @property
+    def dismissed(self) -> bool:
+        """Whether this worker is to leave after the chunk that it holds."""
+        return self.orders is not None and self.orders.dismissed
+
+    @property
+    def leaving(self) -> bool:
+        """Whether this worker is to go: what it has decided and cannot finish now is for others to finish."""
+        return self.orders is not None and (self.orders.dismissed or self.orders.state is RunState.STOPPING)
+
+
 @dataclass(frozen=True, slots=True)
 class Workplace:
     """Everything that moving a chunk needs. Time, waiting and randomness are injected."""
@@ -75,6 +93,7 @@ class Workplace:
     planned_faults: Mapping[int, Fault] = field(default_factory=dict)
     shared: Shared = field(default_factory=dict)
     owner: str = "worker"
+    told: Told = field(default_factory=Told)
     fence: Fence = field(default_factory=lambda: Fence(60.0))
     clock: Callable[[], float] = time.time
     monotonic: Callable[[], float] = time.monotonic

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from ludb.dialects.durable import file_name, sha256, sync_file, sync_folders, write_new
+from ludb.dialects.durable import disk_error, file_name, sha256, sync_file, sync_folders, write_new
 from ludb.errors import FatalError, TransientError
 from ludb.model.data import WriteSet
 from ludb.model.run import Chunk
@@ -21,7 +21,7 @@ class FileJournal:
     """Write-sets as `<folder>/<run>/<chunk>/<txn>/<target>.arrow`: create-only, fsynced by `sync`, checked by sha256.
 
     A part is a row of zstd-compressed Arrow IPC streams, one per table in writing order. The folder must be on a disk
-    that every worker of the run sees. A failing disk is a `TransientError`.
+    that every worker of the run sees. A failing disk is a `TransientError`, a full one a `RoomError`.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -40,7 +40,7 @@ class FileJournal:
             if sha256(path) != sha:
                 raise FatalError(f"journal: {path} is there already, with other content") from None
         except OSError as error:
-            raise TransientError(f"journal: cannot write {path}: {error.strerror}", system="journal") from error
+            raise disk_error(error, f"journal: cannot write {path}", system="journal", path=path) from error
         return sha
 
     def sync(self, chunk: Chunk) -> None:
@@ -52,7 +52,7 @@ class FileJournal:
                     sync_file(part)
                 sync_folders(claim, self._folder.parent)
         except OSError as error:
-            raise TransientError(f"journal: cannot sync {claim}: {error.strerror}", system="journal") from error
+            raise disk_error(error, f"journal: cannot sync {claim}", system="journal", path=claim) from error
 
     def read(self, chunk: Chunk, target: str, sha: str) -> WriteSet:
         """The part, with the schemas it was appended with; `FatalError` if it is missing or not the one of `sha`."""

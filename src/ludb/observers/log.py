@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from pathlib import Path
 from typing import IO, Any
@@ -34,7 +35,8 @@ class LogObserver:
     def on(self, event: Event) -> None:
         """Write the event's line."""
         if self._RANK[event.level] >= self._level:
-            self._log.msg(event.name, level=event.level, run=event.run, chunk=event.chunk or None, **event.data)
+            with contextlib.suppress(OSError):  # a full disk: losing a line is better than losing the worker
+                self._log.msg(event.name, level=event.level, run=event.run, chunk=event.chunk or None, **event.data)
 
     def close(self) -> None:
         """Close the file."""

@@ -12,6 +12,7 @@ from typing import Protocol
 from ludb.model.calls import Call, Result
 from ludb.model.events import Event
 from ludb.model.run import CallState, Chunk, Decision, Owner, Run, RunState, Segment, UnitException
+from ludb.model.steering import Command, Orders
 from ludb.ports.evidence import RunEvidence
 from ludb.ports.retention import Retention
 from ludb.ports.views import RunViews
@@ -31,10 +32,14 @@ class Runs(Protocol):
     def latest(self, job: str, instance: str) -> Run | None:
         """The newest run of the instance that was not abandoned."""
 
-    def change(self, run_id: str, to: RunState, reason: str = "") -> Run:
-        """Move the run to another state (compare-and-set); `ConfigError` if `RUN_CHANGES` does not allow it. Moving to
-        the state it is in changes nothing. `running` clears `reason` and `ended_at`.
+    def change(self, run_id: str, to: RunState, reason: str = "", settings: Mapping[str, object] | None = None) -> Run:
+        """Move the run to another state (compare-and-set), and `adjust` its settings in the same transaction;
+        `ConfigError` if `RUN_CHANGES` does not allow it. Moving to the state it is in changes nothing. `running` clears
+        `reason` and `ended_at`.
         """
+
+    def adjust(self, run_id: str, settings: Mapping[str, object]) -> Run:
+        """Merge these into the run's settings; None forgets one."""
 
     def pin(self, run_id: str, version: str, pinned: str) -> Run:
         """Store the job version that workers load from now on."""
@@ -133,11 +138,14 @@ class Commands(Protocol):
     def put(self, run_id: str, name: str, arguments: Mapping[str, object], actor: str) -> int:
         """Ask for something; returns the command's number."""
 
-    def take(self, run_id: str) -> list[tuple[int, str, Mapping[str, object]]]:
-        """Commands that nobody has acknowledged, oldest first."""
+    def take(self, run_id: str) -> list[Command]:
+        """Commands that nobody has acknowledged, oldest first; taking changes nothing."""
 
     def acknowledge(self, command: int, outcome: str) -> None:
         """Say that a command took effect; the first acknowledgement stays."""
+
+    def recent(self, run_id: str, limit: int = 10) -> list[Command]:
+        """Commands, acknowledged or not, the newest first."""
 
 
 class Owners(Protocol):
@@ -146,13 +154,16 @@ class Owners(Protocol):
     def enrol(self, owner: Owner) -> None:
         """Make an owner known."""
 
-    def beat(self, owner: Owner) -> RunState:
-        """Add one to the owner's counter, keep what it is doing and its cpu and memory; returns the run's state.
+    def beat(self, owner: Owner) -> Orders:
+        """Add one to the owner's counter, keep what it is doing and its cpu and memory; returns what it is to do now.
         `LeaseLost` for an owner that was declared dead.
         """
 
     def all(self, run_id: str) -> list[Owner]:
         """The owners of a run, the newest first."""
+
+    def dismiss(self, owner_id: str) -> None:
+        """Ask an owner that is `alive` to leave after its chunk: it is `dismissed`, and at work, until it has left."""
 
     def leave(self, owner_id: str, state: str) -> None:
         """Say that an owner has ended (`ended`) or is known to be dead (`dead`). It stays in the table."""

@@ -123,3 +123,20 @@ class CallTarget(Protocol):
 
     def close(self) -> None:
         """End open connections; safe to repeat."""
+
+
+@runtime_checkable
+class CanSteer(Protocol):
+    """A call target that can be steered while it performs. Both methods are called from another thread, and may be
+    repeated.
+    """
+
+    def steer(self, pace: float | None, in_flight: int | None) -> None:
+        """From now on at most `pace` requests a second leave this process (None: no limit), resent ones and look-ups
+        among them, and at most `in_flight` are on their way at a time (None: as the settings say).
+        """
+
+    def halt(self) -> None:
+        """Nothing leaves any more. Actions that wait to be sent end at once: a `send` as `again` or `unsent`, others as what
+        tells nothing. What is on its way is waited for.
+        """

@@ -125,7 +125,13 @@ def _run(settings: RunSettings) -> Settings:
 
 
 def _pinned(data: Mapping[str, Any]) -> str:
-    """A hash of what a started run holds on to, as written: variables stay names, so that no secret is in it."""
-    parts = {name: data.get(name) for name in ("unit", "keys", "systems")}
+    """A hash of what a started run holds on to, as written: variables stay names, so that no secret is in it. How hard a
+    system is called is no part of it: that may change any time.
+    """
+    systems = {
+        name: {field: value for field, value in entry.items() if field not in {"pace", "in_flight"}}
+        for name, entry in data["systems"].items()
+    }
+    parts = {"unit": data.get("unit"), "keys": data.get("keys"), "systems": systems}
     text = json.dumps(parts, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from ludb.engine.liveness import Liveness
-from ludb.model.run import Chunk, ChunkState, Counters, Owner
+from ludb.model.run import Chunk, ChunkState, Counters, Owner, RunState
 from ludb.ports.repository import Repository
 from ludb.ports.views import RowCounts
 from ludb.service.site import Site
@@ -22,7 +22,7 @@ slow the run down.
 @dataclass(frozen=True, slots=True)
 class Activity:
     """One look at a run. `written` counts rows by output, of units that have moved; `aside` counts units by state and step;
-    `workers` are those that live; `waiting` counts chunks by the error they wait for.
+    `workers` are those that live; `waiting` counts chunks by the error they wait for; `reason` is why it is in its state.
     """
 
     counters: Counters
@@ -30,6 +30,8 @@ class Activity:
     aside: Mapping[tuple[str, str], int]
     workers: tuple[Owner, ...]
     waiting: Mapping[str, int]
+    state: RunState = RunState.RUNNING
+    reason: str = ""
 
 
 class Watch:
@@ -57,7 +59,8 @@ class Watch:
         written = {name: states["done"] for name, states in self._rows.output.items() if states.get("done")}
         workers = tuple(living(self._site, self._run, "worker"))
         waiting = waiting_for(views.chunks(self._run, unresolved=True))
-        return Activity(counters, written, self._aside, workers, waiting)
+        run = self._site.repository.runs.get(self._run)
+        return Activity(counters, written, self._aside, workers, waiting, run.state, run.reason)
 
 
 def living(site: Site, run_id: str, role: str) -> list[Owner]:

@@ -26,6 +26,7 @@ from ludb.service.overlap import check_pending, check_unresolved
 from ludb.service.pinning import read_reference
 from ludb.service.selection import EVERYTHING, Selection, select_units
 from ludb.service.site import Site
+from ludb.service.steering import job_settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +106,7 @@ def texts_of(job: JobFolder) -> list[str]:
 def _planned_run(
     site: Site, job: JobFolder, parameters: Mapping[str, object], selection: Selection, units: UnitList
 ) -> Run:
-    now, settings = time.time(), job.job.settings
+    now = time.time()
     notes: dict[str, object] = {
         "root": job.job.unit.root.name,
         "moved_before": units.moved_before,
@@ -117,8 +118,7 @@ def _planned_run(
         id=_run_id(job.job.name), job=job.job.name, instance=instance_name(job, parameters, selection),
         state=RunState.PLANNED, version=job.job.version, pinned=job.job.pinned, clock=now,
         units=units.keys.num_rows, actor=site.actor, host=site.host, parameters=parameters,
-        settings={"chunk_units": settings.chunk_units, "workers": settings.workers, "lease": settings.lease},
-        notes=notes, created_at=now,
+        settings=job_settings(job), notes=notes, created_at=now,
     )  # fmt: skip
 
 

@@ -138,7 +138,7 @@ def _kept(site: Site, run: Run, limit: float, *, with_exceptions: bool) -> str:
 
 def _begun(site: Site, run: Run) -> int:
     """The number of a purge that was asked for and not finished, 0 if there is none."""
-    return next((number for number, name, _ in site.repository.commands.take(run.id) if name == _COMMAND), 0)
+    return next((one.number for one in site.repository.commands.take(run.id) if one.name == _COMMAND), 0)
 
 
 def _paths(site: Site, run: Run, what: What) -> Iterator[Path]:

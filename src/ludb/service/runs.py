@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ludb.engine.liveness import OwnerLock, lock_is_free
+from ludb.engine.liveness import AT_WORK, OwnerLock, lock_is_free
 from ludb.engine.plan import reflect
 from ludb.engine.preflight import preflight
 from ludb.engine.unit_list import UnitList
@@ -24,6 +24,7 @@ from ludb.service.pinning import pin
 from ludb.service.planning import bound_place, instance_name, plan_run, texts_of
 from ludb.service.selection import EVERYTHING, Selection
 from ludb.service.site import DRY_RUNS, Site
+from ludb.service.steering import SET, job_settings
 
 ALL = 1 << 31
 """A limit that leaves no run out."""
@@ -115,9 +116,18 @@ def _create(site: Site, folder: Path, given: Mapping[str, str], selection: Selec
 
 
 def resume(site: Site, run_id: str, folder: Path, *, accept_change: bool = False) -> Started:
-    """Go on with a run: stopped, failed, paused, left by a dead supervisor, or complete with units to try again."""
+    """Go on with a run: stopped, failed, paused, left by a dead supervisor, or complete with units to try again.
+    `ConfigError` where nothing is left to do, or somebody holds it.
+    """
     _refuse_dry(site)
     run = site.repository.runs.get(run_id)
+    over = run.state in DONE_STATES and not site.repository.views.counters(run.id).pending
+    if over or run.state is RunState.ABANDONED:
+        again = f"Try its quarantined units again: ludb quarantine retry {run.id} --all"
+        raise ConfigError(
+            f"run {run.id} is {run.state}: nothing is left to do",
+            remedy=again if run.state is RunState.EXCEPTIONS else None,
+        )
     lock = hold(site, run.instance)
     try:
         return _resume(site, run, folder, lock, accept_change=accept_change)
@@ -155,6 +165,7 @@ def repin(site: Site, run: Run, folder: Path, *, accept_change: bool) -> bool:
     finally:
         migration.close()
     site.repository.runs.pin(run.id, job.job.version, job.job.pinned)
+    site.repository.runs.adjust(run.id, job_settings(job))
     return job.job.version != run.version
 
 
@@ -163,9 +174,10 @@ def _go(site: Site, run: Run, reason: str) -> Run:
     run = site.repository.runs.get(run.id)
     if run.state is RunState.STOPPING:
         run = site.repository.runs.change(run.id, RunState.STOPPED, "the process that stopped it ended")
-    for number, _, _ in site.repository.commands.take(run.id):
-        # Asked of a process that is gone: a stop that nobody obeyed must not end the new start.
-        site.repository.commands.acknowledge(number, "overtaken: the run was started again")
+    for command in site.repository.commands.take(run.id):
+        # Asked of a process that is gone: a stop that nobody obeyed must not end the new start. Settings stay asked for.
+        if command.name != SET:
+            site.repository.commands.acknowledge(command.number, "overtaken: the run was started again")
     return site.repository.runs.change(run.id, RunState.RUNNING, reason)
 
 
@@ -205,20 +217,9 @@ def _live(site: Site, instance: str) -> str:
     for run in site.repository.views.runs():
         if run.instance == instance:
             for owner in site.repository.owners.all(run.id):
-                if owner.role == "supervisor" and not lock_is_free(owner.lock):
+                if owner.role == "supervisor" and owner.state in AT_WORK and not lock_is_free(owner.lock):
                     return f"{instance} is running: run {run.id} on {owner.host}, process {owner.pid}"
     return f"{instance} is being started by another process"
-
-
-def ask_to_stop(site: Site, run_id: str, *, now: bool) -> Run:
-    """Put a command to stop; the run's supervisor obeys it. `ConfigError` if nobody holds the run."""
-    run = site.repository.runs.get(run_id)
-    owners = [owner for owner in site.repository.owners.all(run.id) if owner.role == "supervisor"]
-    here = [owner for owner in owners if owner.host == site.host]
-    if all(owner.state != "alive" for owner in owners) or (here == owners and all(lock_is_free(o.lock) for o in here)):
-        raise ConfigError(f"run {run.id} is {run.state} and nobody holds it: there is nothing to stop")
-    site.repository.commands.put(run.id, "stop", {"now": True} if now else {}, site.actor)
-    return run
 
 
 def retry(site: Site, run_id: str, positions: Sequence[int]) -> Chunk | None:

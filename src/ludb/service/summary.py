@@ -7,9 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ludb.model.run import Counters, Owner, Run, UnitException
+from ludb.model.steering import Command
 from ludb.service.activity import living
 from ludb.service.site import Site
 
+COMMANDS = 5
+"""Commands that a summary shows."""
 SETTLED = ("done", "quarantined", "in_doubt", "gone", "rolled_back")
 
 
@@ -44,7 +47,8 @@ class OutputLine:
 class Summary:
     """A run at one moment. `reasons` counts units by (state, reason), the most frequent first; `seconds` is the time
     from start to end or now; `owners` are the supervisor and the workers that live; `conversions` counts the values of moved
-    units that steps changed, by function of `ludb.sql`.
+    units that steps changed, by function of `ludb.sql`; `commands` are those that wait and the last ones that took
+    effect, the newest first.
     """
 
     run: Run
@@ -57,6 +61,7 @@ class Summary:
     seconds: float
     owners: tuple[Owner, ...] = ()
     conversions: Mapping[str, int] = field(default_factory=dict)
+    commands: tuple[Command, ...] = ()
 
     @property
     def rate(self) -> float:
@@ -83,7 +88,10 @@ def summarize(site: Site, run_id: str, now: float | None = None) -> Summary:
     end = run.ended_at or now or time.time()
     seconds = max(0.0, end - (run.started_at or end))
     owners = (*living(site, run_id, "supervisor"), *living(site, run_id, "worker"))
-    return Summary(run, counters, source, outputs, ranked, rows.warnings, waiting, seconds, owners, rows.conversions)
+    commands = tuple(site.repository.commands.recent(run_id, COMMANDS))
+    return Summary(
+        run, counters, source, outputs, ranked, rows.warnings, waiting, seconds, owners, rows.conversions, commands
+    )
 
 
 def _source_line(name: str, run: Run, by_state: Mapping[str, int], counters: Counters) -> SourceLine:

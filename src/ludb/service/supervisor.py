@@ -6,18 +6,22 @@ import contextlib
 import os
 import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from ludb.engine.heartbeat import Heartbeat
-from ludb.engine.liveness import Liveness, OwnerLock
+from ludb.engine.liveness import AT_WORK, Liveness, OwnerLock, sweep_locks
 from ludb.engine.worker import measure_process
 from ludb.engine.workplace import Fence
 from ludb.errors import ConfigError, TransientError
 from ludb.model.events import Event
 from ludb.model.run import Owner, Run, RunState
+from ludb.model.steering import Live
+from ludb.observers.log import LogObserver
 from ludb.ports.launcher import Launcher
+from ludb.service.room import RoomWatch, paused_by
 from ludb.service.site import Site
+from ludb.service.steering import STOP, acknowledge, carry_out, finish_stop
 
 CRASHES = 5
 """Workers that may die without any unit settled in between before the run fails."""
@@ -29,124 +33,171 @@ ENDED = frozenset(
 
 @dataclass(slots=True)
 class Supervisor:
-    """Holds one run until it has ended. Workers of an earlier supervisor are adopted: they count as living."""
+    """Holds one run until it has ended. Workers of an earlier supervisor are adopted: they count as living.
+
+    `workers` is how many this start was asked for, None for what the run's settings say. `away` is told why the run waits,
+    when the repository cannot be reached or a disk is full, and "" once it goes on.
+    """
 
     site: Site
     run: Run
     launcher: Launcher
-    workers: int
+    workers: int | None
     lease: float
     arguments: Sequence[str] = ()
     tick: Callable[[], None] = lambda: None
     interval: float = 0.2
-    _launched: dict[str, bool] = field(default_factory=dict)
+    away: Callable[[str], None] = lambda _: None
+    _launched: set[str] = field(default_factory=set)
     _crashes: int = 0
     _settled: int = -1
+    _away: str = ""
+    _room: RoomWatch = field(default_factory=RoomWatch)
+    _log: LogObserver | None = None
 
     def supervise(self) -> Run:
         """Keep workers alive until the run has ended and they are gone; returns the run as it then is."""
         owner_id = f"s-{uuid.uuid4().hex[:8]}"
+        sweep_locks(self.site.locks, time.time())
         lock = OwnerLock(self.site.locks / f"{owner_id}.lock")
+        bound = {"supervisor": owner_id, "pid": os.getpid()}
+        log = self._log = LogObserver(self.site.logs(self.run.id) / "supervisor.log", bound=bound)
         owner = Owner(owner_id, self.run.id, "supervisor", self.site.host, os.getpid(), str(lock.path))
         heart = Heartbeat(self.site.repository.owners, owner, Fence(self.lease), 1.0, measure_process())
         liveness = Liveness(self.site.repository.owners, self.run.id, self.lease, host=self.site.host)
         try:
+            if self.workers is not None:
+                self.site.repository.runs.adjust(self.run.id, {"workers": self.workers, "set.workers": None})
             return self._loop(liveness)
         finally:
             heart.close()
             lock.release()
+            log.close()
 
     def _loop(self, liveness: Liveness) -> Run:
         while True:
+            ended = None
             try:
                 ended = self._turn(liveness)
+                self._found("")
+            except (TransientError, OSError) as error:
+                # Workers go on as long as their lease lasts; whoever ended meanwhile did so for want of the repository.
+                self._found(str(error))
+                self._launched = set(self._running())
+            with contextlib.suppress(TransientError):
                 self.tick()
-            except TransientError:
-                ended = None  # the repository is away: workers go on as long as their lease lasts
             if ended is not None:
                 return ended
             time.sleep(self.interval)
+
+    def _found(self, reason: str) -> None:
+        """Tell when the repository goes away, and when it is there again."""
+        if reason == self._away:
+            return
+        if not reason:
+            with contextlib.suppress(TransientError):
+                self._tell("repository.back", reason=self._away)
+        self._away = reason
+        self.away(reason)
 
     def _turn(self, liveness: Liveness) -> Run | None:
         """One look at the run: obey, fence, start what is missing; the run, if it has ended and nobody is at work."""
         self._take_commands()
         run = self.site.repository.runs.get(self.run.id)
         living = self._fence(liveness)
-        at_work = bool(living or self._running())
+        running = self._running()
+        if paused_by(run) in {"person", "room"}:
+            self._launched = set(running)
+            self._wait_for_room(run)
+            return None
+        at_work = bool(living or running)
         if run.state in ENDED and not at_work:
             self._take_commands()
-            return run
+            run = self.site.repository.runs.get(run.id)
+            return run if run.state in ENDED else None
         if run.state is RunState.RUNNING:
-            self._reconcile(living)
+            self._room.left()
+            self._reconcile(run, living)
         elif run.state is RunState.STOPPING and not at_work:
-            self._finish_stop()
+            finish_stop(self.site, run.id)
         return None
+
+    def _wait_for_room(self, run: Run) -> None:
+        """Let a run go on that paused because a disk was full, once there may be room again."""
+        views = self.site.repository.views
+        if paused_by(run) == "room" and self._room.ready(run, lambda: views.counters(run.id)):
+            self.site.repository.runs.change(run.id, RunState.RUNNING)
+            self._tell("run.running", reason="there may be room again", after=run.reason)
 
     def _running(self) -> list[str]:
         return [launch for launch in self._launched if self.launcher.alive(launch)]
 
     def _fence(self, liveness: Liveness) -> list[Owner]:
         """The workers that live. One that has gone silent is killed, so that its chunks can be given on (PROTOCOL R7):
-        ours by the launcher, one of an earlier supervisor by the lock that it holds.
+        ours by the launcher, one of an earlier supervisor by the lock that it holds. Who is found dead is marked so.
         """
-        silent, _ = liveness.look()
+        silent, dead = liveness.look()
         living = []
-        for owner in liveness.living("worker"):
-            if owner.id in silent and (self.launcher.stop(str(owner.pid)) or liveness.end(owner)):
+        for owner in self.site.repository.owners.all(self.run.id):
+            if owner.state not in AT_WORK:
+                continue
+            if owner.id in dead:
+                self.site.repository.owners.leave(owner.id, "dead")
+            elif owner.role == "worker" and owner.id in silent and self._end(owner, liveness):
                 self.site.repository.owners.leave(owner.id, "dead")
                 self._tell("worker.fenced", worker=owner.id, pid=owner.pid)
-            else:
+            elif owner.role == "worker":
                 living.append(owner)
         return living
 
-    def _reconcile(self, living: Sequence[Owner]) -> None:
-        """Start what is missing."""
+    def _end(self, owner: Owner, liveness: Liveness) -> bool:
+        return self.launcher.stop(str(owner.pid)) or liveness.end(owner)
+
+    def _reconcile(self, run: Run, living: Sequence[Owner]) -> None:
+        """Start what is missing, dismiss what is too much. A dismissed worker counts no more, and leaves by itself."""
         running = self._running()
-        for launch in [launch for launch in self._launched if launch not in running]:
-            del self._launched[launch]
-            self._count_crash()
+        for launch in self._launched - set(running):
+            self._launched.discard(launch)
+            self._count_crash(launch)
         if self._crashes >= CRASHES:
             with contextlib.suppress(ConfigError):  # the run has ended meanwhile
                 self.site.repository.runs.change(
-                    self.run.id, RunState.FAILED, f"{CRASHES} workers died without settling a unit; see their log"
+                    run.id, RunState.FAILED, f"{CRASHES} workers died without settling a unit; see their log"
                 )
             return
-        adopted = [owner for owner in living if str(owner.pid) not in self._launched]
-        for _ in range(self.workers - len(self._launched) - len(adopted)):
-            self._launched[self.launcher.start(self.run.id, self.arguments)] = True
+        known = {str(owner.pid) for owner in living}
+        staying = [owner for owner in living if owner.state == "alive"]
+        have = len(staying) + sum(launch not in known for launch in running)
+        wanted = Live.of(run.settings).workers
+        for _ in range(wanted - have):
+            self._launched.add(self.launcher.start(run.id, self.arguments))
+        for owner in staying[: max(0, have - wanted)]:
+            self.site.repository.owners.dismiss(owner.id)
+            self._tell("worker.dismissed", worker=owner.id, pid=owner.pid)
 
-    def _count_crash(self) -> None:
-        """A worker has ended while the run goes on: harmless if units were settled since the last one did."""
+    def _count_crash(self, launch: str) -> None:
+        """A worker has ended while the run goes on: harmless if it took its leave, or if units were settled since the last
+        one died.
+        """
+        owners = self.site.repository.owners.all(self.run.id)
+        newest = next((owner for owner in owners if str(owner.pid) == launch), None)
+        if newest is not None and newest.state == "ended":
+            return
         counters = self.site.repository.views.counters(self.run.id)
         settled = counters.total - counters.pending
         self._crashes = self._crashes + 1 if settled == self._settled else 1
         self._settled = settled
 
     def _take_commands(self) -> None:
-        for number, name, arguments in self.site.repository.commands.take(self.run.id):
-            if name == "stop" and arguments.get("now") and self._obey(name, arguments) == RunState.STOPPING:
+        for command in self.site.repository.commands.take(self.run.id):
+            outcome = carry_out(self.site, self.run.id, command)
+            if command.name == STOP and command.arguments.get("now") and outcome == RunState.STOPPING:
                 continue  # stays open, for the workers to see, until the run has stopped
-            outcome = self._obey(name, arguments)
-            self.site.repository.commands.acknowledge(number, outcome)
-            self._tell("command.done", command=name, outcome=outcome)
-
-    def _obey(self, name: str, arguments: Mapping[str, object]) -> str:
-        if name != "stop":
-            return f"unknown command {name} {sorted(arguments)}"
-        try:
-            state = self.site.repository.runs.change(self.run.id, RunState.STOPPING, "asked to stop").state
-        except ConfigError as error:
-            return str(error)
-        return str(state)
-
-    def _finish_stop(self) -> None:
-        """All workers are gone: what they left claimed is taken over when the run goes on."""
-        if self.site.repository.runs.settle(self.run.id).state is RunState.STOPPING:
-            self.site.repository.runs.change(self.run.id, RunState.STOPPED, "asked to stop")
+            acknowledge(self.site, self.run.id, command, outcome)
 
     def stop(self, actor: str, *, now: bool = False) -> None:
         """Ask the run to stop: after the chunks in flight, or `now`, giving back those that are not decided."""
-        self.site.repository.commands.put(self.run.id, "stop", {"now": True} if now else {}, actor)
+        self.site.repository.commands.put(self.run.id, STOP, {"now": True} if now else {}, actor)
 
     def kill(self) -> None:
         """End this supervisor's workers at once; what they held is taken over when the run goes on."""
@@ -154,4 +205,7 @@ class Supervisor:
             self.launcher.stop(launch)
 
     def _tell(self, name: str, **data: object) -> None:
-        self.site.repository.events.append(Event(name, self.run.id, "", "info", lasting=True, data=data))
+        event = Event(name, self.run.id, "", "info", lasting=True, data=data)
+        if self._log is not None:
+            self._log.on(event)
+        self.site.repository.events.append(event)

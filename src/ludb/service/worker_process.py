@@ -17,12 +17,15 @@ from ludb.engine.workplace import Fence, Workplace
 from ludb.errors import ConfigError
 from ludb.journals.files import FileJournal
 from ludb.model.run import Owner, Run, RunState
+from ludb.model.steering import Live, Orders
 from ludb.observers.doing import DoingObserver
 from ludb.observers.log import LogObserver
 from ludb.ports.repository import Repository
+from ludb.ports.target import CanSteer
 from ludb.service.dry_adapters import DryRepository
 from ludb.service.pinning import Pinned, load_pinned
 from ludb.service.site import Site, open_repository
+from ludb.service.steering import STOP
 from ludb.testing.faults import FaultObserver
 
 BEATS_PER_LEASE = 6.0
@@ -77,18 +80,50 @@ def at_work(site: Site, run: Run, pinned: Pinned) -> Iterator[tuple[Workplace, L
     )
     owner = Owner(owner_id, run.id, "worker", site.host, os.getpid(), str(lock.path))
     interval = min(1.0, lease / BEATS_PER_LEASE)
-    heart = Heartbeat(
-        site.repository.owners, owner, fence, interval, measure_process(), lambda: stop_now(site.repository, run.id)
-    )
+    obey = Obedience(at)
+    obey(Orders(run.state, Live.of(run.settings)))
+    heart = Heartbeat(site.repository.owners, owner, fence, interval, measure_process(), obey)
+    left = "dead"  # whoever is thrown out has not taken leave
     try:
         yield at, Liveness(site.repository.owners, run.id, lease, host=site.host)
+        left = "ended"
     finally:
-        heart.close()
+        heart.close(left)
         pinned.migration.close()
         lock.release()
         log.close()
 
 
+class Obedience:
+    """Does what a worker is told by its heartbeat: keeps the orders, takes this worker's share of each system's pace, and
+    lets nothing go out any more where the run is to stop now.
+    """
+
+    def __init__(self, at: Workplace) -> None:
+        """Nothing was told yet."""
+        self._at = at
+        self._limits: dict[str, tuple[float | None, int | None]] = {}
+
+    def __call__(self, orders: Orders) -> None:
+        """Take note of the newest orders; called in the heart's thread."""
+        self._at.told.orders = orders
+        sharing = max(orders.live.workers, orders.at_work, 1)
+        targets = self._at.migration.calls.items()
+        for name, target in targets:
+            own = orders.live.calls.get(name)
+            if own is None or not isinstance(target, CanSteer):
+                continue
+            limits = (None if own.pace is None else own.pace / sharing, own.in_flight)
+            if self._limits.get(name) != limits:
+                target.steer(*limits)
+                self._limits[name] = limits
+        if orders.state is RunState.STOPPING and stop_now(self._at.repository, self._at.run.id):
+            self._at.fence.halted = True
+            for _, target in targets:
+                if isinstance(target, CanSteer):
+                    target.halt()
+
+
 def stop_now(repository: Repository, run_id: str) -> bool:
     """Whether somebody asked the run to stop at once; the supervisor keeps the command open until it has stopped."""
-    return any(name == "stop" and asked.get("now") for _, name, asked in repository.commands.take(run_id))
+    return any(asked.name == STOP and asked.arguments.get("now") for asked in repository.commands.take(run_id))

@@ -15,11 +15,11 @@ from typing import Any, ClassVar
 
 import pyarrow as pa
 
-from ludb.dialects.durable import file_name, publish, sha256, sync_file, sync_folder, write_new
+from ludb.dialects.durable import disk_error, file_name, publish, sha256, sync_file, sync_folder, write_new
 from ludb.dialects.files import FilesSystem, folder_of
 from ludb.dialects.files_writer import encode, read_parts
 from ludb.dialects.settings import Surroundings
-from ludb.errors import ConfigError, FatalError, TransientError, UnitError
+from ludb.errors import ConfigError, FatalError, UnitError
 from ludb.model.data import Applied, WriteSet
 from ludb.model.run import Txn
 from ludb.model.unit import POSITION, Column
@@ -153,7 +153,7 @@ class FilesTarget:
 
     @contextmanager
     def _errors(self, doing: str) -> Iterator[None]:
-        with _translated(self._name, doing):
+        with _translated(self._name, self._folder, doing):
             yield
 
 
@@ -179,7 +179,7 @@ class FilesParticipant:
 
     def prepare(self) -> None:
         """Write the parts and then their manifest below `.ludb`, all of it synced to the disk."""
-        with _translated(self._system, "prepare the parts"):
+        with _translated(self._system, self._folder, "prepare the parts"):
             self._own.mkdir(parents=True)
             parts = {}
             for number, (table, pieces) in enumerate(self._pieces.items()):
@@ -211,7 +211,7 @@ class FilesParticipant:
         """
         if self._committed:
             return
-        with _translated(self._system, "publish the parts"):
+        with _translated(self._system, self._folder, "publish the parts"):
             if not self._marker.is_file():
                 parts = json.loads(self._manifest.read_text())
                 for table, part in parts.items():
@@ -286,9 +286,9 @@ def _own_folder(folder: Path, txn: Txn) -> Path:
 
 
 @contextmanager
-def _translated(system: str, doing: str) -> Iterator[None]:
+def _translated(system: str, folder: Path, doing: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        where = f" ({error.filename})" if error.filename else ""
-        raise TransientError(f"system {system}: could not {doing}: {error.strerror}{where}", system=system) from error
+        path = Path(error.filename) if error.filename else folder
+        raise disk_error(error, f"system {system}: could not {doing}", system=system, path=path) from error

@@ -219,7 +219,7 @@ class SqliteTarget:
         except sqlite3.IntegrityError:
             raise
         except sqlite3.Error as error:
-            raise translate(error, self._name, doing) from error
+            raise translate(error, self._name, doing, self._path) from error
 
 
 def _start(connection: sqlite3.Connection) -> None:

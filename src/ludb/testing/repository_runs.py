@@ -168,3 +168,26 @@ class RunsContract:
         before = repository.runs.seq()
         first, second = claimed(repository), claimed(repository)
         assert before < first.seq < second.seq == repository.runs.seq()
+
+    def test_settings_are_merged_and_forgotten_one_by_one(self, repository: Repository) -> None:
+        """Otherwise two people who set two things at once would undo each other's work."""
+        started(repository)
+        assert repository.runs.get(RUN).settings == {"chunk_units": 4}
+        repository.runs.adjust(RUN, {"set.workers": 3})
+        run = repository.runs.adjust(RUN, {"set.chunk": 9})
+        assert run == repository.runs.get(RUN)
+        assert run.settings == {"chunk_units": 4, "set.workers": 3, "set.chunk": 9}
+        assert repository.runs.adjust(RUN, {"set.chunk": None}).settings == {"chunk_units": 4, "set.workers": 3}
+        with pytest.raises(ConfigError, match="nonesuch"):
+            repository.runs.adjust("nonesuch", {"set.workers": 3})
+
+    def test_a_change_of_state_brings_its_settings_and_only_if_it_is_one(self, repository: Repository) -> None:
+        """Otherwise a run that a person paused would count as one that goes on by itself."""
+        started(repository)
+        repository.runs.change(RUN, RunState.PAUSED, "by ann", {"pause": {"by": "person"}})
+        repository.runs.change(RUN, RunState.PAUSED, "full", {"pause": {"by": "room"}})
+        run = repository.runs.get(RUN)
+        assert (run.reason, run.settings["pause"]) == ("by ann", {"by": "person"})
+        with pytest.raises(ConfigError):
+            repository.runs.change(RUN, RunState.COMPLETED, "", {"pause": {"by": "nobody"}})
+        assert repository.runs.get(RUN).settings["pause"] == {"by": "person"}

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from sqlalchemy import insert, select, update
 
+from ludb.model.steering import Command
 from ludb.repositories.store import tables as t
 from ludb.repositories.store.database import Database
 from ludb.repositories.store.runs import get_run
@@ -27,15 +29,11 @@ class StoreCommands:
             assert result.inserted_primary_key is not None
             return int(result.inserted_primary_key[0])
 
-    def take(self, run_id: str) -> list[tuple[int, str, Mapping[str, object]]]:
+    def take(self, run_id: str) -> list[Command]:
         """Commands that nobody has acknowledged, oldest first; taking changes nothing."""
-        query = (
-            select(t.command.c.number, t.command.c.name, t.command.c.arguments)
-            .where(t.command.c.run == run_id, t.command.c.acknowledged_at.is_(None))
-            .order_by(t.command.c.number)
-        )
+        query = select(t.command).where(t.command.c.run == run_id, t.command.c.acknowledged_at.is_(None))
         with self._db.read() as connection:
-            return [(row.number, row.name, row.arguments) for row in connection.execute(query)]
+            return [_command_of(row) for row in connection.execute(query.order_by(t.command.c.number))]
 
     def acknowledge(self, command: int, outcome: str) -> None:
         """Say that a command took effect; the first acknowledgement stays."""
@@ -44,3 +42,13 @@ class StoreCommands:
             connection.execute(
                 update(t.command).where(*waiting).values(acknowledged_at=self._db.now(), outcome=outcome)
             )
+
+    def recent(self, run_id: str, limit: int = 10) -> list[Command]:
+        """Commands, acknowledged or not, the newest first."""
+        query = select(t.command).where(t.command.c.run == run_id).order_by(t.command.c.number.desc()).limit(limit)
+        with self._db.read() as connection:
+            return [_command_of(row) for row in connection.execute(query)]
+
+
+def _command_of(row: Any) -> Command:
+    return Command(row.number, row.name, row.arguments, row.actor, row.put_at, row.acknowledged_at, row.outcome)

@@ -5,14 +5,15 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import Connection, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from ludb.errors import ConfigError, LeaseLost
-from ludb.model.run import Owner, RunState
+from ludb.model.run import Owner
+from ludb.model.steering import Live, Orders
 from ludb.repositories.store import tables as t
 from ludb.repositories.store.database import Database
-from ludb.repositories.store.runs import run_state
+from ludb.repositories.store.runs import get_run
 
 _FIELDS = tuple(field.name for field in fields(Owner))
 
@@ -35,7 +36,7 @@ class StoreOwners:
                     f"owner {owner.id} is enrolled already", remedy="Give every process its own id"
                 ) from error
 
-    def beat(self, owner: Owner) -> RunState:
+    def beat(self, owner: Owner) -> Orders:
         """Add one to the owner's counter. An owner that was declared dead stays dead and is told so: `LeaseLost`."""
         o = t.owner.c
         values = {"beat": o.beat + 1, "doing": owner.doing, "cpu": owner.cpu, "memory": owner.memory}
@@ -46,13 +47,26 @@ class StoreOwners:
             if known == "dead":
                 raise LeaseLost(f"owner {owner.id} of run {owner.run} was declared dead; others may hold its chunks")
             connection.execute(update(t.owner).where(o.id == owner.id).values(**values, beat_at=self._db.now()))
-            return run_state(connection, owner.run)
+            return self._orders(connection, owner.run, dismissed=known == "dismissed")
+
+    @staticmethod
+    def _orders(connection: Connection, run_id: str, *, dismissed: bool) -> Orders:
+        o, run = t.owner.c, get_run(connection, run_id)
+        workers = select(func.count()).where(o.run == run_id, o.role == "worker", o.state.in_(("alive", "dismissed")))
+        at_work = int(connection.execute(workers).scalar_one())
+        return Orders(run.state, Live.of(run.settings), dismissed, at_work)
 
     def all(self, run_id: str) -> list[Owner]:
         """The owners of a run, the newest first."""
         query = select(t.owner).where(t.owner.c.run == run_id).order_by(t.owner.c.number.desc())
         with self._db.read() as connection:
             return [Owner(**{name: getattr(row, name) for name in _FIELDS}) for row in connection.execute(query)]
+
+    def dismiss(self, owner_id: str) -> None:
+        """Ask an owner to leave; one that has left, or is dead, stays so."""
+        with self._db.write() as connection:
+            here = (t.owner.c.id == owner_id, t.owner.c.state == "alive")
+            connection.execute(update(t.owner).where(*here).values(state="dismissed"))
 
     def leave(self, owner_id: str, state: str) -> None:
         """Say that an owner has ended or is known to be dead; an unknown owner is nobody's business."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import fields, replace
 from typing import Any
 
@@ -93,10 +93,17 @@ class StoreRuns:
             row = connection.execute(query).one_or_none()
             return None if row is None else run_of(row)
 
-    def change(self, run_id: str, to: RunState, reason: str = "") -> Run:
+    def change(self, run_id: str, to: RunState, reason: str = "", settings: Mapping[str, object] | None = None) -> Run:
         """Move the run to another state. A reason stays until another one, or `running`, takes its place."""
         with self._db.write() as connection:
-            return self._change(connection, get_run(connection, run_id, lock=True), to, reason)
+            run = get_run(connection, run_id, lock=True)
+            changed = self._change(connection, run, to, reason)
+            return self._adjust(connection, changed, settings) if settings and to is not run.state else changed
+
+    def adjust(self, run_id: str, settings: Mapping[str, object]) -> Run:
+        """Merge these into the run's settings; None forgets one."""
+        with self._db.write() as connection:
+            return self._adjust(connection, get_run(connection, run_id, lock=True), settings)
 
     def pin(self, run_id: str, version: str, pinned: str) -> Run:
         """Store the job version that workers load from now on."""
@@ -127,6 +134,12 @@ class StoreRuns:
         """The highest sequence number handed out so far."""
         with self._db.read() as connection:
             return int(connection.execute(select(t.meta.c.seq)).scalar_one())
+
+    @staticmethod
+    def _adjust(connection: Connection, run: Run, settings: Mapping[str, object]) -> Run:
+        merged = {name: value for name, value in {**run.settings, **settings}.items() if value is not None}
+        connection.execute(update(t.run).where(t.run.c.id == run.id).values(settings=merged))
+        return get_run(connection, run.id)
 
     def _keep(self, run_id: str, seg: int, first: int, piece: Segment) -> None:
         if piece.first != first:

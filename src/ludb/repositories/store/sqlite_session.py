@@ -6,12 +6,14 @@ import random
 import sqlite3
 import time
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Dialect, Engine, Pool, StaticPool, create_engine, event, make_url
 from sqlalchemy.exc import DBAPIError
 
-from ludb.errors import ConfigError, FatalError, LudbError, TransientError
+from ludb.dialects.sqlite import is_full
+from ludb.errors import ConfigError, FatalError, LudbError, RoomError, TransientError
 from ludb.repositories.store.database import WRITE
 
 BUSY_SECONDS = 30.0
@@ -76,6 +78,9 @@ def _shared() -> tuple[Dialect, dict[Any, Any]]:
 def translate(error: DBAPIError, name: str) -> LudbError:
     """The error of ours that says what happens next. Only SQLite's own words are repeated, never parameters."""
     said, code = str(error.orig), getattr(error.orig, "sqlite_errorcode", 0) & 0xFF
+    place = Path(name)
+    if is_full(error.orig, place if place.is_absolute() else None):
+        return RoomError(f"job repository {name}: {said}", system="repository", path=name)
     if code == sqlite3.SQLITE_NOTADB:
         return ConfigError(f"{name} is not an SQLite database", remedy="Name another file as --repository")
     if any(sign in said for sign in _SCHEMA_SIGNS):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
+import math
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -13,6 +14,7 @@ import aiohttp
 from yarl import URL
 
 from ludb.targets.rest.answer import Heard, wait_for
+from ludb.targets.rest.pace import Pace
 from ludb.targets.rest.settings import RestSystem
 
 _KEEP_ALIVE = 15.0
@@ -33,10 +35,11 @@ class Exchange:
         """`jitter` gives numbers in [0, 1), `now` the time with its zone (for Retry-After as a date)."""
         self._base = settings.url.get_secret_value().rstrip("/")
         self._settings, self._jitter, self._now = settings, jitter, now
-        self._resume_at = 0.0
+        self.pace = Pace(settings.pace, time.monotonic)
 
     def session(self) -> aiohttp.ClientSession:
         """A session for this system; called on its loop. Cookies and proxies of the environment are not used."""
+        self.pace.begin()
         trace = aiohttp.TraceConfig()
         trace.on_connection_create_end.append(_connected)
         trace.on_connection_reuseconn.append(_connected)
@@ -66,13 +69,15 @@ class Exchange:
     ) -> Heard:
         """What the server answered in the end; never raises for what a server or the network does.
 
-        429, and 503 with Retry-After, are waited out for `retry_for`; if that is not enough, `Heard.wait` is set.
+        429, and 503 with Retry-After, are waited out for `retry_for`; if that is not enough, `Heard.wait` is set. Waiting for
+        the pace is no part of it. Once the pace is halted, nothing leaves any more, and what waits says that it did not.
         """
-        clock = asyncio.get_running_loop().time
-        give_up = clock() + self._settings.retry_for
-        attempt = 0
+        clock = time.monotonic
+        give_up, attempt, again_at = math.inf, 0, 0.0
         while True:
-            await asyncio.sleep(max(0.0, self._resume_at - clock()))
+            if not (await self.pace.sleep_until(again_at) and await self.pace.leave()):
+                return Heard(None, failure="stopped before it was sent", reached=False)
+            give_up = min(give_up, clock() + self._settings.retry_for)
             heard = await self._once(session, method, path, body, headers)
             wait = wait_for(heard, attempt, self._jitter(), self._now())
             heard = replace(heard, resent=heard.resent or attempt > 0)
@@ -81,9 +86,9 @@ class Exchange:
             if clock() + wait > give_up:
                 return replace(heard, wait=wait)
             if "retry-after" in heard.headers:
-                self._resume_at = max(self._resume_at, clock() + wait)
+                self.pace.hold(clock() + wait)
             else:
-                await asyncio.sleep(wait)
+                again_at = clock() + wait
             attempt += 1
 
     async def _once(

@@ -12,6 +12,8 @@ from typing import TypeVar
 
 import aiohttp
 
+from ludb.targets.rest.pace import Gate
+
 T = TypeVar("T")
 Job = Callable[[aiohttp.ClientSession], Awaitable[T]]
 """One piece of work on the shared session."""
@@ -48,6 +50,13 @@ class Pool:
         finally:
             loop.end(tasks)
 
+    def resize(self, in_flight: int) -> None:
+        """Another number of jobs at a time; those that run go on."""
+        with self._lock:
+            self._in_flight, loop = in_flight, self._loop
+        if loop is not None and loop.is_mine:
+            loop.call(loop.gate.resize(in_flight))
+
     def close(self) -> None:
         """Cancel what runs, close connections, end the thread. Safe to repeat; a later `run` starts anew."""
         with self._lock:
@@ -69,7 +78,7 @@ class _Loop:
         self._pid = os.getpid()
         self._open_session = open_session
         self._session: aiohttp.ClientSession | None = None
-        self._free = asyncio.Semaphore(in_flight)
+        self.gate = Gate(in_flight)
         self._tasks: set[asyncio.Task[object]] = set()
         started: Future[asyncio.AbstractEventLoop] = Future()
         # A daemon, so that a process that forgot to close its targets still ends.
@@ -95,7 +104,7 @@ class _Loop:
         return tasks
 
     async def _one(self, job: Job[T], session: aiohttp.ClientSession) -> T:
-        async with self._free:
+        async with self.gate:
             return await job(session)
 
     def end(self, tasks: Sequence[asyncio.Task[T]]) -> None:

@@ -11,7 +11,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 from pydantic import BeforeValidator, ConfigDict, Field, SecretStr, WithJsonSchema, field_validator, model_validator
 
-from ludb.dialects.settings import Surroundings, SystemSettings
+from ludb.dialects.settings import CallSystemSettings, Surroundings
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
 _SPAN = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(ms|s|min|m|h)\s*")
@@ -40,14 +40,13 @@ Seconds = Annotated[
 """Seconds as a number, or as text with a unit."""
 
 
-class RestSystem(SystemSettings):
+class RestSystem(CallSystemSettings):
     """One `rest` entry of `systems:`; a mistake in it is shown without the value, which may be a secret."""
 
     model_config = ConfigDict(hide_input_in_errors=True)
 
     type: Literal["rest"] = Field(default="rest", description="An HTTP API that takes JSON documents")
     url: SecretStr = Field(description="Base URL; paths of calls are put behind it")
-    in_flight: int = Field(default=8, ge=1, le=1000, description="Requests on their way at the same time, per worker")
     headers: dict[str, SecretStr] = Field(default_factory=dict, description="Headers of every request")
     timeout: Seconds = Field(
         default=30.0, gt=0, description="One request, from connecting to the last byte of the answer"

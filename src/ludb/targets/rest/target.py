@@ -105,6 +105,15 @@ class RestTarget:
                 remedy="Wait until it is well, or mend `health`",
             )
 
+    def steer(self, pace: float | None, in_flight: int | None) -> None:
+        """Requests a second of this process, and on their way at a time; see `ludb.ports.target.CanSteer`."""
+        self._exchange.pace.steer(pace)
+        self._pool.resize(in_flight or self._settings.in_flight)
+
+    def halt(self) -> None:
+        """Let nothing leave any more; see `ludb.ports.target.CanSteer`."""
+        self._exchange.pace.halted = True
+
     def close(self) -> None:
         """End open connections and their thread; see the port."""
         self._pool.close()
