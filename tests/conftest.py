@@ -19,6 +19,7 @@ pytest.register_assert_rewrite(
     "ludb.testing.calls",
     "ludb.testing.repository",
     "ludb.testing.source",
+    "ludb.testing.reflect",
     "ludb.testing.target",
     "ludb.testing.journal",
     "ludb.testing.rehearsal",

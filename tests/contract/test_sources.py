@@ -14,6 +14,7 @@ from ludb.dialects.sqlite import SqliteSystem
 from ludb.ports.source import CanFetch, Source
 from ludb.sources.files import FilesSource
 from ludb.sources.sqlite import SqliteSource
+from ludb.testing.reflect import ReflectContract
 from ludb.testing.source import FetchContract, FilterContract, SourceContract
 
 NATIVE = {pa.int64(): "INTEGER", pa.string(): "TEXT", pa.float64(): "REAL"}
@@ -44,6 +45,26 @@ class TestSqlite(SourceContract, FetchContract, FilterContract):
             return source
 
         yield load
+        for source in opened:
+            source.close()
+
+
+class TestSqliteReflects(ReflectContract):
+    @pytest.fixture
+    def reflected(self, tmp_path):
+        opened = []
+
+        def reflected(statements):
+            path = tmp_path / f"{len(opened)}.db"
+            with sqlite3.connect(path) as connection:
+                for statement in statements:
+                    connection.execute(statement)
+            connection.close()
+            around = Surroundings(tmp_path, tmp_path)
+            opened.append(SqliteSource("legacy", SqliteSystem(type="sqlite", url=str(path)), around))
+            return opened[-1]
+
+        yield reflected
         for source in opened:
             source.close()
 

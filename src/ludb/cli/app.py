@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from ludb.cli import evidence, holding, inspect, moving, quarantine, retention, steering
+from ludb.cli import evidence, holding, inspect, moving, quarantine, retention, scaffold, steering
 from ludb.cli.console import answer, err, error_fields, show_error
 from ludb.cli.options import SelectingCommand
 from ludb.errors import ConfigError, LudbError
@@ -20,6 +20,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.command("init")(scaffold.init)
 app.command("check")(moving.check)
 app.command("plan", cls=SelectingCommand)(moving.plan)
 app.command("run", cls=SelectingCommand)(moving.run)

@@ -13,6 +13,7 @@ import pyarrow as pa
 from ludb.dialects.sqlite import quote
 from ludb.dialects.types import decimal_type
 from ludb.errors import ConfigError
+from ludb.model.shape import ForeignKey, TableShape
 from ludb.model.unit import Column
 
 Affinity = Literal["INTEGER", "TEXT", "BLOB", "REAL", "NUMERIC"]
@@ -20,15 +21,6 @@ Affinity = Literal["INTEGER", "TEXT", "BLOB", "REAL", "NUMERIC"]
 
 _SIZED = re.compile(r"\(\s*(\d+)\s*(?:,\s*(\d+)\s*)?\)")
 _NUMERIC = re.compile(r"DEC|NUMERIC|NUMBER")
-
-
-@dataclass(frozen=True, slots=True)
-class ForeignKey:
-    """A foreign key: this table's `columns` point to `parent_columns` of `parent`."""
-
-    columns: tuple[str, ...]
-    parent: str
-    parent_columns: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +90,47 @@ def table_names(connection: sqlite3.Connection) -> set[str]:
     """The names of the user's tables and views."""
     rows = connection.execute("SELECT name FROM main.sqlite_master WHERE type IN ('table', 'view')").fetchall()
     return {name for (name,) in rows if not name.startswith("sqlite_")}
+
+
+def shapes(connection: sqlite3.Connection, system: str) -> list[TableShape]:
+    """All tables and views in name order. A view that no longer works has no columns; foreign keys to nowhere are left out."""
+    views = {name for (name,) in connection.execute("SELECT name FROM main.sqlite_master WHERE type = 'view'")}
+    found: dict[str, Reflected] = {}
+    for name in sorted(table_names(connection)):
+        try:
+            found[name] = reflect(connection, system, name)
+        except sqlite3.OperationalError:
+            if name not in views:
+                raise
+    known = {name.lower(): reflected for name, reflected in found.items()}
+    made = []
+    for name, table in found.items():
+        rows = None
+        if name not in views:
+            ((rows,),) = connection.execute(f"SELECT count(*) FROM main.{quote(name)}").fetchall()
+        links = [fk for key in table.foreign_keys if (fk := _spelled(key, known.get(key.parent.lower()))) is not None]
+        made.append(TableShape(name, table.columns, _key_of(table), tuple(links), rows, name in views))
+    lost = [TableShape(name, (), view=True) for name in sorted(views - found.keys())]
+    return sorted([*made, *lost], key=lambda shape: shape.name)
+
+
+def _spelled(key: ForeignKey, parent: Reflected | None) -> ForeignKey | None:
+    """The foreign key with its parent's own spelling; None if it points to nothing that is there."""
+    if parent is None or len(key.columns) != len(key.parent_columns):
+        return None
+    columns = [parent.column(name) for name in key.parent_columns]
+    names = tuple(column.name for column in columns if column is not None)
+    return ForeignKey(key.columns, parent.name, names) if names and len(names) == len(columns) else None
+
+
+def _key_of(table: Reflected) -> tuple[str, ...]:
+    if table.primary_key:
+        return table.primary_key
+    for names in table.unique:
+        columns = [column for column in table.columns if column.name.lower() in names]
+        if len(columns) == len(names) and not any(column.nullable for column in columns):
+            return tuple(column.name for column in columns)
+    return ()
 
 
 def affinity(native: str) -> Affinity:

@@ -13,10 +13,11 @@ import pyarrow as pa
 from ludb.dialects import sqlite_ledger as ledger_table
 from ludb.dialects.sqlite import file_of, is_busy, quote, translate
 from ludb.dialects.sqlite_bind import bind
-from ludb.dialects.sqlite_schema import ForeignKey, Reflected
+from ludb.dialects.sqlite_schema import Reflected
 from ludb.errors import ConfigError, FatalError, Fault, LudbError, TransientError, UnitError
 from ludb.model.data import WriteSet
 from ludb.model.run import Txn
+from ludb.model.shape import ForeignKey
 from ludb.model.unit import POSITION
 
 COMMIT_TRIES = 5

@@ -8,6 +8,7 @@ from typing import Protocol, runtime_checkable
 
 import pyarrow as pa
 
+from ludb.model.shape import TableShape
 from ludb.model.unit import Column, Fetched, KeySet, UnitTable
 
 
@@ -71,4 +72,14 @@ class CanFilter(Protocol):
     def keys_where(self, table: UnitTable, columns: Sequence[str], where: str) -> Iterator[pa.Table]:
         """The keys of rows that meet the condition, as `keys` hands them over, in any order. `where` names columns bare or
         behind the table's name. Raises `ConfigError` with what the system says of a condition that it does not understand.
+        """
+
+
+@runtime_checkable
+class CanReflect(Protocol):
+    """A source that knows its own tables: `ludb init` proposes a unit from them."""
+
+    def tables(self) -> Sequence[TableShape]:
+        """Every table and view that can be read, in name order, with columns as `Source.columns` gives them without
+        `types`, keys, and foreign keys between these tables. Row counts may be estimates; those of views may be None.
         """

@@ -15,11 +15,12 @@ import pyarrow as pa
 from ludb.dialects.settings import Surroundings
 from ludb.dialects.sqlite import SqliteSystem, connect, database_path, quote, translate
 from ludb.dialects.sqlite_joins import KEYS, Stop, fetch_sql, orphans_sql, stops
-from ludb.dialects.sqlite_schema import Reflected, affinity, reflect
+from ludb.dialects.sqlite_schema import Reflected, affinity, reflect, shapes
 from ludb.dialects.sqlite_values import TEXT_FACTORY, Carriage, carry, plain, plan
 from ludb.dialects.types import INT64
 from ludb.errors import ConfigError
 from ludb.model.keys import key_text
+from ludb.model.shape import TableShape
 from ludb.model.unit import MATCH, Column, Fetched, KeySet, Refusal, UnitTable
 
 BATCH = 50_000
@@ -151,6 +152,16 @@ class SqliteSource:
         name = quote(self._reflect(table).name)
         ((number,),) = next(self._batches(f"SELECT count(*) FROM main.{name}"))
         return int(number)
+
+    def tables(self) -> Sequence[TableShape]:
+        """Every table and view, with exact row counts of tables."""
+        connection = self._connection()
+        connection.text_factory = str
+        try:
+            with self._errors("list the tables"):
+                return shapes(connection, self._name)
+        finally:
+            connection.text_factory = TEXT_FACTORY
 
     def close(self) -> None:
         """Close the connection; the source opens it again if it is read again."""

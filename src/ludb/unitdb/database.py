@@ -19,6 +19,7 @@ from ludb.unitdb.cleansing import complaint, provide
 
 _ABOVE = re.compile(r"(?:\s+|--[^\n]*(?:\n|\Z)|/\*.*?\*/)*", re.DOTALL)
 """Blanks and comments above a statement."""
+_PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _PLACE = re.compile(r"\n\nLINE (\d+): (.*)\n( *\^)", re.DOTALL)
 _JOB_ERRORS = (duckdb.ParserException, duckdb.BinderException, duckdb.CatalogException)
 _UNORDERED = frozenset({"list", "array_agg", "string_agg", "group_concat", "listagg", "first", "last", "any_value"})
@@ -27,6 +28,18 @@ _UNORDERED = frozenset({"list", "array_agg", "string_agg", "group_concat", "list
 def quote(name: str) -> str:
     """A name as an SQL identifier, whatever it holds."""
     return '"' + name.replace('"', '""') + '"'
+
+
+def identifier(name: str) -> str:
+    """A name as SQL needs it: in quotes only where it has to be."""
+    return name if _PLAIN_NAME.fullmatch(name) and name.lower() not in _keywords() else quote(name)
+
+
+@cache
+def _keywords() -> frozenset[str]:
+    with _PARSING:
+        rows = _parser().execute("SELECT keyword_name FROM duckdb_keywords() WHERE keyword_category <> 'unreserved'")
+        return frozenset(name for (name,) in rows.fetchall())
 
 
 def literal(value: object) -> str:
