@@ -1,22 +1,26 @@
-"""Both built-in sources keep the promises of the port."""
+"""All built-in sources keep the promises of the port."""
 
 from __future__ import annotations
 
 import sqlite3
 
+import psycopg
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from ludb.dialects.files import FilesSystem
+from ludb.dialects.postgres import PostgresSystem
 from ludb.dialects.settings import Surroundings
 from ludb.dialects.sqlite import SqliteSystem
 from ludb.ports.source import CanFetch, Source
 from ludb.sources.files import FilesSource
+from ludb.sources.postgres import PostgresSource
 from ludb.sources.sqlite import SqliteSource
 from ludb.testing.reflect import ReflectContract
 from ludb.testing.source import FetchContract, FilterContract, SourceContract
 
+POSTGRES = {pa.int64(): "bigint", pa.string(): "text", pa.float64(): "double precision"}
 NATIVE = {pa.int64(): "INTEGER", pa.string(): "TEXT", pa.float64(): "REAL"}
 
 
@@ -65,6 +69,32 @@ class TestSqliteReflects(ReflectContract):
             return opened[-1]
 
         yield reflected
+        for source in opened:
+            source.close()
+
+
+class TestPostgres(SourceContract, FetchContract):
+    @pytest.fixture
+    def load(self, tmp_path, postgres_database):
+        opened = []
+
+        def load(tables):
+            url = postgres_database()
+            with psycopg.connect(url) as connection:
+                for name, table in tables.items():
+                    columns = ", ".join(f'"{field.name}" {POSTGRES[field.type]}' for field in table.schema)
+                    connection.execute(f'CREATE TABLE "{name}" ({columns})')
+                    marks = ", ".join(["%s"] * table.num_columns)
+                    rows = [tuple(row.values()) for row in table.to_pylist()]
+                    connection.cursor().executemany(f'INSERT INTO "{name}" VALUES ({marks})', rows)
+            source = PostgresSource(
+                "legacy", PostgresSystem(type="postgres", url=url), Surroundings(tmp_path, tmp_path)
+            )
+            opened.append(source)
+            assert isinstance(source, Source)
+            return source
+
+        yield load
         for source in opened:
             source.close()
 

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pytest
 
 from ludb.dialects.files import FilesSystem
+from ludb.dialects.postgres import PostgresSystem
 from ludb.dialects.settings import Surroundings
 from ludb.dialects.sqlite import SqliteSystem
 from ludb.errors import FatalError, TransientError
@@ -18,6 +19,7 @@ from ludb.model.data import WriteSet
 from ludb.model.unit import Column
 from ludb.ports.target import CanRead
 from ludb.targets.files import FilesTarget
+from ludb.targets.postgres import PostgresTarget
 from ludb.targets.sqlite import SqliteTarget
 from ludb.testing.dump import unfinished_files
 from ludb.testing.memory_target import MemoryStore, MemoryTarget
@@ -84,6 +86,34 @@ class TestSqlite(Sqlite, TargetContract, RehearsalContract):
 
 
 class TestSqliteConstraints(Sqlite, ConstraintContract, RehearsedConstraintContract):
+    pass
+
+
+class Postgres:
+    @pytest.fixture
+    def reopen(self, tmp_path, postgres_database):
+        url = postgres_database(
+            "CREATE TABLE account (id bigint PRIMARY KEY, name text NOT NULL UNIQUE);"
+            "CREATE TABLE charge (id bigint PRIMARY KEY, account bigint REFERENCES account)"
+        )
+        settings = PostgresSystem(type="postgres", url=url, lock_timeout=1)
+        return lambda: PostgresTarget("billing", settings, Surroundings(tmp_path, tmp_path), clock=lambda: 1.5)
+
+
+class TestPostgres(Postgres, TargetContract):
+    def test_rows_can_be_read_back(self, target):
+        assert isinstance(target, CanRead)
+
+    @pytest.fixture
+    def crash(self):
+        """The worst death: the worker hangs, and its connection stays open with all its locks."""
+        hanging = []
+        yield hanging.append
+        for participant in hanging:
+            participant.rollback()
+
+
+class TestPostgresConstraints(Postgres, ConstraintContract):
     pass
 
 

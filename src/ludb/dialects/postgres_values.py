@@ -1,0 +1,202 @@
+"""How each PostgreSQL column is asked for, so that what arrives is exact or is refused by row.
+
+ADBC reads numbers, texts, bytes and moments as binary, but an infinite or very old moment becomes another one without a
+word. So every column that has such values is asked for twice: the value where Arrow can hold it, and its text where not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ludb.dialects.postgres import quote
+from ludb.dialects.postgres_schema import Reflected, Type
+from ludb.dialects.types import arrow_type, from_text
+from ludb.errors import ConfigError
+from ludb.model.keys import key_text
+from ludb.model.unit import MATCH, Column, Refusal
+
+_MOMENTS = {
+    "date": ("'0001-01-01'", "'9999-12-31'", "an infinite date, or one beyond the years 1 to 9999"),
+    "timestamp": (
+        "'0001-01-01'",
+        "'9999-12-31 23:59:59.999999'",
+        "an infinite moment, or one beyond the years 1 to 9999",
+    ),
+    "timestamptz": (
+        "'0001-01-01 00:00+00'",
+        "'9999-12-31 23:59:59.999999+00'",
+        "an infinite moment, or one beyond the years 1 to 9999",
+    ),
+    "time": ("'00:00'", "'23:59:59.999999'", "24:00:00, which is no time of day elsewhere"),
+}
+_TEXTS = ("text", "varchar", "bpchar", "name", "citext")
+
+
+@dataclass(frozen=True, slots=True)
+class Carriage:
+    """How one column travels. `chosen` is true where the job names the type: then its text becomes a value of it."""
+
+    column: Column
+    type: Type
+    chosen: bool = False
+
+
+def plan(table: Reflected, types: Sequence[tuple[str, str]], system: str) -> tuple[Carriage, ...]:
+    """The carriage of every column in its order; `types` are the job's overrides. `ConfigError` for an unknown column."""
+    chosen: dict[str, pa.DataType] = {}
+    for name, text in types:
+        if table.column(name) is None:
+            known = ", ".join(column.name for column in table.columns)
+            raise ConfigError(
+                f"types: names column {name!r}, which {system}.{table.label} has not",
+                remedy=f"Columns that are there: {known}",
+            )
+        chosen[name] = arrow_type(text)
+    return tuple(
+        Carriage(_as(column, chosen[column.name]), table.types[column.name], chosen=True)
+        if column.name in chosen
+        else Carriage(column, table.types[column.name])
+        for column in table.columns
+    )
+
+
+def select(plans: Sequence[Carriage], table: Reflected, alias: str = "a") -> tuple[str, ...]:
+    """The expressions that read these columns: values, then the texts of refused values, then the row's name.
+
+    `typed` takes the columns in this order.
+    """
+    values = [_value(how, alias) for how in plans]
+    doubts = [_doubt(how, alias) for how in plans if _bad(how, alias)]
+    bad = " OR ".join(_bad(how, alias) for how in plans if _bad(how, alias))
+    always = any(_converts(how) for how in plans)
+    ids = row_id(table, alias)
+    if not always:
+        ids = tuple(f"CASE WHEN {bad} THEN {part} END" for part in ids) if bad else ()
+    return (*values, *doubts, *ids)
+
+
+def row_id(table: Reflected, alias: str = "a") -> tuple[str, ...]:
+    """What names a row of the table, as texts: its primary key, else where it lies; nothing for a view."""
+    if table.primary_key:
+        return tuple(f"{alias}.{quote(name)}::text" for name in table.primary_key)
+    return (f"{alias}.ctid::text",) if table.kind in ("r", "m") else ()
+
+
+def match(plans: Sequence[Carriage], alias: str = "a") -> tuple[str, ...]:
+    """The expressions of a key; texts byte by byte, so that DISTINCT keeps keys apart that a collation takes as equal."""
+    return tuple(f"{_value(how, alias)}{_exact(how)}" for how in plans)
+
+
+def typed(
+    rows: pa.Table, keyed: Sequence[Carriage], plans: Sequence[Carriage], table: Reflected
+) -> tuple[pa.Table, list[Refusal]]:
+    """Columns as `match` and `select` asked for them become the planned table; what does not fit is NULL, and refused."""
+    everything = [*keyed, *plans]
+    arrays: list[Any] = []
+    faults: list[tuple[int, str, str, str]] = []
+    doubts = iter(range(len(everything), rows.num_columns))
+    for number, how in enumerate(everything):
+        array, found = _converted(rows.column(number), how)
+        arrays.append(array)
+        faults += [(row, how.column.name, reason, detail) for row, reason, detail in found]
+        if number >= len(keyed) and _bad(how, "a"):
+            texts = rows.column(next(doubts))
+            why = f"holds {_why(how)} (carry it as text: types: {{{how.column.name}: text}})"
+            for row in pc.indices_nonzero(pc.is_valid(texts)).to_pylist():
+                faults.append((row, how.column.name, why, texts[row].as_py()))
+    names = [f"{MATCH}{number}" for number in range(len(keyed))] + [how.column.name for how in plans]
+    schema = pa.schema([(name, how.column.type) for name, how in zip(names, everything, strict=True)])
+    ids = [rows.column(number) for number in doubts]
+    refused = []
+    for row, column, reason, detail in faults:
+        key = tuple(array[row].as_py() for array in arrays[: len(keyed)])
+        name = key_text([part[row].as_py() for part in ids]) if ids else ""
+        refused.append(Refusal(key, table.label, column, reason, detail, name))
+    return pa.Table.from_arrays(arrays, schema=schema), refused
+
+
+def _as(column: Column, kind: pa.DataType) -> Column:
+    return Column(
+        column.name, kind, column.native, column.nullable, column.key, column.required, column.generated, refused=None
+    )
+
+
+def _value(how: Carriage, alias: str) -> str:
+    name = f"{alias}.{quote(how.column.name)}"
+    if how.chosen:
+        return name if how.type.name in ("bytea", "bpchar") else f"{name}::text"
+    if how.type.name in _MOMENTS:
+        return f"CASE WHEN NOT ({_bad(how, alias)}) THEN {name} END"
+    if pa.types.is_decimal(how.column.type):
+        exact = f"{name}::numeric" if how.type.name == "money" else name
+        return f"CASE WHEN NOT ({_bad(how, alias)}) THEN {exact}::text END"
+    if pa.types.is_integer(how.column.type):
+        return f"{name}::int8"
+    if how.type.name in ("bool", "float4", "float8", "bytea", "text", "varchar", "bpchar"):
+        return name
+    return f"{name}::text"
+
+
+def _exact(how: Carriage) -> str:
+    return ' COLLATE "C"' if how.type.name in _TEXTS else ""
+
+
+def _bad(how: Carriage, alias: str) -> str:
+    """The condition under which Arrow cannot hold the value; empty where it always can."""
+    name = f"{alias}.{quote(how.column.name)}"
+    if how.chosen:
+        return ""
+    if how.type.name in _MOMENTS:
+        low, high, _ = _MOMENTS[how.type.name]
+        kind = how.type.name
+        return f"{name} NOT BETWEEN {low}::{kind} AND {high}::{kind}"
+    if how.type.name == "money":
+        return f"{name}::numeric <> round({name}::numeric, 2)"
+    return f"{name} = 'NaN'::numeric" if pa.types.is_decimal(how.column.type) else ""
+
+
+def _doubt(how: Carriage, alias: str) -> str:
+    return f"CASE WHEN {_bad(how, alias)} THEN {alias}.{quote(how.column.name)}::text END"
+
+
+def _why(how: Carriage) -> str:
+    if how.type.name in _MOMENTS:
+        return _MOMENTS[how.type.name][2]
+    return "an amount of more than two decimals" if how.type.name == "money" else "NaN, which is no decimal elsewhere"
+
+
+def _converts(how: Carriage) -> bool:
+    """Whether values become another type here, one by one, and may fail to."""
+    return how.chosen and not (pa.types.is_string(how.column.type) and how.type.name != "bytea")
+
+
+def _converted(values: pa.ChunkedArray, how: Carriage) -> tuple[Any, list[tuple[int, str, str]]]:
+    kind = how.column.type
+    plain = values.combine_chunks()
+    if not _converts(how):
+        return (plain if plain.type == kind else plain.cast(kind)), []
+    carried: list[object] = []
+    faults: list[tuple[int, str, str]] = []
+    for row, value in enumerate(plain.to_pylist()):
+        try:
+            carried.append(None if value is None else _one(value, kind))
+        except ValueError as error:
+            carried.append(None)
+            faults.append((row, str(error), repr(value)))
+    return pa.array(carried, kind), faults
+
+
+def _one(value: str | bytes, kind: pa.DataType) -> object:
+    if isinstance(value, str):
+        return from_text(value, kind)
+    if pa.types.is_binary(kind):
+        return value
+    try:
+        return from_text(value.decode(), kind)
+    except UnicodeDecodeError:
+        raise ValueError("holds bytes that are not UTF-8") from None

@@ -1,0 +1,307 @@
+"""PostgreSQL as a target: rows and ledger row in one transaction, values unchanged or refused by unit."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any, ClassVar
+
+import psycopg
+import pyarrow as pa
+from psycopg.pq import TransactionStatus
+
+from ludb.dialects.postgres import PostgresSystem, connect, errors, quote, translate
+from ludb.dialects.postgres_ledger import Ledger
+from ludb.dialects.postgres_schema import Reflected, reflect
+from ludb.dialects.postgres_stream import Stream
+from ludb.dialects.postgres_values import plan, select, typed
+from ludb.dialects.postgres_writer import Connection, Piece, PostgresWriter
+from ludb.dialects.settings import Surroundings
+from ludb.errors import ConfigError, FatalError, Fault, LudbError, TransientError, UnitError
+from ludb.model.data import MISFIT, Applied, WriteSet
+from ludb.model.run import Txn
+from ludb.model.unit import POSITION, Column
+
+_RIGHTS = """SELECT current_user, has_table_privilege(%s, 'INSERT') OR has_any_column_privilege(%s, 'INSERT')"""
+
+
+class PostgresTarget:
+    """A PostgreSQL database that rows are inserted into. Implements `Target` and `CanRead`.
+
+    Each participant has a connection of its own, called `ludb:<txn>`, in a READ COMMITTED transaction. Deferrable
+    constraints are deferred until `prepare`, all others speak at once.
+    """
+
+    Settings: ClassVar[type[PostgresSystem]] = PostgresSystem
+
+    def __init__(
+        self,
+        name: str,
+        settings: PostgresSystem,
+        surroundings: Surroundings,  # noqa: ARG002  (every adapter is made with it)
+        *,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """Nothing is opened yet. `clock` dates ledger rows."""
+        self._name, self._settings, self._clock = name, settings, clock
+        self._ledger = Ledger(settings.ledger.in_schema if settings.ledger else settings.in_schema)
+        self._tables: dict[str, Reflected] = {}
+
+    def columns(self, table: str) -> Sequence[Column]:
+        """The table's columns as declared; `ConfigError` naming the tables that are there, for a table whose rows a crash
+        would empty (UNLOGGED), and where the role may not insert.
+        """
+        return self._reflect(table).columns
+
+    def order(self, tables: Sequence[str]) -> Sequence[str]:
+        """Parents before children by foreign keys that speak at once; deferrable ones need no order. `ConfigError` for a
+        circle of the others.
+        """
+        known = {name: self._reflect(name) for name in tables}
+        places = {(table.schema, table.name): name for name, table in known.items()}
+        parents = {
+            name: {places[key.parent] for key in table.foreign_keys if key.parent in places and not key.deferrable}
+            - {name}
+            for name, table in known.items()
+        }
+        ordered: list[str] = []
+        left = sorted(tables)
+        while left:
+            free = next((name for name in left if not parents[name] & set(left)), None)
+            if free is None:
+                raise ConfigError(
+                    f"system {self._name}: the foreign keys of {', '.join(left)} form a circle, so that no table can be first",
+                    remedy="Make one of them deferrable: ALTER TABLE ... ALTER CONSTRAINT ... DEFERRABLE",
+                )
+            ordered.append(free)
+            left.remove(free)
+        return ordered
+
+    def begin(self, txn: Txn) -> PostgresParticipant:
+        """Open a transaction and insert the ledger row; `FatalError` if it was committed before."""
+        connection = self._start(txn)
+        try:
+            self._ledger_row(connection, txn)
+        except psycopg.errors.UniqueViolation as error:
+            connection.close()
+            raise FatalError(f"system {self._name}: transaction {txn.id} was committed before") from error
+        return self._participant(connection, txn)
+
+    def apply(self, txn: Txn, writes: WriteSet) -> Applied:
+        """Write a decided chunk again, in one transaction; units that no longer fit are left out, the others committed,
+        and the ledger row remembers which. What the dead worker's connection still holds is ended first, by its name.
+        """
+        self._end_predecessors(txn)
+        connection = self._start(txn)
+        try:
+            self._ledger_row(connection, txn)
+        except psycopg.errors.UniqueViolation:
+            with errors(self._name, "read the ledger row"):
+                connection.execute("ROLLBACK")
+                left_out = self._ledger.left_out(connection, txn.id, _positions(writes))
+            connection.close()
+            return Applied(already=True, failed=dict.fromkeys(left_out, MISFIT))
+        participant = self._participant(connection, txn)
+        try:
+            failed = participant.attempt(writes)
+            participant.commit()
+        finally:
+            participant.rollback()
+        return Applied(already=False, failed=failed)
+
+    def ledger(self, repository: str) -> pa.Table:
+        """What this database says was committed for the repository."""
+        with self._connect() as connection, errors(self._name, "read the ledger"):
+            return self._ledger.of_repository(connection, repository)
+
+    def prepare_schema(self) -> None:
+        """Create the ledger if it is missing; `ConfigError` for a server that may lose what it has confirmed."""
+        with self._connect() as connection:
+            with errors(self._name, "read the server's settings"):
+                names = ("fsync", "synchronous_commit", "full_page_writes")
+                off = [name for name in names if _setting(connection, name) == "off"]
+            if off and not self._settings.allow_not_durable:
+                raise ConfigError(
+                    f"system {self._name}: the server may lose what it has committed ({', '.join(off)} = off)",
+                    remedy="Switch it on; for tests say allow_not_durable: true",
+                )
+            with errors(self._name, "create the ledger"):
+                self._ledger.create(connection)
+
+    def read(self, table: str) -> pa.Table:
+        """All rows by primary key, else in the order in which they lie. A column with values that Arrow has no exact type
+        for (infinite dates) arrives as text.
+        """
+        reflected = self._reflect(table)
+        order = ", ".join(f"a.{quote(name)}" for name in reflected.primary_key)
+        as_text: set[str] = set()
+        stream = Stream(self._settings, self._name)
+        try:
+            while True:
+                plans = plan(reflected, tuple((name, "text") for name in sorted(as_text)), self._name)
+                query = f"SELECT {', '.join(select(plans, reflected))} FROM {reflected.sql} AS a"
+                pieces = [
+                    typed(rows, (), plans, reflected)
+                    for rows in stream.query(query + (f" ORDER BY {order}" if order else ""))
+                ]
+                again = {refusal.column for _, refused in pieces for refusal in refused}
+                if not again:
+                    return pa.concat_tables(rows for rows, _ in pieces)
+                as_text |= again
+        finally:
+            stream.close()
+
+    def close(self) -> None:
+        """Nothing stays open between calls; participants close their own connection."""
+
+    def _connect(self, application: str = "ludb") -> Connection:
+        return connect(self._settings, self._name, write=True, application=application)
+
+    def _start(self, txn: Txn) -> Connection:
+        connection = self._connect(f"ludb:{txn.id}")
+        try:
+            with errors(self._name, "begin a transaction"):
+                connection.execute("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE")
+        except LudbError:
+            connection.close()
+            raise
+        return connection
+
+    def _ledger_row(self, connection: Connection, txn: Txn) -> None:
+        try:
+            self._ledger.insert(connection, txn, self._clock())
+            connection.execute("SAVEPOINT ludb_start")
+            connection.execute("SET CONSTRAINTS ALL DEFERRED")
+        except psycopg.errors.UniqueViolation:
+            raise
+        except psycopg.Error as error:
+            connection.close()
+            raise translate(error, self._name, "write the ledger row") from error
+
+    def _participant(self, connection: Connection, txn: Txn) -> PostgresParticipant:
+        writer = PostgresWriter(connection, self._name, self._reflect)
+        return PostgresParticipant(writer, txn, self._ledger, self._connect)
+
+    def _end_predecessors(self, txn: Txn) -> None:
+        """End the connections of this very transaction; a role that may not waits for the server's time-out instead."""
+        asked = (
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            # Another database of this server may be another participant of the same transaction.
+            " WHERE application_name = %s AND datname = current_database() AND pid <> pg_backend_pid()"
+        )
+        with self._connect() as connection:
+            try:
+                connection.execute(asked, (f"ludb:{txn.id}"[:63],))
+            except psycopg.errors.InsufficientPrivilege:
+                return
+            except psycopg.Error as error:
+                raise translate(error, self._name, "end the connection of a dead worker") from error
+
+    def _reflect(self, table: str) -> Reflected:
+        if table not in self._tables:
+            with self._connect() as connection, errors(self._name, f"read the columns of {self._name}.{table}"):
+                found = reflect(connection, self._name, self._settings.in_schema, table)
+                row = connection.execute(_RIGHTS, (found.sql, found.sql)).fetchone()
+            role, may = row or ("", False)
+            if not may:
+                raise ConfigError(
+                    f"system {self._name}: role {role} may not insert into {found.label}",
+                    remedy=f"GRANT INSERT ON {found.sql} TO {quote(role)}",
+                )
+            if found.persistence == "u" and not self._settings.allow_not_durable:
+                raise ConfigError(
+                    f"system {self._name}: table {found.label} is UNLOGGED: a crash of the server empties it",
+                    remedy=f"ALTER TABLE {found.sql} SET LOGGED; for tests say allow_not_durable: true",
+                )
+            self._tables[table] = found
+        return self._tables[table]
+
+
+class PostgresParticipant:
+    """One chunk's part in a PostgreSQL database, on a connection of its own; see `ludb.ports.target.Participant`."""
+
+    def __init__(self, writer: PostgresWriter, txn: Txn, ledger: Ledger, reopen: Callable[[], Connection]) -> None:
+        """The transaction is open and holds the ledger row. `reopen` gives a connection that sees only what is committed."""
+        self._writer, self._txn, self._ledger, self._reopen = writer, txn, ledger, reopen
+        self._connection = writer.connection
+        self._system = writer.system
+        self._committed = False
+
+    def write(self, table: str, rows: pa.Table) -> None:
+        """Copy the rows; values that would not stay as they are, and constraints, speak here or in `prepare`."""
+        self._writer.insert(table, rows)
+
+    def prepare(self) -> None:
+        """Let deferred constraints speak, move sequences, and read the own ledger row back."""
+        self._writer.check()
+        with errors(self._system, "prepare"):
+            self._writer.move_sequences()
+            sealed = self._ledger.seal(self._connection, self._txn, self._writer.rows)
+        if not sealed:
+            raise FatalError(f"system {self._system}: the ledger row of {self._txn.id} cannot be read back")
+
+    def attempt(self, writes: WriteSet) -> dict[int, Fault]:
+        """Write every unit that fits, and prepare; the others are returned. The transaction is ready for `commit`."""
+        failed: dict[int, Fault] = {}
+        while True:
+            kept = writes.only(_positions(writes) - failed.keys()) if failed else writes
+            try:
+                pieces: list[Piece] = [self._writer.bound(table, rows) for table, rows in kept.tables.items()]
+            except UnitError as error:
+                failed.update(error.faults)
+                continue
+            with errors(self._system, "apply a decided chunk"):
+                failed.update(self._writer.sift(pieces))
+            break
+        self._txn = replace(self._txn, positions=tuple(at for at in self._txn.positions if at not in failed))
+        self.prepare()
+        return failed
+
+    def commit(self) -> None:
+        """COMMIT and close the connection. `TransientError` if nobody can say what became of it: the ledger row tells."""
+        if self._committed:
+            return
+        try:
+            if self._connection.closed or self._connection.info.transaction_status == TransactionStatus.IDLE:
+                self._look_up()
+            elif self._connection.execute("COMMIT").statusmessage != "COMMIT":
+                raise TransientError(
+                    f"system {self._system}: the transaction was lost before COMMIT", system=self._system
+                )
+        except psycopg.IntegrityError as error:
+            raise FatalError(f"system {self._system}: COMMIT was refused after prepare: {error.sqlstate}") from error
+        except psycopg.Error as error:
+            raise TransientError(
+                f"system {self._system}: COMMIT failed: {error.sqlstate or error}", system=self._system
+            ) from error
+        self._committed = True
+        self._close()
+
+    def rollback(self) -> None:
+        """Undo what is not committed and close the connection, whatever state it is in."""
+        self._close()  # the server rolls back what its client leaves open
+
+    def _look_up(self) -> None:
+        """The transaction is over without our COMMIT being answered: only the ledger can tell how."""
+        with self._reopen() as connection:
+            if self._ledger.present(connection, self._txn.id):
+                return
+        raise TransientError(f"system {self._system}: the transaction was lost before COMMIT", system=self._system)
+
+    def _close(self) -> None:
+        with contextlib.suppress(psycopg.Error):
+            if not self._connection.closed and not self._committed:
+                self._connection.execute("ROLLBACK")
+        with contextlib.suppress(psycopg.Error):
+            self._connection.close()
+
+
+def _setting(connection: Connection, name: str) -> Any:
+    row = connection.execute("SELECT current_setting(%s)", (name,)).fetchone()
+    return row[0] if row else None
+
+
+def _positions(writes: WriteSet) -> set[int]:
+    return {position for rows in writes.tables.values() for position in rows.column(POSITION).to_pylist()}
