@@ -73,7 +73,7 @@ class TestSqliteReflects(ReflectContract):
             source.close()
 
 
-class TestPostgres(SourceContract, FetchContract):
+class TestPostgres(SourceContract, FetchContract, FilterContract):
     @pytest.fixture
     def load(self, tmp_path, postgres_database):
         opened = []

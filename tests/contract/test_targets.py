@@ -100,7 +100,7 @@ class Postgres:
         return lambda: PostgresTarget("billing", settings, Surroundings(tmp_path, tmp_path), clock=lambda: 1.5)
 
 
-class TestPostgres(Postgres, TargetContract):
+class TestPostgres(Postgres, TargetContract, RehearsalContract):
     def test_rows_can_be_read_back(self, target):
         assert isinstance(target, CanRead)
 
@@ -113,7 +113,7 @@ class TestPostgres(Postgres, TargetContract):
             participant.rollback()
 
 
-class TestPostgresConstraints(Postgres, ConstraintContract):
+class TestPostgresConstraints(Postgres, ConstraintContract, RehearsedConstraintContract):
     pass
 
 

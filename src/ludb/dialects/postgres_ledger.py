@@ -11,6 +11,7 @@ import psycopg
 import pyarrow as pa
 from psycopg import sql
 
+from ludb.dialects.postgres import quote
 from ludb.model.run import Txn
 
 SCHEMA = pa.schema([("txn", pa.string()), ("seq", pa.int64()), ("run", pa.string()), ("chunk", pa.string())])
@@ -28,6 +29,15 @@ _DDL = """CREATE TABLE IF NOT EXISTS {} (
   at double precision NOT NULL
 )"""
 
+_ABOUT = """-- {system} (PostgreSQL): the ledger of ludb.
+-- One row per committed transaction, written in the same transaction as the rows: after a crash it tells what was
+-- committed. `ludb run` makes the table by itself where it may; run this text where it may not, and
+-- GRANT SELECT, INSERT, UPDATE on it to the role that ludb connects as.
+-- Drop it only when the migration is over: `ludb ledger JOB --drop`.
+CREATE SCHEMA IF NOT EXISTS {schema};
+{ddl};
+"""
+
 Connection = psycopg.Connection[tuple[Any, ...]]
 
 
@@ -41,8 +51,7 @@ class Ledger:
 
     def create(self, connection: Connection) -> None:
         """Make the table, and its schema, where they are missing; a role that may not create needs them there."""
-        found = connection.execute("SELECT to_regclass(%s) IS NOT NULL", (self._name.as_string(connection),)).fetchone()
-        if found == (True,):
+        if self.exists(connection):
             return
         there = connection.execute("SELECT 1 FROM pg_namespace WHERE nspname = %s", (self._schema,)).fetchone()
         try:
@@ -51,6 +60,27 @@ class Ledger:
             connection.execute(sql.SQL(_DDL).format(self._name))
         except (psycopg.errors.UniqueViolation, psycopg.errors.DuplicateTable):
             return  # another worker made it at this very moment
+
+    def ddl(self, system: str) -> str:
+        """What makes the ledger, for a DBA; `system` is the target's name in the job."""
+        name = self._name.as_string(None)
+        return _ABOUT.format(system=system, schema=quote(self._schema), ddl=_DDL.format(name))
+
+    def exists(self, connection: Connection) -> bool:
+        """Whether the table is there."""
+        name = self._name.as_string(connection)
+        return connection.execute("SELECT to_regclass(%s) IS NOT NULL", (name,)).fetchone() == (True,)
+
+    def entries(self, connection: Connection) -> dict[str, int]:
+        """Entries by repository."""
+        if not self.exists(connection):
+            return {}
+        counted = sql.SQL("SELECT repository_id, count(*) FROM {} GROUP BY 1 ORDER BY 1").format(self._name)
+        return dict(connection.execute(counted).fetchall())
+
+    def drop(self, connection: Connection) -> None:
+        """Remove the table; its schema stays."""
+        connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(self._name))
 
     def insert(self, connection: Connection, txn: Txn, at: float) -> None:
         """Write the ledger row; `UniqueViolation` if the transaction was committed before."""
@@ -85,7 +115,9 @@ class Ledger:
         return connection.execute(asked, (txn,)).fetchone() is not None
 
     def of_repository(self, connection: Connection, repository: str) -> pa.Table:
-        """What was committed for a repository, in the order of its sequence numbers."""
+        """What was committed for a repository, in the order of its sequence numbers; nothing where there is no ledger."""
+        if not self.exists(connection):
+            return SCHEMA.empty_table()
         asked = sql.SQL("SELECT txn, seq, run, chunk FROM {} WHERE repository_id = %s ORDER BY seq, txn").format(
             self._name
         )

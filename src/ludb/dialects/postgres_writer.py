@@ -215,4 +215,10 @@ class PostgresWriter:
         return Fault(reason, f"{said.message_primary or error}; {said.message_detail or ''}; rows: {shown!r}")
 
 
+def open_units(connection: Connection) -> None:
+    """Mark the place to which `sift` goes back, with deferrable constraints deferred."""
+    connection.execute("SAVEPOINT ludb_start")
+    connection.execute("SET CONSTRAINTS ALL DEFERRED")
+
+
 _FAILED = psycopg.pq.TransactionStatus.INERROR

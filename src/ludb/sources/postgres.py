@@ -29,7 +29,7 @@ SLOTS = 0x6C756462
 
 
 class PostgresSource:
-    """A PostgreSQL database, never written. Implements `Source` and `CanFetch`. One thread at a time.
+    """A PostgreSQL database, never written. Implements `Source`, `CanFetch` and `CanFilter`. One thread at a time.
 
     A chunk's reads share one `REPEATABLE READ READ ONLY` transaction. With `connections: n`, at most n readers of all
     workers are connected at a time: each holds one of n advisory locks, and the connection ends with the chunk.
@@ -64,7 +64,18 @@ class PostgresSource:
         exact = [f'a.{quote(name)}::text COLLATE "C"' for name in columns if reflected.types[name].category == "S"]
         order = ", ".join([*(f"a.{quote(name)}" for name in columns), *exact, *ties])
         sql = f"SELECT {', '.join(select(plans, reflected))} FROM {reflected.sql} AS a ORDER BY {order}"
-        for piece in self._query(sql):
+        yield from self._keys(plans, reflected, self._query(sql))
+
+    def keys_where(self, table: UnitTable, columns: Sequence[str], where: str) -> Iterator[pa.Table]:
+        """The keys of rows that meet a condition in PostgreSQL's SQL, in the order in which the server finds them."""
+        reflected, plans = self._reflect(table), self._chosen(table, columns)
+        own = quote(reflected.name)
+        select_list = ", ".join(select(plans, reflected, own))
+        sql = f"SELECT {select_list} FROM {reflected.sql} AS {own} WHERE (\n{where}\n)"
+        yield from self._keys(plans, reflected, self._query(sql))
+
+    def _keys(self, plans: Sequence[Carriage], reflected: Reflected, pieces: Iterator[pa.Table]) -> Iterator[pa.Table]:
+        for piece in pieces:
             held, refused = typed(piece, (), plans, reflected)
             if refused:
                 where = f"{self._name}.{reflected.label}, column {refused[0].column}, row {refused[0].row_id}"
@@ -72,7 +83,7 @@ class PostgresSource:
                     f"a unit key cannot be carried: {where}: it {refused[0].reason}",
                     remedy="Mend the row, or carry the key as text with types:",
                 )
-            yield held.rename_columns(list(columns))
+            yield held.rename_columns([how.column.name for how in plans])
 
     def scan(self, table: UnitTable, columns: Sequence[str] | None = None) -> Iterator[Fetched]:
         """The whole table by one sequential scan; at least one `Fetched`."""

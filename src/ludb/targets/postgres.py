@@ -2,33 +2,32 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any, ClassVar
 
 import psycopg
 import pyarrow as pa
-from psycopg.pq import TransactionStatus
 
 from ludb.dialects.postgres import PostgresSystem, connect, errors, quote, translate
 from ludb.dialects.postgres_ledger import Ledger
+from ludb.dialects.postgres_participant import PostgresParticipant, PostgresRehearsal, positions_of
 from ludb.dialects.postgres_schema import Reflected, reflect
 from ludb.dialects.postgres_stream import Stream
 from ludb.dialects.postgres_values import plan, select, typed
-from ludb.dialects.postgres_writer import Connection, Piece, PostgresWriter
+from ludb.dialects.postgres_writer import Connection, PostgresWriter, open_units
 from ludb.dialects.settings import Surroundings
-from ludb.errors import ConfigError, FatalError, Fault, LudbError, TransientError, UnitError
+from ludb.errors import ConfigError, FatalError, LudbError
 from ludb.model.data import MISFIT, Applied, WriteSet
 from ludb.model.run import Txn
-from ludb.model.unit import POSITION, Column
+from ludb.model.unit import Column
 
 _RIGHTS = """SELECT current_user, has_table_privilege(%s, 'INSERT') OR has_any_column_privilege(%s, 'INSERT')"""
 
 
 class PostgresTarget:
-    """A PostgreSQL database that rows are inserted into. Implements `Target` and `CanRead`.
+    """A PostgreSQL database that rows are inserted into. Implements `Target`, `CanRead`, `CanRehearse`
+    and `HasLedger`.
 
     Each participant has a connection of its own, called `ludb:<txn>`, in a READ COMMITTED transaction. Deferrable
     constraints are deferred until `prepare`, all others speak at once.
@@ -89,6 +88,17 @@ class PostgresTarget:
             raise FatalError(f"system {self._name}: transaction {txn.id} was committed before") from error
         return self._participant(connection, txn)
 
+    def rehearse(self, txn: Txn) -> PostgresRehearsal:
+        """Open a transaction that leaves nothing: no ledger row, and no sequence is moved."""
+        connection = self._start(txn)
+        try:
+            with errors(self._name, "begin a transaction"):
+                open_units(connection)
+        except LudbError:
+            connection.close()
+            raise
+        return PostgresRehearsal(self._writer(connection), txn, self._ledger, self._connect)
+
     def apply(self, txn: Txn, writes: WriteSet) -> Applied:
         """Write a decided chunk again, in one transaction; units that no longer fit are left out, the others committed,
         and the ledger row remembers which. What the dead worker's connection still holds is ended first, by its name.
@@ -100,7 +110,7 @@ class PostgresTarget:
         except psycopg.errors.UniqueViolation:
             with errors(self._name, "read the ledger row"):
                 connection.execute("ROLLBACK")
-                left_out = self._ledger.left_out(connection, txn.id, _positions(writes))
+                left_out = self._ledger.left_out(connection, txn.id, positions_of(writes))
             connection.close()
             return Applied(already=True, failed=dict.fromkeys(left_out, MISFIT))
         participant = self._participant(connection, txn)
@@ -115,6 +125,20 @@ class PostgresTarget:
         """What this database says was committed for the repository."""
         with self._connect() as connection, errors(self._name, "read the ledger"):
             return self._ledger.of_repository(connection, repository)
+
+    def ledger_ddl(self) -> str:
+        """`CREATE TABLE` of the ledger, and of its schema."""
+        return self._ledger.ddl(self._name)
+
+    def ledger_entries(self) -> dict[str, int]:
+        """Entries by repository."""
+        with self._connect() as connection, errors(self._name, "count the ledger"):
+            return self._ledger.entries(connection)
+
+    def drop_ledger(self) -> None:
+        """Drop the table; `TransientError` while somebody writes into it."""
+        with self._connect() as connection, errors(self._name, "drop the ledger"):
+            self._ledger.drop(connection)
 
     def prepare_schema(self) -> None:
         """Create the ledger if it is missing; `ConfigError` for a server that may lose what it has confirmed."""
@@ -172,8 +196,7 @@ class PostgresTarget:
     def _ledger_row(self, connection: Connection, txn: Txn) -> None:
         try:
             self._ledger.insert(connection, txn, self._clock())
-            connection.execute("SAVEPOINT ludb_start")
-            connection.execute("SET CONSTRAINTS ALL DEFERRED")
+            open_units(connection)
         except psycopg.errors.UniqueViolation:
             raise
         except psycopg.Error as error:
@@ -181,8 +204,10 @@ class PostgresTarget:
             raise translate(error, self._name, "write the ledger row") from error
 
     def _participant(self, connection: Connection, txn: Txn) -> PostgresParticipant:
-        writer = PostgresWriter(connection, self._name, self._reflect)
-        return PostgresParticipant(writer, txn, self._ledger, self._connect)
+        return PostgresParticipant(self._writer(connection), txn, self._ledger, self._connect)
+
+    def _writer(self, connection: Connection) -> PostgresWriter:
+        return PostgresWriter(connection, self._name, self._reflect)
 
     def _end_predecessors(self, txn: Txn) -> None:
         """End the connections of this very transaction; a role that may not waits for the server's time-out instead."""
@@ -219,89 +244,6 @@ class PostgresTarget:
         return self._tables[table]
 
 
-class PostgresParticipant:
-    """One chunk's part in a PostgreSQL database, on a connection of its own; see `ludb.ports.target.Participant`."""
-
-    def __init__(self, writer: PostgresWriter, txn: Txn, ledger: Ledger, reopen: Callable[[], Connection]) -> None:
-        """The transaction is open and holds the ledger row. `reopen` gives a connection that sees only what is committed."""
-        self._writer, self._txn, self._ledger, self._reopen = writer, txn, ledger, reopen
-        self._connection = writer.connection
-        self._system = writer.system
-        self._committed = False
-
-    def write(self, table: str, rows: pa.Table) -> None:
-        """Copy the rows; values that would not stay as they are, and constraints, speak here or in `prepare`."""
-        self._writer.insert(table, rows)
-
-    def prepare(self) -> None:
-        """Let deferred constraints speak, move sequences, and read the own ledger row back."""
-        self._writer.check()
-        with errors(self._system, "prepare"):
-            self._writer.move_sequences()
-            sealed = self._ledger.seal(self._connection, self._txn, self._writer.rows)
-        if not sealed:
-            raise FatalError(f"system {self._system}: the ledger row of {self._txn.id} cannot be read back")
-
-    def attempt(self, writes: WriteSet) -> dict[int, Fault]:
-        """Write every unit that fits, and prepare; the others are returned. The transaction is ready for `commit`."""
-        failed: dict[int, Fault] = {}
-        while True:
-            kept = writes.only(_positions(writes) - failed.keys()) if failed else writes
-            try:
-                pieces: list[Piece] = [self._writer.bound(table, rows) for table, rows in kept.tables.items()]
-            except UnitError as error:
-                failed.update(error.faults)
-                continue
-            with errors(self._system, "apply a decided chunk"):
-                failed.update(self._writer.sift(pieces))
-            break
-        self._txn = replace(self._txn, positions=tuple(at for at in self._txn.positions if at not in failed))
-        self.prepare()
-        return failed
-
-    def commit(self) -> None:
-        """COMMIT and close the connection. `TransientError` if nobody can say what became of it: the ledger row tells."""
-        if self._committed:
-            return
-        try:
-            if self._connection.closed or self._connection.info.transaction_status == TransactionStatus.IDLE:
-                self._look_up()
-            elif self._connection.execute("COMMIT").statusmessage != "COMMIT":
-                raise TransientError(
-                    f"system {self._system}: the transaction was lost before COMMIT", system=self._system
-                )
-        except psycopg.IntegrityError as error:
-            raise FatalError(f"system {self._system}: COMMIT was refused after prepare: {error.sqlstate}") from error
-        except psycopg.Error as error:
-            raise TransientError(
-                f"system {self._system}: COMMIT failed: {error.sqlstate or error}", system=self._system
-            ) from error
-        self._committed = True
-        self._close()
-
-    def rollback(self) -> None:
-        """Undo what is not committed and close the connection, whatever state it is in."""
-        self._close()  # the server rolls back what its client leaves open
-
-    def _look_up(self) -> None:
-        """The transaction is over without our COMMIT being answered: only the ledger can tell how."""
-        with self._reopen() as connection:
-            if self._ledger.present(connection, self._txn.id):
-                return
-        raise TransientError(f"system {self._system}: the transaction was lost before COMMIT", system=self._system)
-
-    def _close(self) -> None:
-        with contextlib.suppress(psycopg.Error):
-            if not self._connection.closed and not self._committed:
-                self._connection.execute("ROLLBACK")
-        with contextlib.suppress(psycopg.Error):
-            self._connection.close()
-
-
 def _setting(connection: Connection, name: str) -> Any:
     row = connection.execute("SELECT current_setting(%s)", (name,)).fetchone()
     return row[0] if row else None
-
-
-def _positions(writes: WriteSet) -> set[int]:
-    return {position for rows in writes.tables.values() for position in rows.column(POSITION).to_pylist()}
