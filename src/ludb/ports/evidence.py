@@ -81,12 +81,9 @@ class Accounts:
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """What the decisions of finished chunks say: (chunks, units) by job version, rows by output, and conversions counted by
-    name.
-    """
+    """What the decisions of finished chunks say: (chunks, units) by job version, and rows by output."""
 
     versions: Mapping[str, tuple[int, int]] = field(default_factory=dict)
-    conversions: Mapping[str, int] = field(default_factory=dict)
     rows: Mapping[str, int] = field(default_factory=dict)
 
 

@@ -80,7 +80,7 @@ class EvidenceContract:
             ChunkGroup("move", ChunkState.FINISHED, 3, 10, 0),
             ChunkGroup("retry", ChunkState.FINISHED, 1, 1, 0),
         ]
-        assert evidence.decided(RUN) == Decided({"v1": (4, 8)}, {"trimmed": 8}, {"billing.account": 8})
+        assert evidence.decided(RUN) == Decided({"v1": (4, 8)}, {"billing.account": 8})
 
     def test_who_asked_for_what_is_told_in_order(self, repository: Repository, clock: ManualClock) -> None:
         """Otherwise nobody could say who tried the quarantined customers again."""

@@ -144,9 +144,7 @@ class StoreEvidence:
         finished = and_(c.id == d.chunk, c.state == str(ChunkState.FINISHED))
         versions = select(d.job_version, func.count(), func.sum(c.done)).where(d.run == run_id)
         versions = versions.select_from(t.decision.join(t.chunk, finished)).group_by(d.job_version)
-        texts = select(d.conversions, d.rows).where(d.run == run_id)
-        texts = texts.select_from(t.decision.join(t.chunk, finished))
-        conversions: Counter[str] = Counter()
+        texts = select(d.rows).where(d.run == run_id).select_from(t.decision.join(t.chunk, finished))
         written: Counter[str] = Counter()
         with self._db.read() as connection:
             get_run(connection, run_id)
@@ -154,10 +152,9 @@ class StoreEvidence:
                 version: (int(chunks), int(units or 0))
                 for version, chunks, units in connection.execute(versions.order_by(d.job_version))
             }
-            for counts, rows in connection.execute(texts):
-                conversions.update(counts)
+            for rows in connection.execute(texts).scalars():
                 written.update(rows.get("output", {}))
-        return Decided(by_version, dict(sorted(conversions.items())), dict(sorted(written.items())))
+        return Decided(by_version, dict(sorted(written.items())))
 
     def transactions(self) -> pa.Table:
         """Every decision of the repository."""

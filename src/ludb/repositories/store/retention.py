@@ -17,18 +17,24 @@ from ludb.repositories.store.runs import get_run
 _OVER = (RunState.COMPLETED, RunState.EXCEPTIONS, RunState.ABANDONED)
 _TOLD = "retried"
 """The history entry that tells what a person did; it stays, without the exception that it replaced."""
+_SEEN = 100_000
+"""Keys that are looked for at a time."""
 _WAS = '%"was":{%'
 """Such an entry while it still holds that exception: canonical JSON, in which a quoted quote looks otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """Columns of a table that are emptied, or, without columns, rows that are deleted; `where` holds until it is done."""
+    """Columns of a table that are emptied, or, without columns, rows that are deleted; `where` holds until it is done.
+
+    `within` is what a row is found by besides `key`, where that is not unique in the whole table.
+    """
 
     table: Table
     key: ColumnElement[Any]
     where: ColumnElement[bool]
     empty: dict[str, object]
+    within: tuple[ColumnElement[bool], ...] = ()
 
 
 def _parts(run_id: str) -> dict[str, tuple[_Part, ...]]:
@@ -39,7 +45,8 @@ def _parts(run_id: str) -> dict[str, tuple[_Part, ...]]:
         "journal": (_texts(t.call, k.number, k.run == run_id, {"request": "", "body": ""}),),
         "quarantine": (
             _texts(
-                t.unit_exception, e.position, e.run == run_id, dict.fromkeys(("detail", "body", "trace", "source_rows"), "")
+                t.unit_exception, e.position, e.run == run_id,
+                dict.fromkeys(("detail", "body", "trace", "source_rows"), ""), within=(e.run == run_id,),
             ),
             _Part(
                 t.unit_history, h.number,
@@ -55,9 +62,15 @@ def _parts(run_id: str) -> dict[str, tuple[_Part, ...]]:
     }  # fmt: skip
 
 
-def _texts(table: Table, key: ColumnElement[Any], mine: ColumnElement[bool], empty: dict[str, object]) -> _Part:
+def _texts(
+    table: Table,
+    key: ColumnElement[Any],
+    mine: ColumnElement[bool],
+    empty: dict[str, object],
+    within: tuple[ColumnElement[bool], ...] = (),
+) -> _Part:
     filled = or_(*(table.c[name] != value for name, value in empty.items()))
-    return _Part(table, key, and_(mine, filled), empty)
+    return _Part(table, key, and_(mine, filled), empty, within)
 
 
 class StoreRetention:
@@ -66,6 +79,8 @@ class StoreRetention:
     def __init__(self, database: Database) -> None:
         """Work on this database."""
         self._db = database
+        # Keys that were seen to be left: looking for them is what takes time in a large run.
+        self._waiting: dict[tuple[str, What, int], list[Any]] = {}
 
     def measure(self, run_id: str, what: What) -> Room:
         """Rows that still hold something, and the length of it."""
@@ -83,6 +98,7 @@ class StoreRetention:
 
     def mark(self, run_id: str, what: What, by: str, *, finished: bool) -> None:
         """Write `purged` into the run's notes. Finishing keeps who began, and when."""
+        self._waiting = {step: keys for step, keys in self._waiting.items() if step[:2] != (run_id, what)}
         with self._db.write() as connection:
             run = _over(connection, run_id)
             marks = dict(_marks(run))
@@ -93,16 +109,21 @@ class StoreRetention:
 
     def clear(self, run_id: str, what: What, rows: int = 2000) -> int:
         """Empty or delete the next rows, of the first part that has any."""
-        with self._db.write() as connection:
-            run = _over(connection, run_id)
-            if _marks(run).get(what, {}).get("finished", True):
-                raise ConfigError(f"run {run_id}: nobody has said who purges it", remedy="Use `ludb purge`")
-            for part in _parts(run_id)[what]:
-                keys = connection.execute(select(part.key).where(part.where).limit(rows)).scalars().all()
+        for number, part in enumerate(_parts(run_id)[what]):
+            step = (run_id, what, number)
+            with self._db.write() as connection:
+                run = _over(connection, run_id)
+                if _marks(run).get(what, {}).get("finished", True):
+                    raise ConfigError(f"run {run_id}: nobody has said who purges it", remedy="Use `ludb purge`")
+                waiting = self._waiting.get(step) or list(
+                    connection.execute(select(part.key).where(part.where).limit(_SEEN)).scalars()
+                )
+                keys = waiting[:rows]
                 for some in batches(keys):
-                    _forget(connection, part, and_(part.where, part.key.in_(some)), some)
-                if keys:
-                    return len(keys)
+                    _forget(connection, part, and_(part.key.in_(some), *part.within), some)
+            self._waiting[step] = waiting[rows:]
+            if keys:
+                return len(keys)
         return 0
 
 
