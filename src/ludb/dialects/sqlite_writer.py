@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 
 from ludb.dialects import sqlite_ledger as ledger_table
-from ludb.dialects.sqlite import file_of, is_busy, quote, translate
+from ludb.dialects.sqlite import file_of, is_busy, is_full, quote, translate
 from ludb.dialects.sqlite_bind import bind
 from ludb.dialects.sqlite_schema import Reflected
 from ludb.errors import ConfigError, FatalError, Fault, LudbError, TransientError, UnitError
@@ -216,6 +216,9 @@ class SqliteParticipant:
                 raise FatalError(f"system {system}: COMMIT was refused after prepare: {error}") from error
             except sqlite3.Error as error:
                 if not is_busy(error) or number + 1 == COMMIT_TRIES:
+                    path = file_of(self._connection)
+                    if is_full(error, path):
+                        raise translate(error, system, "commit", path) from error
                     raise TransientError(f"system {system}: COMMIT failed: {error}", system=system) from error
                 self._sleep(0.05 * 2**number)
         self._committed = True

@@ -41,4 +41,5 @@ class LogObserver:
     def close(self) -> None:
         """Close the file."""
         if self._file is not sys.stderr:
-            self._file.close()
+            with contextlib.suppress(OSError):  # as above
+                self._file.close()
