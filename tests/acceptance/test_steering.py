@@ -11,7 +11,6 @@ from dataclasses import replace
 from ludb.model.run import Owner
 
 ARRIVED = "select name, oid, account.id from account join charge on charge.account = account.id order by oid"
-NAMES = [f"c{number}" for number in range(1, 9)]
 
 
 def run_of(shop):
@@ -26,12 +25,12 @@ def owners(shop, role="worker"):
     return [one for one in shop.site.repository.owners.all(run_of(shop).id) if one.role == role]
 
 
-def whole(shop):
+def whole(shop, count=8):
     """Every customer has arrived, once, with an account of its own."""
     found = shop.rows("billing", ARRIVED)
-    assert [name for name, _, _ in found] == NAMES
-    assert len({account for _, _, account in found}) == 8
-    assert shop.rows("billing", "select count(*), count(distinct id) from account") == [(8, 8)]
+    assert [name for name, _, _ in found] == [f"c{number}" for number in range(1, count + 1)]
+    assert len({account for _, _, account in found}) == count
+    assert shop.rows("billing", "select count(*), count(distinct id) from account") == [(count, count)]
     return True
 
 
@@ -84,6 +83,11 @@ def test_a_paused_run_is_stopped_and_then_resumed_from_another_window(shop):
 
 def test_workers_come_and_go_and_the_supervisor_dies_meanwhile(shop):
     """Killed while three workers become one: whoever resumes adopts those that live, and all customers arrive once."""
+    people = range(9, 25)
+    shop.database(
+        "legacy",
+        *(f"insert into customers values ({n}, 'c{n}'); insert into orders values ({n}0, {n}, 1)" for n in people),
+    )
     first = shop.start("run", "job", "--workers", "3", GATE=str(shop.gate))
     working = set(shop.inside(3))
     assert shop.ludb("set", "--job", "job", "workers=1").code == 0
@@ -91,17 +95,20 @@ def test_workers_come_and_go_and_the_supervisor_dies_meanwhile(shop):
     first.kill()
     first.wait()
     assert {one.pid for one in shop.workers()} == working
-    one = next(one.pid for one in owners(shop) if one.state == "dismissed")
-    os.kill(one, signal.SIGKILL)  # a dismissed worker dies with its chunk in its hands
+    dismissed = [one.id for one in owners(shop) if one.state == "dismissed"]
+    killed = next(one for one in owners(shop) if one.id == dismissed[0])
+    os.kill(killed.pid, signal.SIGKILL)  # a dismissed worker dies with its chunk in its hands
     second = shop.start("resume", "--job", "job", "--workers", "2", GATE=str(shop.gate))
     shop.until(lambda: any(o.pid == second.pid for o in owners(shop, "supervisor")), "the second supervisor")
     shop.until(lambda: len(shop.workers()) == 3, "one more worker; the dismissed one is still in its chunk")
     shop.gate.touch()
     said = shop.said(second)
     assert said.code == 0, said.err
-    assert whole(shop)
+    assert whole(shop, 24)
     assert len(owners(shop)) == 4
-    assert not list((shop.state / "locks").glob("w-*.lock")) or one in working
+    finished = dict(shop.rows("job/.ludb/repository", "select owner, count(*) from chunk group by owner"))
+    assert [finished[one] for one in dismissed if one != killed.id] == [1], "a dismissed worker has claimed again"
+    assert killed.id not in finished
 
 
 def test_settings_that_cannot_be_are_refused_and_chunks_are_cut_as_was_said(shop):

@@ -87,7 +87,10 @@ class Nursery:
     def __init__(self) -> None:
         command = [sys.executable, str(Path(__file__).with_name("kill_nursery.py"))]
         # Unbuffered: a line that waits in a buffer of ours is one that `select` does not see.
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
+        self.process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0,
+            env=os.environ | {"OPENBLAS_NUM_THREADS": "1"},  # numpy's threads would be missing in a fork
+        )  # fmt: skip
         self.ended: dict[int, int] = {}
 
     def start(self, arguments: Sequence[str], environment: Mapping[str, str], out: Path) -> int:

@@ -109,7 +109,8 @@ def _source_table(summary: Summary) -> Table:
 def _who(console: Console, summary: Summary, site: Site) -> None:
     """Who is at work, and what chunks wait for."""
     for owner in summary.owners:
-        doing = f": {owner.doing}" if owner.doing else ""
+        leaving = ", leaves after its chunk" if owner.state == "dismissed" else ""
+        doing = leaving + (f": {owner.doing}" if owner.doing else "")
         console.print(f"{owner.role} {owner.id} on {owner.host}, process {owner.pid}{escape(doing)}")
     for command in reversed(summary.commands):
         asked = f"{command.name} {told_arguments(command.arguments)}".strip()

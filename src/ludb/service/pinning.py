@@ -23,7 +23,7 @@ from ludb.model.unit import UnitTable
 from ludb.project.folder import JobFolder
 from ludb.project.load import load_migration
 from ludb.service.dry_adapters import dried
-from ludb.service.site import Site
+from ludb.service.site import Site, writing_below
 from ludb.unitdb.stage import Stage
 
 
@@ -55,7 +55,14 @@ def read_reference(migration: Migration) -> dict[str, pa.Table]:
 
 
 def pin(site: Site, run: Run, job: JobFolder, migration: Migration, units: UnitList) -> None:
-    """Write a new pin of the run and make it the current one, atomically. Workers that run keep theirs."""
+    """Write a new pin of the run and make it the current one, atomically. Workers that run keep theirs. `RoomError` where
+    the disk is full.
+    """
+    with writing_below(site.pinned(run.id)):
+        _pin(site, run, job, migration, units)
+
+
+def _pin(site: Site, run: Run, job: JobFolder, migration: Migration, units: UnitList) -> None:
     folder = site.pinned(run.id)
     name = f"{job.job.version}-{uuid.uuid4().hex[:8]}"
     place = folder / name

@@ -25,7 +25,7 @@ from ludb.service.orphans import OrphanKeeper
 from ludb.service.overlap import check_pending, check_unresolved
 from ludb.service.pinning import read_reference
 from ludb.service.selection import EVERYTHING, Selection, select_units
-from ludb.service.site import Site
+from ludb.service.site import Site, writing_below
 from ludb.service.steering import job_settings
 
 
@@ -73,7 +73,7 @@ def plan_run(
             check_pending(site, job.job.name, units.keys.drop_columns([POSITION]))
         run = _planned_run(site, job, parameters, selection, units)
         checked = preflight(bound_place(site, run, migration), columns, texts_of(job))
-        with tempfile.TemporaryDirectory(dir=site.state) as scratch:
+        with writing_below(site.state), tempfile.TemporaryDirectory(dir=site.state) as scratch:
             staged = stage(migration, units, Path(scratch))
             keep = OrphanKeeper(orphans) if orphans else lambda _name, _lost: None
             seen = survey(migration, units, staged, columns, keep)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import getpass
 import os
 import socket
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
+from ludb.dialects.durable import disk_error
 from ludb.errors import ConfigError
 from ludb.ports.repository import Repository
 from ludb.project.registry import adapter
@@ -53,6 +55,15 @@ class Site:
     def pinned(self, run_id: str) -> Path:
         """What a run has pinned: job content, shared tables, staged tables."""
         return self.state / "pinned" / run_id
+
+
+@contextmanager
+def writing_below(place: Path) -> Iterator[None]:
+    """A disk that fails while the block writes below `place` is told with the place: `RoomError` if it is full."""
+    try:
+        yield
+    except OSError as error:
+        raise disk_error(error, f"cannot write below {place}", system="state directory", path=place) from error
 
 
 def state_directory(state: Path | None, folder: Path | None, environment: Mapping[str, str]) -> Path:

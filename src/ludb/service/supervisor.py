@@ -9,11 +9,12 @@ import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from ludb.dialects.durable import has_room
 from ludb.engine.heartbeat import Heartbeat
 from ludb.engine.liveness import AT_WORK, Liveness, OwnerLock, sweep_locks
 from ludb.engine.worker import measure_process
 from ludb.engine.workplace import Fence
-from ludb.errors import ConfigError, TransientError
+from ludb.errors import ConfigError, RoomError, TransientError
 from ludb.model.events import Event
 from ludb.model.run import Owner, Run, RunState
 from ludb.model.steering import Live
@@ -83,7 +84,7 @@ class Supervisor:
             except (TransientError, OSError) as error:
                 # Workers go on as long as their lease lasts; whoever ended meanwhile did so for want of the repository.
                 self._found(str(error))
-                self._launched = set(self._running())
+                self._launched, self._crashes = set(self._running()), 0
             with contextlib.suppress(TransientError):
                 self.tick()
             if ended is not None:
@@ -151,11 +152,18 @@ class Supervisor:
         return living
 
     def _end(self, owner: Owner, liveness: Liveness) -> bool:
-        return self.launcher.stop(str(owner.pid)) or liveness.end(owner)
+        return (self._is_here(owner) and self.launcher.stop(str(owner.pid))) or liveness.end(owner)
+
+    def _is_here(self, owner: Owner) -> bool:
+        """Whether the owner is a process of this host: elsewhere its number is another process's."""
+        return owner.host == self.site.host
 
     def _reconcile(self, run: Run, living: Sequence[Owner]) -> None:
         """Start what is missing, dismiss what is too much. A dismissed worker counts no more, and leaves by itself."""
         running = self._running()
+        wanted = Live.of(run.settings).workers
+        if len(running) < wanted and not has_room(self.site.state):
+            raise RoomError(f"the state directory {self.site.state} has no room", path=str(self.site.state))
         for launch in self._launched - set(running):
             self._launched.discard(launch)
             self._count_crash(launch)
@@ -165,10 +173,9 @@ class Supervisor:
                     run.id, RunState.FAILED, f"{CRASHES} workers died without settling a unit; see their log"
                 )
             return
-        known = {str(owner.pid) for owner in living}
+        known = {str(owner.pid) for owner in living if self._is_here(owner)}
         staying = [owner for owner in living if owner.state == "alive"]
         have = len(staying) + sum(launch not in known for launch in running)
-        wanted = Live.of(run.settings).workers
         for _ in range(wanted - have):
             self._launched.add(self.launcher.start(run.id, self.arguments))
         for owner in staying[: max(0, have - wanted)]:
@@ -180,7 +187,7 @@ class Supervisor:
         one died.
         """
         owners = self.site.repository.owners.all(self.run.id)
-        newest = next((owner for owner in owners if str(owner.pid) == launch), None)
+        newest = next((owner for owner in owners if str(owner.pid) == launch and self._is_here(owner)), None)
         if newest is not None and newest.state == "ended":
             return
         counters = self.site.repository.views.counters(self.run.id)
