@@ -73,6 +73,7 @@ def test_stopping_now_does_not_wait_for_the_pace_and_leaves_nothing_in_doubt(pac
     said = paced.said(process)
     assert said.code == 4, said.err
     assert paced.crm.count() == 1
+    assert [one["outcome"] for one in paced.events("command.done")] == ["stopped"]
     assert paced.ludb("set", "--job", "job", "crm.pace=off").code == 0
     again = paced.ludb("resume", "--job", "job")
     assert again.code == 0, again.err

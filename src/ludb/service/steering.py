@@ -141,7 +141,11 @@ def carry_out(site: Site, run_id: str, command: Command) -> str:
         if command.name == RESUME:
             return str(runs.change(run_id, RunState.RUNNING).state)
         if command.name == STOP:
-            return str(runs.change(run_id, RunState.STOPPING, f"stopped by {command.actor}").state)
+            state = runs.get(run_id).state  # `stop now` is kept open until the run has stopped
+            stopped = state is RunState.STOPPED
+            return str(
+                state if stopped else runs.change(run_id, RunState.STOPPING, f"stopped by {command.actor}").state
+            )
         if command.name == SET:
             runs.adjust(run_id, {f"set.{name}": value for name, value in command.arguments.items()})
             return "done"
