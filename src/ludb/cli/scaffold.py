@@ -26,7 +26,7 @@ def init(
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="The new job's folder.", show_default=False)],
     source: Annotated[str | None, typer.Option("--from", metavar="URL", help="Draft it from this database.")] = None,
     to: Annotated[
-        str | None, typer.Option("--to", metavar="URL", help="Write to its tables [default: files in out/].")
+        str | None, typer.Option("--to", metavar="URL", help="Write to its tables; without it to files in out/.")
     ] = None,
     root: Annotated[
         str | None, typer.Option("--root", metavar="TABLE", help="The table with one row per unit.")
@@ -35,7 +35,7 @@ def init(
         str | None, typer.Option("--tables", metavar="A,B", help="Only these tables, and the root.")
     ] = None,
     name: Annotated[
-        str | None, typer.Option("--name", metavar="NAME", help="The job's name [default: the folder's].")
+        str | None, typer.Option("--name", metavar="NAME", help="The job's name; without it the folder's.")
     ] = None,
     force: Annotated[
         bool, typer.Option("--force", help="Add to a folder that is not empty; nothing is overwritten.")

@@ -37,6 +37,19 @@ class OutcomesContract:
         assert rows.warnings == {"has_contact": 2}
         assert rows.output == {"billing.account": {"done": 2, "quarantined": 1, "gone": 1}}
 
+    def test_conversions_add_up_over_finished_chunks_alone(self, repository: Repository) -> None:
+        """A chunk that is released, split or only decided has converted nothing yet."""
+        started(repository, 12)
+        moved(repository, claimed(repository))
+        repository.chunks.release(claimed(repository), "busy", 1_000)
+        whole = claimed(repository)
+        first, second = repository.chunks.split(whole, [whole.positions[:1], whole.positions[1:]])
+        moved(repository, first)
+        decided = repository.chunks.decide(second, decision(second))
+        assert repository.views.rows(RUN).conversions == {"trimmed": 4}
+        repository.chunks.finish(decided)
+        assert repository.views.rows(RUN).conversions == {"trimmed": 6}
+
     def test_a_decision_that_does_not_cover_the_chunk_is_refused(self, repository: Repository) -> None:
         """Otherwise a customer would be in no state at all."""
         started(repository, 10)
