@@ -43,6 +43,7 @@ def command(asked: dict) -> int:
 
 def serve() -> None:
     """One command per line, until there are no more."""
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"  # a fork of several threads has one: numpy must not start its own
     for name in LOADED:
         importlib.import_module(name)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 9)
