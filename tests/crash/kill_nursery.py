@@ -38,7 +38,6 @@ MODULES = (
 
 
 def warm() -> None:
-    os.environ["OPENBLAS_NUM_THREADS"] = "1"  # numpy, which pyarrow imports, would start a thread of its own
     for name in MODULES:
         importlib.import_module(name)
     for group in ("sources", "targets", "call_targets", "repositories", "steps"):
