@@ -1,0 +1,59 @@
+"""MySQL as a target keeps the promises of the port, on a real MariaDB."""
+
+from __future__ import annotations
+
+import pytest
+
+from ludb.dialects.mysql import MysqlSystem
+from ludb.dialects.settings import Surroundings
+from ludb.errors import TransientError
+from ludb.model.data import WriteSet
+from ludb.ports.target import CanRead
+from ludb.targets.mysql import MysqlTarget
+from ludb.testing.rehearsal import RehearsalContract, RehearsedConstraintContract
+from ludb.testing.target import TXN, ConstraintContract, TargetContract, accounts, stored
+
+BILLING = """CREATE TABLE account (id BIGINT PRIMARY KEY, name VARCHAR(60) COLLATE utf8mb4_bin NOT NULL UNIQUE);
+CREATE TABLE charge (id BIGINT PRIMARY KEY, account BIGINT, FOREIGN KEY (account) REFERENCES account (id))"""
+
+
+class Mysql:
+    @pytest.fixture
+    def url(self, mariadb_database):
+        return mariadb_database(BILLING)
+
+    @pytest.fixture
+    def reopen(self, url, tmp_path):
+        settings = MysqlSystem(type="mysql", url=url, lock_timeout=1)
+        return lambda: MysqlTarget("billing", settings, Surroundings(tmp_path, tmp_path), clock=lambda: 1.5)
+
+    @pytest.fixture
+    def crash(self):
+        """A dead process leaves the server a socket that is closed."""
+        return lambda participant: participant._session.close()
+
+
+class TestMysql(Mysql, TargetContract):
+    def test_rows_can_be_read_back(self, target):
+        assert isinstance(target, CanRead)
+
+    def test_attack_6_a_sleeping_zombie_is_ended_and_recovery_writes_once(self, target, reopen):
+        """It holds the ledger row and says nothing more. Recovery ends its session; waking up, it can write nothing."""
+        zombie = target.begin(TXN)
+        zombie.write("account", accounts(0))
+        zombie.prepare()
+        writes = WriteSet("billing", {"account": accounts(0)})
+        with pytest.raises(TransientError, match="1205"):
+            reopen().apply(TXN, writes)
+        assert not reopen().apply(TXN, writes).already
+        zombie.commit()  # the ledger says that it is done, whoever did it
+        assert stored(target) == [0]
+        assert target.ledger("repo").num_rows == 1
+
+
+class TestMysqlRehearsal(Mysql, RehearsalContract):
+    pass
+
+
+class TestMysqlConstraints(Mysql, ConstraintContract, RehearsedConstraintContract):
+    pass
