@@ -351,7 +351,9 @@ class MysqlParticipant:
 
     def _prepare(self) -> None:
         self._writer.check_links()
-        if self._schema is not None and not ledger_table.seal(self._session, self._schema, self._txn, self._writer.rows):
+        if self._schema is not None and not ledger_table.seal(
+            self._session, self._schema, self._txn, self._writer.rows
+        ):
             raise FatalError(f"system {self._writer.system}: the ledger row of {self._txn.id} cannot be read back")
 
     def _guarded(self, work: Callable[[], None]) -> None:

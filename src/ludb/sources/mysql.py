@@ -18,7 +18,6 @@ from ludb.errors import ConfigError, LudbError, UnitError
 from ludb.model.keys import key_text
 from ludb.model.unit import MATCH, Column, Fetched, KeySet, Refusal, UnitTable
 
-
 OWN = "a"
 """What a table is called where it stands alone."""
 
