@@ -99,6 +99,16 @@ class TestPostgres(SourceContract, FetchContract, FilterContract):
             source.close()
 
 
+class TestPostgresReflects(ReflectContract):
+    @pytest.fixture
+    def reflected(self, tmp_path, postgres_database):
+        def reflected(statements):
+            settings = PostgresSystem(type="postgres", url=postgres_database("; ".join(statements)))
+            return PostgresSource("legacy", settings, Surroundings(tmp_path, tmp_path))
+
+        return reflected
+
+
 class TestParquetFiles(SourceContract):
     @pytest.fixture
     def load(self, tmp_path):

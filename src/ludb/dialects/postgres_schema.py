@@ -11,6 +11,8 @@ import pyarrow as pa
 
 from ludb.dialects.postgres import quote
 from ludb.errors import ConfigError
+from ludb.model import shape
+from ludb.model.shape import TableShape
 from ludb.model.unit import Column
 
 _FIND = """
@@ -21,6 +23,11 @@ WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND n.nspname || '.' || c.relname =
 _NAMES = """
 SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND n.nspname = %s ORDER BY 1
+"""
+_ESTIMATES = """
+SELECT c.relname::text, c.reltuples FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT c.relispartition AND n.nspname = %s
+  AND has_table_privilege(c.oid, 'SELECT') ORDER BY c.relname COLLATE "C"
 """
 # A domain is what it stands for; its length and digits may be said at any level.
 _COLUMNS = """
@@ -48,7 +55,9 @@ FROM pg_index i WHERE i.indrelid = %s AND i.indisunique AND i.indpred IS NULL AN
 _FOREIGN = """
 SELECT p.nspname, c.relname, k.condeferrable, k.conname,
   ARRAY(SELECT a.attname::text FROM unnest(k.conkey) WITH ORDINALITY u(num, at)
-        JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = u.num ORDER BY u.at)
+        JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = u.num ORDER BY u.at),
+  ARRAY(SELECT a.attname::text FROM unnest(k.confkey) WITH ORDINALITY u(num, at)
+        JOIN pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = u.num ORDER BY u.at)
 FROM pg_constraint k JOIN pg_class c ON c.oid = k.confrelid JOIN pg_namespace p ON p.oid = c.relnamespace
 WHERE k.conrelid = %s AND k.contype = 'f' AND k.conparentid = 0 ORDER BY k.conname
 """
@@ -90,11 +99,12 @@ class Type:
 
 @dataclass(frozen=True, slots=True)
 class ForeignKey:
-    """A foreign key to `parent` (schema, name)."""
+    """A foreign key to `parent_columns` of `parent` (schema, name)."""
 
     name: str
     columns: tuple[str, ...]
     parent: tuple[str, str]
+    parent_columns: tuple[str, ...]
     deferrable: bool
 
 
@@ -164,9 +174,37 @@ def reflect(connection: psycopg.Connection[tuple[Any, ...]], system: str, schema
         types={row[0]: _type(row) for row in rows},
         primary_key=primary_key,
         unique=tuple(frozenset(columns) for _, columns in keys),
-        foreign_keys=tuple(ForeignKey(key[3], tuple(key[4]), (key[0], key[1]), key[2]) for key in foreign),
+        foreign_keys=tuple(
+            ForeignKey(key[3], tuple(key[4]), (key[0], key[1]), tuple(key[5]), key[2]) for key in foreign
+        ),
         sequences={row[0]: row[12] for row in rows if row[12]},
     )
+
+
+def shapes(connection: psycopg.Connection[tuple[Any, ...]], system: str, schema: str) -> list[TableShape]:
+    """All tables and views of the schema in name order; rows as the server estimates them."""
+    counted = dict(connection.execute(_ESTIMATES, (schema,)).fetchall())
+    made = []
+    for name, rows in counted.items():
+        table = reflect(connection, system, schema, name)
+        links = tuple(
+            shape.ForeignKey(key.columns, key.parent[1], key.parent_columns)
+            for key in table.foreign_keys
+            if key.parent[0] == schema and key.parent[1] in counted
+        )
+        view = table.kind in ("v", "m")
+        made.append(
+            TableShape(name, table.columns, _key_of(table), links, None if view or rows < 0 else int(rows), view)
+        )
+    return made
+
+
+def _key_of(table: Reflected) -> tuple[str, ...]:
+    if table.primary_key:
+        return table.primary_key
+    held = {column.name for column in table.columns if not column.nullable}
+    unique = next((names for names in table.unique if names <= held), frozenset())
+    return tuple(column.name for column in table.columns if column.name in unique)
 
 
 def arrow_of(kind: Type) -> pa.DataType:

@@ -14,12 +14,13 @@ import pyarrow.compute as pc
 from ludb.dialects.postgres import PostgresSystem, connect, errors, quote
 from ludb.dialects.postgres_joins import Stop, fetch_sql, orphans_sql, stops
 from ludb.dialects.postgres_lists import comparable
-from ludb.dialects.postgres_schema import Reflected, reflect
+from ludb.dialects.postgres_schema import Reflected, reflect, shapes
 from ludb.dialects.postgres_stream import Stream
 from ludb.dialects.postgres_values import Carriage, match, plan, row_id, select, typed
 from ludb.dialects.settings import Surroundings
 from ludb.errors import ConfigError, LudbError, TransientError
 from ludb.model.keys import key_text
+from ludb.model.shape import TableShape
 from ludb.model.unit import Column, Fetched, KeySet, UnitTable
 
 DENSITY = 0.5
@@ -29,7 +30,7 @@ SLOTS = 0x6C756462
 
 
 class PostgresSource:
-    """A PostgreSQL database, never written. Implements `Source`, `CanFetch` and `CanFilter`. One thread at a time.
+    """A PostgreSQL database, never written. Implements `Source`, `CanFetch`, `CanFilter` and `CanReflect`. One thread at a time.
 
     A chunk's reads share one `REPEATABLE READ READ ONLY` transaction. With `connections: n`, at most n readers of all
     workers are connected at a time: each holds one of n advisory locks, and the connection ends with the chunk.
@@ -149,6 +150,11 @@ class PostgresSource:
     def count(self, table: UnitTable) -> int:
         """How many rows the table has, by counting them."""
         return self._number(f"SELECT count(*) FROM {self._reflect(table).sql}")
+
+    def tables(self) -> Sequence[TableShape]:
+        """Every table and view of the system's schema that the role may read, with the server's estimates of rows."""
+        with connect(self._settings, self._name, write=False) as connection, errors(self._name, "list the tables"):
+            return shapes(connection, self._name, self._settings.in_schema)
 
     def close(self) -> None:
         """Close the connection; the source opens it again if it is read again."""
