@@ -188,7 +188,7 @@ def _printed(single: Any) -> Decimal:
 def _moments(held: pa.Array, kind: Type, place: str) -> tuple[pa.Array, Faults]:
     if _is_text(held.type):
         pattern = re.compile(_pattern(kind), re.ASCII)
-        return _checked(held.cast(pa.string()), lambda value: _matching(value, pattern, kind), False)
+        return _all_matching(held.cast(pa.string()), pattern, kind)
     zoned = pa.types.is_timestamp(held.type) and held.type.tz is not None
     if (
         pa.types.is_timestamp(held.type)
@@ -207,7 +207,15 @@ def _moments(held: pa.Array, kind: Type, place: str) -> tuple[pa.Array, Faults]:
     pattern = re.compile(_pattern(kind), re.ASCII)
     if kind.name == "date" and pa.types.is_timestamp(held.type):
         pattern = re.compile(f"({_DAY}) 00:00:00(?:\\.0+)?", re.ASCII)
-    return _checked(_moment_text(held), lambda value: _matching(value, pattern, kind), False)
+    return _all_matching(_moment_text(held), pattern, kind)
+
+
+def _all_matching(text: pa.Array, pattern: re.Pattern[str], kind: Type) -> tuple[pa.Array, Faults]:
+    """Moments in the form that the column keeps; one look at all of them where none has to be cut to its day."""
+    plainly = (
+        not pattern.groups and pc.all(pc.match_substring_regex(text, f"^(?:{pattern.pattern})$")).as_py() is not False
+    )
+    return _checked(text, lambda value: _matching(value, pattern, kind), plainly)
 
 
 def _matching(value: str, pattern: re.Pattern[str], kind: Type) -> str:
