@@ -15,6 +15,7 @@ from ludb.model.data import WriteSet
 from ludb.model.unit import POSITION
 from ludb.sources.mysql import MysqlSource
 from ludb.targets.mysql import MysqlTarget
+from ludb.testing.services import running
 from ludb.testing.source import keyset, unit_table
 from ludb.testing.target import ACCOUNT, TXN, accounts, rows_for, stored
 
@@ -220,3 +221,48 @@ def test_a_source_sees_one_moment_and_cannot_be_written(url, tmp_path, execute):
             source._session().run("DELETE FROM account", "write")
     assert source.count(unit_table("account")) == 1
     source.close()
+
+
+def test_missing_rights_and_refused_logins_are_mistakes_that_name_the_system_and_no_secret(make, url, execute):
+    name = url.rsplit("/", 1)[1]
+    execute(url, f"CREATE USER {name}@'127.0.0.1' IDENTIFIED BY 'hush'")
+    try:
+        execute(url, f"GRANT SELECT ON {name}.* TO {name}@'127.0.0.1'")
+        mine = url.replace("root@", f"{name}:hush@")
+        with pytest.raises(ConfigError, match=r"billing.*denied") as caught:
+            make(url=mine)
+        assert "hush" not in str(caught.value)
+        make()  # a DBA has made the ledger
+        participant = None
+        with pytest.raises(ConfigError, match="INSERT command denied"):
+            participant = make(url=mine).begin(TXN)
+        assert participant is None
+        with pytest.raises(ConfigError, match="Access denied") as caught:
+            make(url=mine.replace("hush", "wrong"))
+        assert "wrong" not in str(caught.value)
+    finally:
+        execute(url, f"DROP USER {name}@'127.0.0.1'")
+
+
+def test_a_server_that_restarts_in_the_middle_is_tried_again_and_nothing_comes_twice(tmp_path, mariadb_server, execute):
+    """The transaction is gone with the server; recovery waits for it, then writes once."""
+    with running("mariadb") as server:
+        execute(server.url("mysql"), "CREATE DATABASE shop")
+        url = server.url("shop")
+        for statement in TABLES.split(";\n"):
+            execute(url, statement)
+        target = MysqlTarget("billing", MysqlSystem(type="mysql", url=url), Surroundings(tmp_path, tmp_path))
+        target.prepare_schema()
+        participant = target.begin(TXN)
+        participant.write("account", accounts(0))
+        participant.prepare()
+        server.kill()
+        with pytest.raises(TransientError):
+            participant.commit()
+        participant.rollback()
+        with pytest.raises(TransientError):
+            target.apply(TXN, writes(0))
+        server.start()
+        assert not target.apply(TXN, writes(0)).already
+        assert target.apply(TXN, writes(0)).already
+        assert stored(target) == [0]
