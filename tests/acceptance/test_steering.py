@@ -47,6 +47,7 @@ def test_a_pause_ends_the_chunks_in_flight_and_the_run_goes_on_where_it_is_held(
     assert "paused by ann" in status.out
     assert f"let it go on: ludb resume {run_of(shop).id} --job job" in status.out
     assert "ann: pause: paused" in status.out
+    shop.until(lambda: "paused by ann" in (shop.folder / "0.err").read_text(encoding="utf-8"), "who holds it is told")
     assert shop.ludb("resume", "--job", "job").code == 0
     said = shop.said(process)
     assert said.code == 0, said.err

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from decimal import Decimal
 from itertools import pairwise
 from typing import Any, ClassVar
@@ -237,7 +237,8 @@ class SqliteSource:
                     return
                 yield rows
         finally:
-            cursor.close()
+            with suppress(sqlite3.ProgrammingError):  # a reader that was left half way outlives its source
+                cursor.close()
 
     @contextmanager
     def _errors(self, doing: str) -> Iterator[None]:
