@@ -7,6 +7,7 @@ by its word here, though SQLite does not: the length of VARCHAR(3), the digits o
 
 from __future__ import annotations
 
+import datetime as dt
 import math
 import re
 from collections.abc import Callable, Mapping
@@ -17,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ludb.dialects.sqlite_schema import affinity, text_length
-from ludb.dialects.types import EXACT_FLOAT, INT64, from_text, is_number, to_decimal
+from ludb.dialects.types import EXACT_DIGITS, EXACT_FLOAT, INT64, from_text, is_number, to_decimal
 from ludb.errors import ConfigError
 from ludb.model.unit import Column
 
@@ -26,6 +27,7 @@ Faults = Mapping[int, tuple[str, str]]
 
 Binder = Callable[[Any, Column], Any]
 
+_FIRST_DAY, _LAST_DAY = (day.toordinal() - dt.date(1970, 1, 1).toordinal() for day in (dt.date.min, dt.date.max))
 _NUMERIC_LOOK = r"^\s*[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?\s*$"
 
 
@@ -38,8 +40,9 @@ def bind(values: pa.ChunkedArray, column: Column, place: str) -> tuple[list[Any]
         values = values.cast(values.type.value_type)
     kind = values.type
     binder = _binder(kind, place)
-    if _fits_as_it_is(values, column):
-        return values.to_pylist(), {}
+    quick = _quick(values, column)
+    if quick is not None:
+        return quick.to_pylist(), {}
     raw, broken = _objects(values)
     bound: list[Any] = []
     faults = dict(broken)
@@ -50,6 +53,15 @@ def bind(values: pa.ChunkedArray, column: Column, place: str) -> tuple[list[Any]
             bound.append(None)
             faults[row] = (str(error), repr(value))
     return bound, faults
+
+
+def _quick(values: pa.ChunkedArray, column: Column) -> pa.ChunkedArray | None:
+    """All values at once as SQLite stores them; None where each must be looked at, which gives the same answer."""
+    if pa.types.is_date32(values.type) and _in_calendar(values):
+        values = values.cast(pa.string())
+    if pa.types.is_decimal128(values.type):
+        return _doubles(values, column)
+    return values if _fits_as_it_is(values, column) else None
 
 
 def _fits_as_it_is(values: pa.ChunkedArray, column: Column) -> bool:
@@ -63,6 +75,45 @@ def _fits_as_it_is(values: pa.ChunkedArray, column: Column) -> bool:
         return False
     numeric = affinity(column.native) == "NUMERIC"
     return not numeric or not pc.any(pc.match_substring_regex(values, _NUMERIC_LOOK)).as_py()
+
+
+def _in_calendar(days: pa.ChunkedArray) -> bool:
+    """Whether all days lie in the years 1 to 9999, which ISO text can name."""
+    found = pc.min_max(days.cast(pa.int32()))
+    first, last = found["min"].as_py(), found["max"].as_py()
+    return first is None or (first >= _FIRST_DAY and last <= _LAST_DAY)
+
+
+def _doubles(values: pa.ChunkedArray, column: Column) -> pa.ChunkedArray | None:
+    """Decimals as numbers, where the column keeps numbers and all their digits fit.
+
+    So many digits survive a double, and n / 10**scale is the double nearest to them because both are exact. Affinity
+    NUMERIC makes whole numbers integers by itself.
+    """
+    held, kind = column.type, values.type
+    if kind.scale > EXACT_DIGITS or not (pa.types.is_floating(held) or pa.types.is_decimal(held)):
+        return None
+    digits = EXACT_DIGITS
+    if pa.types.is_decimal(held):
+        if kind.scale > held.scale:
+            return None
+        digits = min(digits, held.precision - held.scale + kind.scale)
+    try:
+        units = values.cast(pa.decimal128(digits, kind.scale)) if kind.precision > digits else values
+    except pa.ArrowInvalid:  # somebody's value has more digits: who, and why, is found one by one
+        return None
+    step = pa.scalar(float(10**kind.scale))
+    return pa.chunked_array(
+        [pc.divide(_unscaled(chunk).cast(pa.float64()), step) for chunk in units.chunks], pa.float64()
+    )
+
+
+def _unscaled(decimals: pa.Array) -> pa.Array:
+    """1.25 of scale 2 as 125."""
+    bare = pa.Array.from_buffers(
+        pa.decimal128(38, 0), len(decimals), decimals.buffers(), decimals.null_count, decimals.offset
+    )
+    return bare.cast(pa.int64())
 
 
 def _objects(values: pa.ChunkedArray) -> tuple[list[Any], dict[int, tuple[str, str]]]:

@@ -25,6 +25,8 @@ INT64 = range(-(2**63), 2**63)
 """The integers that an int64 holds."""
 EXACT_FLOAT = 2**53
 """Integers up to this size survive a double."""
+EXACT_DIGITS = 15
+"""Decimals of so many digits survive a double (IEEE 754: DBL_DIG)."""
 
 _DECIMAL = re.compile(r"decimal\s*\(\s*(\d+)\s*(?:,\s*(\d+)\s*)?\)", re.IGNORECASE)
 _INTEGER = re.compile(r"-?(?:0|[1-9][0-9]*)", re.ASCII)
