@@ -225,14 +225,30 @@ def test_a_commit_that_stays_busy_can_be_repeated_later(billing):
     assert connection.execute("SELECT count(*) FROM t").fetchone() == (4,)
 
 
-def test_another_writer_makes_begin_wait_and_then_ask_for_a_retry(billing):
+def test_another_writer_makes_prepare_wait_and_then_ask_for_a_retry(billing):
     connection, target = billing
+    connection.execute("CREATE TABLE t (v INTEGER)")
     connection.execute("BEGIN IMMEDIATE")
+    participant = target.begin(TXN)
+    participant.write("t", pa.table({POSITION: [0], "v": [1]}))
     with pytest.raises(TransientError, match="locked") as caught:
-        target.begin(TXN)
+        participant.prepare()
     assert caught.value.system == "billing"
+    participant.rollback()
     connection.execute("ROLLBACK")
-    target.begin(TXN).rollback()
+    write(target, v=[1])
+
+
+def test_rows_are_made_ready_before_the_lock_is_taken(billing):
+    """The database has one writer at a time: while this worker turns values over, the others write."""
+    connection, target = billing
+    connection.execute("CREATE TABLE t (v INTEGER)")
+    participant = target.begin(TXN)
+    participant.write("t", pa.table({POSITION: [0], "v": [1]}))
+    connection.execute("INSERT INTO t VALUES (2)")
+    participant.prepare()
+    participant.commit()
+    assert connection.execute("SELECT v FROM t ORDER BY v").fetchall() == [(1,), (2,)]
 
 
 def test_a_missing_database_is_not_made_in_silence(tmp_path):

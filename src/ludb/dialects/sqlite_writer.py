@@ -2,44 +2,64 @@
 
 from __future__ import annotations
 
-import contextlib
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice, repeat
 from typing import Any
 
 import pyarrow as pa
 
-from ludb.dialects import sqlite_ledger as ledger_table
-from ludb.dialects.sqlite import file_of, is_busy, is_full, quote, translate
+from ludb.dialects.sqlite import quote
 from ludb.dialects.sqlite_bind import bind
 from ludb.dialects.sqlite_schema import Reflected
-from ludb.errors import ConfigError, FatalError, Fault, LudbError, TransientError, UnitError
-from ludb.model.data import WriteSet
-from ludb.model.run import Txn
+from ludb.errors import ConfigError, Fault, UnitError
 from ludb.model.shape import ForeignKey
 from ludb.model.unit import POSITION
 
-COMMIT_TRIES = 5
-"""How often a COMMIT that is refused as busy is repeated, each after the connection's own time-out."""
+SCAN_UNITS = 32
+"""Units that are inserted under one savepoint while the ones at fault are looked for."""
 
 Row = tuple[Any, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """Rows of one table as they will be inserted: `values` holds a list per column, `positions` the units of the rows.
+    `names` are the output's columns, `columns` the table's.
+    """
+
+    table: str
+    reflected: Reflected
+    names: Sequence[str]
+    columns: Sequence[str]
+    values: Sequence[Sequence[Any]]
+    positions: Sequence[int]
+
+    def rows(self) -> Iterator[Row]:
+        """The rows, one tuple each."""
+        return zip(*self.values, strict=True) if self.values else repeat((), len(self.positions))
+
+    def parents(self) -> set[str]:
+        """Names of the tables that foreign keys lead to, itself excepted."""
+        return {key.parent.lower() for key in self.reflected.foreign_keys} - {self.reflected.name.lower()}
+
+
 class SqliteWriter:
-    """Rows into tables of one open transaction. `reflect` gives a table's columns and keys, whatever connection it
-    uses.
+    """Rows for tables of one transaction: bound first, which needs no lock, and inserted once it is open. `reflect` gives
+    a table's columns and keys, whatever connection it uses.
     """
 
     def __init__(self, connection: sqlite3.Connection, system: str, reflect: Callable[[str], Reflected]) -> None:
-        """The connection is in a transaction with deferred foreign keys."""
+        """A transaction is opened, with deferred foreign keys, before anything is inserted."""
         self.connection, self.system = connection, system
         self._reflect = reflect
+        self._bound: list[Bound] = []
         self._touched: dict[tuple[str, ForeignKey], dict[Row, list[int]]] = {}
         self.rows: dict[str, int] = {}
 
-    def insert(self, table: str, rows: pa.Table) -> None:
-        """Insert the rows; `UnitError` with every unit that a column cannot hold or a constraint refuses."""
+    def bind(self, table: str, rows: pa.Table) -> None:
+        """Make the rows ready; `UnitError` with every unit that holds a value that its column cannot."""
         reflected = self._reflect(table)
         names = [name for name in rows.column_names if name != POSITION]
         columns = [self._column(reflected, table, name) for name in names]
@@ -53,13 +73,15 @@ class SqliteWriter:
                 faults.setdefault(positions[row], Fault(f"{self.system}.{table}, column {name}: {reason}", detail))
         if faults:
             raise UnitError(f"{len(faults)} units hold values that {self.system}.{table} cannot hold", faults=faults)
-        if not positions:
-            return
-        held = list(zip(*bound, strict=True)) if bound else [()] * len(positions)
-        sql = _insert_sql(reflected.name, [column.name for column in columns])
-        self._insert_all(sql, held, positions, table, names)
-        self.rows[table] = self.rows.get(table, 0) + len(positions)
-        self._note_links(reflected, [column.name.lower() for column in columns], held, positions)
+        if positions:
+            self._bound.append(Bound(table, reflected, names, [column.name for column in columns], bound, positions))
+
+    def insert(self) -> None:
+        """Insert what is bound, table by table; `UnitError` with every unit that a constraint of a table refuses."""
+        for bound in _small_first(self._bound):
+            self._insert_all(bound)
+            self.rows[bound.table] = self.rows.get(bound.table, 0) + len(bound.positions)
+            self._note_links(bound)
 
     def check_links(self) -> None:
         """`UnitError` with every unit whose foreign keys lead nowhere; only rows written here are looked at."""
@@ -80,6 +102,7 @@ class SqliteWriter:
 
     def forget(self) -> None:
         """Start anew after a rollback to the state before the first insert."""
+        self._bound.clear()
         self._touched.clear()
         self.rows.clear()
 
@@ -98,13 +121,12 @@ class SqliteWriter:
             )
         return column
 
-    def _insert_all(
-        self, sql: str, held: Sequence[Row], positions: Sequence[int], table: str, names: Sequence[str]
-    ) -> None:
-        run = self.connection.execute
+    def _insert_all(self, bound: Bound) -> None:
+        run, table = self.connection.execute, bound.table
+        sql = _insert_sql(bound.reflected.name, bound.columns)
         run("SAVEPOINT ludb_table")
         try:
-            self.connection.executemany(sql, held)
+            self.connection.executemany(sql, bound.rows())
         except (sqlite3.IntegrityError, sqlite3.DataError) as error:
             if not self.connection.in_transaction:
                 # A trigger's RAISE(ROLLBACK) took the whole transaction: the chunk must be taken apart to find the unit.
@@ -112,164 +134,71 @@ class SqliteWriter:
                     f"{self.system}.{table}: a trigger rolled back the transaction", detail=str(error)
                 ) from error
             run("ROLLBACK TO ludb_table")
-            faults = self._scan(sql, held, positions, table, names)
+            faults = self._scan(sql, bound)
             message = f"{len(faults)} units break a constraint of {self.system}.{table}"
             raise UnitError(message, faults=faults, detail=str(error)) from error
         run("RELEASE ludb_table")
 
-    def _scan(
-        self, sql: str, held: Sequence[Row], positions: Sequence[int], table: str, names: Sequence[str]
-    ) -> dict[int, Fault]:
-        """Insert unit by unit, in order, each under a savepoint, and keep what the failing ones did wrong."""
-        run = self.connection.execute
+    def _scan(self, sql: str, bound: Bound) -> dict[int, Fault]:
+        """Insert a few units at a time, in order, and where that fails unit by unit; keep what the failing ones did
+        wrong.
+        """
         by_unit: dict[int, list[Row]] = {}
-        for position, row in zip(positions, held, strict=True):
+        for position, row in zip(bound.positions, bound.rows(), strict=True):
             by_unit.setdefault(position, []).append(row)
+        units = iter(by_unit.items())
         faults: dict[int, Fault] = {}
-        for position, rows in by_unit.items():
-            run("SAVEPOINT ludb_unit")
-            for row in rows:
-                try:
-                    run(sql, row)
-                except (sqlite3.IntegrityError, sqlite3.DataError) as error:
-                    shown = dict(zip(names, row, strict=True))
-                    reason = f"{self.system}.{table}: {_told(error)}"
+        while self.connection.in_transaction and (some := dict(islice(units, SCAN_UNITS))):
+            if self._attempt(sql, [row for rows in some.values() for row in rows]) is None:
+                continue
+            for position, rows in some.items():
+                found = self._attempt(sql, rows) if self.connection.in_transaction else None
+                if found is not None:
+                    error, row = found
+                    shown = dict(zip(bound.names, row, strict=True))
+                    reason = f"{self.system}.{bound.table}: {_told(error)}"
                     faults[position] = Fault(reason, f"{error}; row: {shown!r}")
-                    if not self.connection.in_transaction:
-                        return faults
-                    run("ROLLBACK TO ludb_unit")
-                    break
-            run("RELEASE ludb_unit")
         return faults
 
-    def _note_links(
-        self, reflected: Reflected, columns: Sequence[str], held: Sequence[Row], positions: Sequence[int]
-    ) -> None:
-        for key in reflected.foreign_keys:
+    def _attempt(self, sql: str, rows: Sequence[Row]) -> tuple[sqlite3.Error, Row] | None:
+        """Insert all these rows, or none: then the row that a constraint refuses, and what it says."""
+        run = self.connection.execute
+        run("SAVEPOINT ludb_unit")
+        for row in rows:
+            try:
+                run(sql, row)
+            except (sqlite3.IntegrityError, sqlite3.DataError) as error:
+                if self.connection.in_transaction:
+                    run("ROLLBACK TO ludb_unit")
+                    run("RELEASE ludb_unit")
+                return error, row
+        run("RELEASE ludb_unit")
+        return None
+
+    def _note_links(self, bound: Bound) -> None:
+        columns = [name.lower() for name in bound.columns]
+        for key in bound.reflected.foreign_keys:
             at = [columns.index(name.lower()) for name in key.columns if name.lower() in columns]
             if len(at) < len(key.columns):
                 continue
-            seen = self._touched.setdefault((reflected.name, key), {})
-            for row, position in zip(held, positions, strict=True):
-                values = tuple(row[number] for number in at)
+            seen = self._touched.setdefault((bound.reflected.name, key), {})
+            links = dict.fromkeys(zip(*(bound.values[number] for number in at), bound.positions, strict=True))
+            for *values, position in links:
                 if None not in values:
-                    seen.setdefault(values, []).append(position)
+                    seen.setdefault(tuple(values), []).append(position)
 
 
-class SqliteParticipant:
-    """One chunk's part in a SQLite database, on a connection of its own; see `ludb.ports.target.Participant`."""
-
-    def __init__(
-        self, writer: SqliteWriter, txn: Txn, reopen: Callable[[], sqlite3.Connection], sleep: Callable[[float], None]
-    ) -> None:
-        """The transaction is open and holds the ledger row. `reopen` gives a connection that sees only what is
-        committed.
-        """
-        self._writer, self._txn, self._reopen, self._sleep = writer, txn, reopen, sleep
-        self._connection = writer.connection
-        self._committed = False
-
-    def write(self, table: str, rows: pa.Table) -> None:
-        """Insert the rows; values that do not fit and constraints speak here, foreign keys in `prepare`."""
-        self._guarded(f"write {self._writer.system}.{table}", lambda: self._writer.insert(table, rows))
-
-    def prepare(self) -> None:
-        """Look up the foreign keys of the rows written, and read the own ledger row back."""
-        self._guarded("prepare", self._prepare)
-
-    def attempt(self, writes: WriteSet, positions: Sequence[int]) -> Mapping[int, Fault]:
-        """Write and check everything for the units at these positions, or nothing: the units at fault, after which the
-        transaction is as before.
-        """
-        self._txn = replace(self._txn, positions=tuple(positions))
-        self._connection.execute("SAVEPOINT ludb_attempt")
-        self._writer.forget()
-        try:
-            for table, rows in writes.tables.items():
-                self.write(table, rows)
-            self.prepare()
-        except UnitError as error:
-            if not error.faults or not self._connection.in_transaction:
-                raise FatalError(f"system {self._writer.system}: a decided chunk cannot be applied: {error}") from error
-            self._connection.execute("ROLLBACK TO ludb_attempt")
-            self._connection.execute("RELEASE ludb_attempt")
-            return error.faults
-        self._connection.execute("RELEASE ludb_attempt")
-        return {}
-
-    def commit(self) -> None:
-        """COMMIT, repeated while it is refused as busy (the transaction is alive then); closes the connection.
-
-        `TransientError` if it stays busy, or if nobody can say what became of it: the ledger row tells.
-        """
-        if self._committed:
-            return
-        system = self._writer.system
-        for number in range(COMMIT_TRIES):
-            try:
-                if not self._connection.in_transaction:
-                    self._look_up()
-                    break
-                self._connection.execute("COMMIT")
-                break
-            except sqlite3.IntegrityError as error:
-                raise FatalError(f"system {system}: COMMIT was refused after prepare: {error}") from error
-            except sqlite3.Error as error:
-                if not is_busy(error) or number + 1 == COMMIT_TRIES:
-                    path = file_of(self._connection)
-                    if is_full(error, path):
-                        raise translate(error, system, "commit", path) from error
-                    raise TransientError(f"system {system}: COMMIT failed: {error}", system=system) from error
-                self._sleep(0.05 * 2**number)
-        self._committed = True
-        self._close()
-
-    def rollback(self) -> None:
-        """Undo what is not committed and close the connection, whatever state it is in."""
-        if not self._committed:
-            with contextlib.suppress(sqlite3.Error):  # closing the connection rolls back as well
-                if self._connection.in_transaction:
-                    self._connection.execute("ROLLBACK")
-        self._close()
-
-    def _prepare(self) -> None:
-        self._writer.check_links()
-        if not ledger_table.seal(self._connection, self._txn, self._writer.rows):
-            raise FatalError(f"system {self._writer.system}: the ledger row of {self._txn.id} cannot be read back")
-
-    def _look_up(self) -> None:
-        """The transaction is over without our COMMIT being answered: only the ledger can tell how."""
-        connection = self._reopen()
-        try:
-            if ledger_table.present(connection, self._txn.id):
-                return
-        finally:
-            connection.close()
-        system = self._writer.system
-        raise TransientError(f"system {system}: the transaction was lost before COMMIT", system=system)
-
-    def _guarded(self, doing: str, work: Callable[[], None]) -> None:
-        try:
-            work()
-        except LudbError:
-            raise
-        except sqlite3.Error as error:
-            raise translate(error, self._writer.system, doing, file_of(self._connection)) from error
-
-    def _close(self) -> None:
-        with contextlib.suppress(sqlite3.Error):  # nothing is left to be saved
-            self._connection.close()
-
-
-class SqliteRehearsal(SqliteParticipant):
-    """A participant without a ledger row, whose transaction is always rolled back."""
-
-    def commit(self) -> None:
-        """Roll back: everything that could be learnt has been."""
-        self.rollback()
-
-    def _prepare(self) -> None:
-        self._writer.check_links()
+def _small_first(tables: Sequence[Bound]) -> list[Bound]:
+    """Parents before children, and the smaller before the larger: what a constraint refuses early costs least. Cycles
+    keep the order in which they were given.
+    """
+    left, ordered = list(tables), []
+    while left:
+        waiting = {bound.reflected.name.lower() for bound in left}
+        free = [bound for bound in left if not bound.parents() & waiting]
+        ordered.append(min(free, key=lambda bound: len(bound.positions)) if free else left[0])
+        left.remove(ordered[-1])
+    return ordered
 
 
 def _insert_sql(table: str, columns: Sequence[str]) -> str:

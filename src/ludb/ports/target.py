@@ -47,7 +47,9 @@ class Target(Protocol):
         """The tables in an order that foreign keys allow (parents first)."""
 
     def begin(self, txn: Txn) -> Participant:
-        """Open a transaction whose first statement inserts the ledger row of `txn`."""
+        """A transaction whose first statement inserts the ledger row of `txn`. A target with one writer at a time may wait
+        with both until `prepare`, when all rows are ready; `FatalError` if `txn` was committed before.
+        """
 
     def apply(self, txn: Txn, writes: WriteSet) -> Applied:
         """Recovery, after the decision: ledger row first; a duplicate means "already there". Units that no longer fit

@@ -6,20 +6,23 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import pyarrow as pa
 
 from ludb.dialects import sqlite_ledger as ledger_table
 from ludb.dialects.settings import Surroundings
 from ludb.dialects.sqlite import SqliteSystem, connect, database_path, quote, translate
+from ludb.dialects.sqlite_participant import SqliteParticipant, SqliteRehearsal
 from ludb.dialects.sqlite_schema import Reflected, reflect
 from ludb.dialects.sqlite_values import TEXT_FACTORY, carry, plain, plan
-from ludb.dialects.sqlite_writer import SqliteParticipant, SqliteRehearsal, SqliteWriter
+from ludb.dialects.sqlite_writer import SqliteWriter
 from ludb.errors import FatalError, Fault, LudbError, TransientError
 from ludb.model.data import MISFIT, Applied, WriteSet
 from ludb.model.run import Txn
 from ludb.model.unit import POSITION, Column
+
+P = TypeVar("P", bound=SqliteParticipant)
 
 
 class SqliteTarget:
@@ -27,7 +30,7 @@ class SqliteTarget:
     `HasLedger`.
 
     Each participant has a connection of its own (WAL or not is the user's choice, `synchronous` is FULL on ours),
-    holds the database's one write lock from `begin` to `commit`, and waits up to `busy_timeout` for it.
+    holds the database's one write lock from `prepare` to `commit`, and waits up to `busy_timeout` for it.
     """
 
     Settings: ClassVar[type[SqliteSystem]] = SqliteSystem
@@ -66,52 +69,36 @@ class SqliteTarget:
         return ordered
 
     def begin(self, txn: Txn) -> SqliteParticipant:
-        """Take the write lock and insert the ledger row; `TransientError` while another writer holds the lock, or the file
-        is not there (it was when the run started).
+        """A participant that takes the write lock when its rows are ready (`TransientError` then, while another writer
+        holds it); `TransientError` here if the file is not there (it was when the run started).
         """
         connection = self._reach()
         try:
-            with self._errors("begin a transaction"):
-                _start(connection)
-            try:
-                with self._errors("write the ledger row"):
-                    ledger_table.insert(connection, txn, self._clock())
-            except sqlite3.IntegrityError as error:
-                raise FatalError(f"system {self._name}: transaction {txn.id} was committed before") from error
+            with self._errors("read the ledger"):
+                known = ledger_table.present(connection, txn.id)
+            if known:
+                raise FatalError(f"system {self._name}: transaction {txn.id} was committed before")
         except LudbError:
             connection.close()
             raise
-        return SqliteParticipant(self._writer(connection), txn, self._connect, self._sleep)
+        return self._participant(connection, txn, SqliteParticipant)
 
     def rehearse(self, txn: Txn) -> SqliteRehearsal:
-        """Take the write lock, and give it back with everything undone; `TransientError` as for `begin`."""
-        connection = self._reach()
-        try:
-            with self._errors("begin a transaction"):
-                _start(connection)
-        except LudbError:
-            connection.close()
-            raise
-        return SqliteRehearsal(self._writer(connection), txn, self._connect, self._sleep)
+        """A participant that takes the write lock in `prepare`, and gives it back with everything undone; errors as for
+        `begin`.
+        """
+        return self._participant(self._reach(), txn, SqliteRehearsal)
 
     def apply(self, txn: Txn, writes: WriteSet) -> Applied:
         """Write a decided chunk again, in one transaction; units that no longer fit are left out, the others
-        committed, and the ledger row remembers which. `TransientError` as for `begin`.
+        committed, and the ledger row remembers which. `TransientError` while another writer holds the lock, or the file
+        is away.
         """
         connection = self._reach()
         failed: dict[int, Fault] = {}
-        with self._errors("begin a transaction"):
-            try:
-                _start(connection)
-            except sqlite3.Error:
-                connection.close()
-                raise
-        participant = SqliteParticipant(self._writer(connection), txn, self._connect, self._sleep)
+        participant = self._participant(connection, txn, SqliteParticipant)
         try:
-            try:
-                with self._errors("write the ledger row"):
-                    ledger_table.insert(connection, txn, self._clock())
-            except sqlite3.IntegrityError:
+            if not participant.open():
                 with self._errors("read the ledger row"):
                     left_out = ledger_table.left_out(connection, txn.id, _positions(writes))
                 return Applied(already=True, failed=dict.fromkeys(left_out, MISFIT))
@@ -199,8 +186,9 @@ class SqliteTarget:
             raise TransientError(f"system {self._name}: the database is away ({self._path})", system=self._name)
         return self._connect()
 
-    def _writer(self, connection: sqlite3.Connection) -> SqliteWriter:
-        return SqliteWriter(connection, self._name, self._reflect)
+    def _participant(self, connection: sqlite3.Connection, txn: Txn, kind: type[P]) -> P:
+        writer = SqliteWriter(connection, self._name, self._reflect)
+        return kind(writer, txn, self._connect, self._clock, self._sleep)
 
     def _reflect(self, table: str) -> Reflected:
         if table not in self._tables:
@@ -220,12 +208,6 @@ class SqliteTarget:
             raise
         except sqlite3.Error as error:
             raise translate(error, self._name, doing, self._path) from error
-
-
-def _start(connection: sqlite3.Connection) -> None:
-    connection.execute("BEGIN IMMEDIATE")
-    # Until COMMIT, so that the rows of a chunk may come in any order; `prepare` looks the touched ones up.
-    connection.execute("PRAGMA defer_foreign_keys=ON")
 
 
 def _carried(values: Sequence[Any], how: Any) -> pa.Array:
