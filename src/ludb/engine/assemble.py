@@ -10,7 +10,7 @@ import pyarrow as pa
 from ludb.engine.workplace import Workplace
 from ludb.model.data import Extract, rows_of
 from ludb.model.job import KeySpec
-from ludb.model.keys import key_bytes, key_text, named_uuid
+from ludb.model.keys import key_bytes, key_text, named_uuids
 from ludb.model.unit import POSITION
 from ludb.unitdb.batch import UnitBatch
 
@@ -64,7 +64,7 @@ def _key_map(spec: KeySpec, rows: pa.Table, at: Workplace) -> pa.Table:
 def _new_keys(spec: KeySpec, values: Sequence[tuple[object, ...]], at: Workplace) -> pa.Array:
     job = at.migration.job.name
     if spec.kind == "uuid":
-        return pa.array([str(named_uuid(job, spec.name, key_text(key))) for key in values], pa.string())
+        return pa.array(named_uuids([job, spec.name], map(key_text, values)), pa.string())
     numbers = at.repository.keymap.allocate(job, spec.name, [key_bytes(key) for key in values], spec.start)
     return pa.array(numbers, pa.int64())
 

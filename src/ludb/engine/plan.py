@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ludb.engine.migration import Migration
+from ludb.engine.ownership import is_exact
 from ludb.engine.strays import link_columns
 from ludb.engine.unit_list import UnitList, read_keys
 from ludb.errors import ConfigError, ConfigErrors, Fault
@@ -209,7 +210,7 @@ def unique_faults(migration: Migration, units: UnitList) -> dict[int, Fault]:
         with Locator(unit, everyone, scanner(migration), {spec.table: spec.columns}) as located:
             rows = located.rows(spec.table).select([POSITION, *spec.columns])
         names = ", ".join(spec.columns)
-        for position in _losers(spec, rows):
+        for position in _losers(spec, _doubtful(rows, spec.columns)):
             if position in places:
                 fault = Fault(f"{spec.table}.{names} is also held by another unit, which keeps it")
                 faults.setdefault(places[position], fault)
@@ -247,6 +248,15 @@ def shared_rows(migration: Migration, units: UnitList) -> dict[str, pa.Table]:
     with Locator(unit, units.keys, scanner(migration), wanted) as located:
         found = {name: located.shared(name, links) for name, links in wanted.items()}
     return {name: rows for name, rows in found.items() if rows.num_rows}
+
+
+def _doubtful(rows: pa.Table, columns: Sequence[str]) -> pa.Table:
+    """The rows whose values stand there more than once: of all the others nobody loses."""
+    if not all(is_exact(rows.column(name).type) for name in columns):
+        return rows  # equal by key bytes is not equal by Arrow
+    counted = rows.group_by(list(columns), use_threads=False).aggregate([([], "count_all")])
+    several = counted.filter(pc.greater(counted.column("count_all"), 1)).drop_columns(["count_all"])
+    return rows.join(several, keys=list(columns), join_type="left semi", use_threads=False).sort_by(POSITION)
 
 
 def _losers(spec: UniqueAcross, rows: pa.Table) -> list[int]:

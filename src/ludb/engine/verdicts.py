@@ -83,6 +83,7 @@ class Verdicts:
         """The rejected units with their source rows and their row counts, in list order."""
         source = {name: self._read(name) for name in self._extract.tables}
         output = {name: counts(table, self._found) for name, table in produced.items()}
+        theirs = {name: rows_of(table, self._found) for name, table in self._extract.tables.items()}
         complete = []
         for position in sorted(self._found):
             found = self._found[position]
@@ -90,7 +91,7 @@ class Verdicts:
                 "source": {name: by[position] for name, by in source.items() if position in by},
                 "output": {name: by[position] for name, by in output.items() if position in by},
             }
-            complete.append(replace(found, rows=rows, source_rows=source_rows(self._extract.tables, position)))
+            complete.append(replace(found, rows=rows, source_rows=source_rows(theirs, position)))
         return tuple(complete)
 
     def _read(self, table: str) -> dict[int, int]:

@@ -15,7 +15,8 @@ from ludb.model.unit import POSITION
 def rows_of(table: pa.Table, positions: Collection[int]) -> pa.Table:
     """The rows of `table` whose `ludb_position` is one of `positions`."""
     wanted = pa.array(sorted(positions), pa.int64())
-    return table.filter(pc.is_in(table.column(POSITION), value_set=wanted))
+    kept = pc.is_in(table.column(POSITION), value_set=wanted)
+    return table if pc.all(kept).as_py() is True else table.filter(kept)
 
 
 @dataclass(frozen=True, slots=True)

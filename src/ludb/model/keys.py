@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 import json
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
+from json.encoder import encode_basestring_ascii as _quoted
 
 NAMESPACE = uuid.UUID("6f0f6f6e-6a5c-5d0a-9a3e-1c1d0b4c7a11")
 """The UUID5 namespace of everything that `ludb` names deterministically."""
@@ -19,14 +21,27 @@ def key_text(values: Sequence[object]) -> str:
 
 def key_bytes(values: Sequence[object]) -> bytes:
     """A key as bytes, distinct for distinct keys: the JSON of [type, text] pairs. Integers of any width are one type."""
-    return json.dumps(
-        [[_kind(value), _text(value)] for value in values], ensure_ascii=True, separators=(",", ":")
-    ).encode()
+    # Written out, because a run asks for every key of its list: json.dumps takes several times as long.
+    parts = ",".join(f'["{_kind(value)}",{_quoted(_text(value))}]' for value in values)
+    return f"[{parts}]".encode()
 
 
 def named_uuid(*parts: str) -> uuid.UUID:
     """The UUID5 of the parts in `ludb`'s namespace: the same answer on every retry, restart and re-run."""
     return uuid.uuid5(NAMESPACE, json.dumps(parts, ensure_ascii=True, separators=(",", ":")))
+
+
+def named_uuids(parts: Sequence[str], names: Iterable[str]) -> list[str]:
+    """`named_uuid(*parts, name)` of many names, as text: several times quicker than one by one."""
+    head = NAMESPACE.bytes + json.dumps(parts, ensure_ascii=True, separators=(",", ":"))[:-1].encode() + b","
+    found = []
+    for name in names:
+        digest = bytearray(hashlib.sha1(head + _quoted(name).encode() + b"]", usedforsecurity=False).digest()[:16])
+        digest[6] = digest[6] & 0x0F | 0x50  # RFC 9562: version 5
+        digest[8] = digest[8] & 0x3F | 0x80  # and its variant
+        text = digest.hex()
+        found.append(f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}")
+    return found
 
 
 def _kind(value: object) -> str:
@@ -40,6 +55,8 @@ def _kind(value: object) -> str:
 
 
 def _text(value: object) -> str:
+    if isinstance(value, str):
+        return value
     if isinstance(value, bytes):
         return value.hex()
     if isinstance(value, dt.datetime | dt.date | dt.time):

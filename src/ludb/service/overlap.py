@@ -55,10 +55,9 @@ def check_unresolved(site: Site, job: str) -> None:
 
 def check_pending(site: Site, job: str, keys: pa.Table, but: str = "") -> None:
     """Units that another unfinished run still has to move cannot be in this one; `keys` holds the unit key columns."""
-    wanted = {key_bytes(key): key for key in _rows(keys)}
-    for run in _runs(site, job, but):
-        if run.state in _OVER:
-            continue
+    unfinished = [run for run in _runs(site, job, but) if run.state not in _OVER]
+    wanted = {key_bytes(key): key for key in _rows(keys)} if unfinished else {}
+    for run in unfinished:
         settled = {one.position for one in site.repository.views.exceptions(run.id)}
         settled |= set(site.repository.views.done(run.id).to_pylist())
         pending = _keys(site, run, [position for position in range(run.units) if position not in settled])

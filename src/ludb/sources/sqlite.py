@@ -42,6 +42,7 @@ class SqliteSource:
         self._name, self._settings = name, settings
         self._path = database_path(settings, surroundings)
         self._open: sqlite3.Connection | None = None
+        self._kept: KeySet | None = None
         self._tables: dict[str, Reflected] = {}
 
     def columns(self, table: UnitTable) -> Sequence[Column]:
@@ -105,6 +106,7 @@ class SqliteSource:
         try:
             yield
         finally:
+            self._kept = None  # the temporary table goes with the transaction
             if self._open is connection and connection.in_transaction:
                 connection.execute("ROLLBACK")
 
@@ -167,7 +169,7 @@ class SqliteSource:
         """Close the connection; the source opens it again if it is read again."""
         if self._open is not None:
             self._open.close()
-            self._open = None
+            self._open = self._kept = None
 
     def _connection(self) -> sqlite3.Connection:
         if self._open is None:
@@ -214,7 +216,12 @@ class SqliteSource:
         return stops(path, [self._reflect(table) for table in path])
 
     def _keep_keys(self, by: KeySet) -> None:
-        """Put the keys into a temporary table: no limit on their number, and the planner sees them as a table."""
+        """Put the keys into a temporary table: no limit on their number, and the planner sees them as a table. The tables
+        of a chunk are asked for by the same keys, one after another: those stay.
+        """
+        if self._kept is not None and self._kept.columns == by.columns and self._kept.values.equals(by.values):
+            return
+        self._kept = None
         columns = [by.values.column(name).to_pylist() for name in by.columns]
         rows = [tuple(map(_bound, row)) for row in zip(*columns, strict=True) if None not in row]
         names = ", ".join(f"c{number}" for number in range(len(by.columns)))
@@ -224,6 +231,7 @@ class SqliteSource:
             connection.execute(f"DROP TABLE IF EXISTS temp.{KEYS}")
             connection.execute(f"CREATE TEMP TABLE {KEYS} ({names})")
             connection.executemany(f"INSERT INTO temp.{KEYS} VALUES ({marks})", rows)
+        self._kept = by
 
     def _batches(self, sql: str) -> Iterator[list[tuple[Any, ...]]]:
         cursor = self._connection().cursor()
