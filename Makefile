@@ -5,7 +5,7 @@ READY := .venv/.ready
 PYTEST := $(BIN)/python -m pytest -n 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long check lock clean
+.PHONY: help demo test test-long check bench lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(firstword $(MAKEFILE_LIST)) | while IFS='|' read -r target line; do printf '  make %-10s %s\n' "$$target" "$$line"; done
@@ -25,6 +25,9 @@ check: $(READY) ## run all that continuous integration runs: format, lint, types
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(PYTEST) -m "not long"
+
+bench: $(READY) ## measure: make bench [AREA=engine] [SCALE=0.1]; exits 1 where a bar does not hold
+	$(BIN)/python -m bench $(AREA) --scale $(or $(SCALE),1)
 
 lock: ## pin the dependencies of pyproject.toml again, with hashes, in requirements.lock
 	$(PYTHON) -m venv .cache/lock

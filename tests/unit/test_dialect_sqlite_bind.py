@@ -26,8 +26,12 @@ def one_by_one(values, held, monkeypatch):
         return bind(values, held, "t, column v")
 
 
-@pytest.mark.parametrize("native", ["DECIMAL(12,2)", "DECIMAL(15,4)", "NUMERIC", "REAL", "DOUBLE", "TEXT", "INTEGER", ""])
-@pytest.mark.parametrize("kind", [pa.decimal128(12, 2), pa.decimal128(15, 4), pa.decimal128(38, 2), pa.decimal128(5, 0)])
+@pytest.mark.parametrize(
+    "native", ["DECIMAL(12,2)", "DECIMAL(15,4)", "NUMERIC", "REAL", "DOUBLE", "TEXT", "INTEGER", ""]
+)
+@pytest.mark.parametrize(
+    "kind", [pa.decimal128(12, 2), pa.decimal128(15, 4), pa.decimal128(38, 2), pa.decimal128(5, 0)]
+)
 def test_decimals_are_stored_as_if_each_were_bound_alone(native, kind, monkeypatch):
     draw = random.Random(f"{native}{kind}")
     digits = [draw.randint(1, min(kind.precision, 17)) for _ in range(400)]

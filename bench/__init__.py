@@ -1,0 +1,1 @@
+"""Benchmarks of the project: one module per area, run by `make bench`."""
