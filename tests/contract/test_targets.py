@@ -22,6 +22,7 @@ from ludb.targets.files import FilesTarget
 from ludb.targets.postgres import PostgresTarget
 from ludb.targets.sqlite import SqliteTarget
 from ludb.testing.dump import unfinished_files
+from ludb.testing.execute import ExecuteContract
 from ludb.testing.memory_target import MemoryStore, MemoryTarget
 from ludb.testing.rehearsal import RehearsalContract, RehearsedConstraintContract
 from ludb.testing.target import TXN, ConstraintContract, TargetContract, accounts, rows_for, stored
@@ -38,7 +39,7 @@ class Sqlite:
         return lambda: SqliteTarget("billing", settings, Surroundings(tmp_path, tmp_path), clock=lambda: 1.5)
 
 
-class TestSqlite(Sqlite, TargetContract, RehearsalContract):
+class TestSqlite(Sqlite, TargetContract, RehearsalContract, ExecuteContract):
     def test_rows_can_be_read_back(self, target):
         assert isinstance(target, CanRead)
 

@@ -59,7 +59,7 @@ def hold_run(site: Site, started: Started, workers: int | None, *, json: bool) -
         started.lock.release()
     summary = summarize(site, ended.id)
     words.say(lambda: answer(summary) if json else render_summary(out, summary, site))
-    return 130 if keys.presses > 1 else exit_code(ended, summary.counters)
+    return 130 if keys.presses > 1 else exit_code(ended, summary.counters, summary.hooks)
 
 
 def told(site: Site) -> dict[str, str]:
@@ -169,7 +169,7 @@ def detach(site: Site, started: Started, workers: int | None, *, json: bool) -> 
     until = time.monotonic() + PATIENCE
     while not any(owner.pid == process.pid for owner in at_work(site, run.id, "supervisor")):
         if process.poll() is not None or time.monotonic() > until:
-            if process.returncode in {0, 3, 4, 5}:
+            if process.returncode in {0, 3, 4, 5, 6}:
                 break  # it was quick: the run has ended already
             lock.release()
             err.print(f"the supervisor of {run.id} did not start; see {log}", soft_wrap=True)

@@ -65,13 +65,24 @@ def _state(console: Console, summary: Summary, site: Site) -> None:
     console.print(f"[bold]{run.id}[/]  [{COLORS.get(run.state, 'red')}]{run.state}[/]", soft_wrap=True)
     if run.reason:
         console.print(escape(run.reason), soft_wrap=True)
+    for hook in summary.hooks:
+        if hook.state == "failed" and run.state not in {RunState.RUNNING, RunState.FAILED}:
+            console.print(
+                f"[red]the {hook.moment} hook failed[/] {escape(hook.name)}: {escape(hook.reason)}", soft_wrap=True
+            )
     if selected(run):
         console.print(f"selected: {escape(selected(run))}", soft_wrap=True)
     console.print(f"{counters.total:,} units: {told(counters)}; {summary.seconds:.1f} s, {summary.rate:,.0f} units/s")
     for step in next_steps(summary, site):
         console.print(step, soft_wrap=True, markup=False)
     if is_dry(run):
+        for name in _listed(run.notes.get("hooks_skipped")):
+            console.print(f"hook skipped, {name}", soft_wrap=True, markup=False)
         console.print("[bold]dry run: nothing was written[/], and no call was sent")
+
+
+def _listed(value: object) -> list[object]:
+    return value if isinstance(value, list) else []
 
 
 def selected(run: Run) -> str:
@@ -136,6 +147,8 @@ def next_steps(summary: Summary, site: Site) -> list[str]:
     elif run.state in {RunState.PLANNED, RunState.STOPPED, RunState.PAUSED, RunState.FAILED}:
         mended = "" if run.state in {RunState.PLANNED, RunState.STOPPED} else "once that is mended, "
         steps.append(f"{mended}go on with it: {start_again(site, run)}")
+    if not held and any(hook.moment == "after" and hook.state != "done" for hook in summary.hooks):
+        steps.append(f"do the hooks that are left: {start_again(site, run)}")
     if counters.quarantined or counters.in_doubt or counters.gone:
         steps.append(f"see who was set aside: ludb quarantine list {run.id}{where}")
     if counters.in_doubt:

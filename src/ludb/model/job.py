@@ -88,6 +88,17 @@ class ParameterSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class HookSpec:
+    """Something done once per run: SQL of the file `path` on `system`, or `function` of the Python file `path`."""
+
+    name: str
+    moment: Literal["before", "after"]
+    path: str
+    system: str = ""
+    function: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Job:
     """A job without its steps: name, content version (a hash), unit, outputs by name, key maps, settings.
 
@@ -102,6 +113,7 @@ class Job:
     keys: tuple[KeySpec, ...]
     settings: Settings
     parameters: tuple[ParameterSpec, ...] = ()
+    hooks: tuple[HookSpec, ...] = ()
 
     @property
     def targets(self) -> tuple[str, ...]:

@@ -40,6 +40,10 @@ RUN_CHANGES: Mapping[RunState, frozenset[RunState]] = {
 """Allowed changes of a run's state."""
 
 
+DONE_STATES = frozenset({RunState.COMPLETED, RunState.EXCEPTIONS})
+"""States of runs that are complete."""
+
+
 class ChunkState(StrEnum):
     """The states of a chunk."""
 

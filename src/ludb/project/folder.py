@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from ludb.errors import ConfigError
 from ludb.model.job import Job, QuarantineLimit, Settings
 from ludb.project import registry
 from ludb.project.content import JOB_FILE, Content, RuleFile, StepFolder, content_version, scan
+from ludb.project.hooks import build_hooks, roles_for
 from ludb.project.lookups import check_lookups
 from ludb.project.mistakes import Mistakes
 from ludb.project.outputs import build_outputs, roles_of
@@ -78,10 +79,13 @@ def read_job(folder: Path, environment: Mapping[str, str], *, home: Path | None 
         mistakes.raise_any()
         raise AssertionError("a unit is missing only where a mistake says why")
     keys = build_keys(settings.keys, unit, mistakes)
-    systems = build_systems(settings.systems, types, roles_of(unit, outputs, types, mistakes), secrets, mistakes)
+    hooks = build_hooks(settings, folder, types, mistakes)
+    roles = roles_for(hooks, roles_of(unit, outputs, types, mistakes))
+    systems = build_systems(settings.systems, types, roles, secrets, mistakes)
     check_apart(systems, home or folder, mistakes)
     check_lookups(content, settings, unit, mistakes)
     mistakes.raise_any()
+    content = replace(content, files=tuple(sorted({*content.files, *(hook.path for hook in hooks)})))
     job = Job(
         name=settings.name,
         version=content_version(folder, content.files),
@@ -91,6 +95,7 @@ def read_job(folder: Path, environment: Mapping[str, str], *, home: Path | None 
         keys=keys,
         settings=_run(settings.settings),
         parameters=parameters,
+        hooks=hooks,
     )
     return _joined(folder, job, systems, content, settings)
 

@@ -163,6 +163,17 @@ class ParameterSettings(Entry):
     identifying: bool = Field(default=True, description="Whether another value makes another instance of the job")
 
 
+class HookSettings(Entry):
+    """Something done once per run: SQL on a system, or a Python function."""
+
+    sql: str | None = Field(default=None, description="A file of SQL statements, from the job folder: hooks/off.sql")
+    on: Name | None = Field(default=None, description="The system that the statements run on")
+    python: str | None = Field(
+        default=None, pattern=r"^[^:]+\.py:[A-Za-z_][A-Za-z0-9_]*$", description="A function: lib/hooks.py:notify"
+    )
+    name: str | None = Field(default=None, description="What the hook is called; default: what it runs")
+
+
 class LookupSettings(Entry):
     """How a lookup file is read."""
 
@@ -195,5 +206,11 @@ class JobSettings(Entry):
     lookups: dict[str, LookupSettings] = Field(default_factory=dict, description="How lookup files are read, by name")
     parameters: dict[Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")], ParameterSettings] = Field(
         default_factory=dict, description="Values given at the start: getvariable('<name>') in SQL"
+    )
+    before: list[HookSettings] = Field(
+        default_factory=list, description="What is done once before the first worker starts, in this order"
+    )
+    after: list[HookSettings] = Field(
+        default_factory=list, description="What is done once after the run is complete, in this order"
     )
     settings: RunSettings = Field(default=RunSettings(), description="How the job runs")

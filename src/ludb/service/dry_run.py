@@ -25,7 +25,8 @@ def start_dry(site: Site, folder: Path, given: Mapping[str, str], selection: Sel
     planned = plan_run(site, folder, given, selection, dry=True)
     try:
         dried(planned.migration)
-        run = replace(planned.run, notes={**planned.run.notes, "dry_run": True})
+        skipped = [f"{hook.moment}: {hook.name}" for hook in planned.job.job.hooks]
+        run = replace(planned.run, notes={**planned.run.notes, "dry_run": True, "hooks_skipped": skipped})
         place = open_site(state=site.state / DRY_RUNS / run.id, environment=site.environment)
         place = replace(place, keys_of=site.repository_url)
         lock = hold(place, run.instance)

@@ -14,10 +14,11 @@ from ludb.engine.plan import reflect
 from ludb.engine.preflight import preflight
 from ludb.engine.unit_list import UnitList
 from ludb.errors import ConfigError
-from ludb.model.run import Chunk, Run, RunState
+from ludb.model.run import DONE_STATES, Chunk, Run, RunState
 from ludb.project.folder import JobFolder, read_job
 from ludb.project.load import load_migration
 from ludb.project.parameters import resolve_parameters
+from ludb.service.hooks import hooks_open
 from ludb.service.orphans import kept_orphans
 from ludb.service.overlap import check_retry
 from ludb.service.pinning import pin
@@ -28,7 +29,6 @@ from ludb.service.steering import SET, job_settings
 
 ALL = 1 << 31
 """A limit that leaves no run out."""
-DONE_STATES = frozenset({RunState.COMPLETED, RunState.EXCEPTIONS})
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +51,8 @@ def start(
 ) -> Started:
     """Start the job's instance, or go on with it where it was. A selection is part of the instance.
 
-    A complete instance with a selection starts anew with the units that are left (the next wave); one without is refused,
-    naming what to change; a live one is refused naming its process.
+    Hooks that a complete instance still has to do are done first. One with a selection starts anew with the units that are
+    left (the next wave); one without is refused, naming what to change; a live one is refused naming its process.
     """
     _refuse_dry(site)
     job = read_job(folder, site.environment)
@@ -61,6 +61,8 @@ def start(
     lock = hold(site, instance)
     try:
         run = _standing(site, job.job.name, instance)
+        if run is not None and run.state in DONE_STATES and hooks_open(site, run.id):
+            return _end_hooks(site, run, folder, lock)
         if run is not None and run.state in DONE_STATES and not selection:
             _refuse_complete(run, job)
         if run is not None and run.state not in DONE_STATES:
@@ -71,6 +73,12 @@ def start(
     except BaseException:
         lock.release()
         raise
+
+
+def _end_hooks(site: Site, run: Run, folder: Path, lock: OwnerLock) -> Started:
+    """A complete run whose hooks afterwards failed or were interrupted: they are all that is left to do."""
+    changed = repin(site, run, folder, accept_change=False)
+    return Started(site.repository.runs.get(run.id), resumed=True, changed=changed, lock=lock)
 
 
 def _refuse_other_values(run: Run, parameters: Mapping[str, object], given: Mapping[str, str]) -> None:
@@ -122,6 +130,8 @@ def resume(site: Site, run_id: str, folder: Path, *, accept_change: bool = False
     _refuse_dry(site)
     run = site.repository.runs.get(run_id)
     over = run.state in DONE_STATES and not site.repository.views.counters(run.id).pending
+    hooks = over and hooks_open(site, run.id)
+    over = over and not hooks
     if over or run.state is RunState.ABANDONED:
         again = f"Try its quarantined units again: ludb quarantine retry {run.id} --all"
         raise ConfigError(
@@ -130,6 +140,8 @@ def resume(site: Site, run_id: str, folder: Path, *, accept_change: bool = False
         )
     lock = hold(site, run.instance)
     try:
+        if hooks:
+            return _end_hooks(site, run, folder, lock)
         return _resume(site, run, folder, lock, accept_change=accept_change)
     except BaseException:
         lock.release()

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from ludb.model.run import Counters, Owner, Run, UnitException
+from ludb.model.run import DONE_STATES, Counters, Owner, Run, UnitException
 from ludb.model.steering import Command
 from ludb.service.activity import living
+from ludb.service.hooks import HookOutcome, outcomes
 from ludb.service.site import Site
 
 COMMANDS = 5
@@ -48,7 +49,7 @@ class Summary:
     """A run at one moment. `reasons` counts units by (state, reason), the most frequent first; `seconds` is the time
     from start to end or now; `owners` are the supervisor and the workers that live; `conversions` counts the values of moved
     units that steps changed, by function of `ludb.sql`; `commands` are those that wait and the last ones that took
-    effect, the newest first.
+    effect, the newest first; `hooks` are those of the newest round.
     """
 
     run: Run
@@ -62,6 +63,7 @@ class Summary:
     owners: tuple[Owner, ...] = ()
     conversions: Mapping[str, int] = field(default_factory=dict)
     commands: tuple[Command, ...] = ()
+    hooks: tuple[HookOutcome, ...] = ()
 
     @property
     def rate(self) -> float:
@@ -90,8 +92,9 @@ def summarize(site: Site, run_id: str, now: float | None = None) -> Summary:
     owners = (*living(site, run_id, "supervisor"), *living(site, run_id, "worker"))
     commands = tuple(site.repository.commands.recent(run_id, COMMANDS))
     return Summary(
-        run, counters, source, outputs, ranked, rows.warnings, waiting, seconds, owners, rows.conversions, commands
-    )
+        run, counters, source, outputs, ranked, rows.warnings, waiting, seconds, owners, rows.conversions, commands,
+        outcomes(site, run_id),
+    )  # fmt: skip
 
 
 def _source_line(name: str, run: Run, by_state: Mapping[str, int], counters: Counters) -> SourceLine:
@@ -112,10 +115,12 @@ def _output_line(name: str, by_state: Mapping[str, int]) -> OutputLine:
     return OutputLine(name, sum(by_state.values()), by_state.get("done", 0), held)
 
 
-def exit_code(run: Run, counters: Counters) -> int:
+def exit_code(run: Run, counters: Counters, hooks: Sequence[HookOutcome] = ()) -> int:
     """The exit code that tells a script how the run stands (docs/reference/cli.md)."""
     if counters.in_doubt:
         return 5
+    if run.state in DONE_STATES and any(hook.moment == "after" and hook.state == "failed" for hook in hooks):
+        return 6
     return {"completed": 0, "completed_with_exceptions": 3, "failed": 1, "stopped": 4, "paused": 4}.get(run.state, 1)
 
 

@@ -20,6 +20,7 @@ from ludb.model.run import Owner, Run, RunState
 from ludb.model.steering import Live
 from ludb.observers.log import LogObserver
 from ludb.ports.launcher import Launcher
+from ludb.service.hooks import Hooks
 from ludb.service.room import RoomWatch, paused_by
 from ludb.service.site import Site
 from ludb.service.steering import STOP, acknowledge, carry_out, finish_stop
@@ -34,7 +35,7 @@ ENDED = frozenset(
 
 @dataclass(slots=True)
 class Supervisor:
-    """Holds one run until it has ended. Workers of an earlier supervisor are adopted: they count as living.
+    """Holds one run until it has ended, and does its hooks. Workers of an earlier supervisor are adopted: they count as living.
 
     `workers` is how many this start was asked for, None for what the run's settings say. `away` is told why the run waits,
     when the repository cannot be reached or a disk is full, and "" once it goes on.
@@ -69,7 +70,11 @@ class Supervisor:
         try:
             if self.workers is not None:
                 self.site.repository.runs.adjust(self.run.id, {"workers": self.workers, "set.workers": None})
-            return self._loop(liveness)
+            hooks = Hooks(self.site, self.run.id, self._tell)
+            hooks.before()
+            self._loop(liveness)
+            hooks.after()
+            return self.site.repository.runs.get(self.run.id)
         finally:
             heart.close()
             lock.release()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from decimal import Decimal
 from itertools import pairwise
@@ -16,6 +16,7 @@ from ludb.dialects.settings import Surroundings
 from ludb.dialects.sqlite import SqliteSystem, connect, database_path, quote, translate
 from ludb.dialects.sqlite_joins import KEYS, Stop, fetch_sql, orphans_sql, stops
 from ludb.dialects.sqlite_schema import Reflected, affinity, reflect, shapes
+from ludb.dialects.sqlite_script import check_script, run_script
 from ludb.dialects.sqlite_values import TEXT_FACTORY, Carriage, carry, plain, plan
 from ludb.dialects.types import INT64
 from ludb.errors import ConfigError
@@ -28,7 +29,8 @@ BATCH = 50_000
 
 
 class SqliteSource:
-    """A SQLite database, opened when first read and never written. Implements `Source`, `CanFetch` and `CanFilter`.
+    """A SQLite database, opened when first read and never written (but by hooks). Implements `Source`, `CanFetch`,
+    `CanFilter` and `CanExecute`.
 
     Text is carried as it stands, and so are dates, times and JSON, which SQLite keeps as text. A value that its
     column's declared type does not hold is refused by row; `types:` names another type for a column. One thread at a
@@ -164,6 +166,13 @@ class SqliteSource:
                 return shapes(connection, self._name)
         finally:
             connection.text_factory = TEXT_FACTORY
+
+    check_script = staticmethod(check_script)
+
+    def execute(self, script: str, values: Mapping[str, object]) -> None:
+        """Run a hook's statements, on a connection of their own that may write."""
+        connection = connect(self._path, self._name, write=True, busy_timeout=self._settings.busy_timeout)
+        run_script(connection, self._name, script, values)
 
     def close(self) -> None:
         """Close the connection; the source opens it again if it is read again."""

@@ -35,7 +35,7 @@ class PythonStep:
         """Import the file; `lib` of the job's `folder` is importable from it. `ConfigError` if that fails."""
         self.name, self.output = name, output
         self._folder = folder
-        module = _load(name, path, folder)
+        module = load_module(name, path, folder)
         self._transform: Callable[[Any], Any] | None = getattr(module, "transform", None)
         self._transform_batch: Callable[[UnitBatch], Any] | None = getattr(module, "transform_batch", None)
         if (self._transform is None) == (self._transform_batch is None):
@@ -126,8 +126,10 @@ class PythonStep:
         return "\n".join([*shown, type(error).__name__])
 
 
-def _load(name: str, path: Path, folder: Path) -> ModuleType:
-    """Import a step file by path. `lib` is looked up in this job's folder alone, also if another job's is loaded."""
+def load_module(name: str, path: Path, folder: Path) -> ModuleType:
+    """A Python file of a job, imported by path. `lib` is looked up in this job's folder alone, also if another job's is
+    loaded. `ConfigError` with its line if it cannot be imported.
+    """
     spec = importlib.util.spec_from_file_location(f"ludb_step_{abs(hash((str(folder), name)))}", path)
     assert spec is not None
     assert spec.loader is not None

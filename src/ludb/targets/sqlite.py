@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, ClassVar, TypeVar
 
@@ -15,6 +15,7 @@ from ludb.dialects.settings import Surroundings
 from ludb.dialects.sqlite import SqliteSystem, connect, database_path, quote, translate
 from ludb.dialects.sqlite_participant import SqliteParticipant, SqliteRehearsal
 from ludb.dialects.sqlite_schema import Reflected, reflect
+from ludb.dialects.sqlite_script import check_script, run_script
 from ludb.dialects.sqlite_values import TEXT_FACTORY, carry, plain, plan
 from ludb.dialects.sqlite_writer import SqliteWriter
 from ludb.errors import FatalError, Fault, LudbError, TransientError
@@ -26,8 +27,8 @@ P = TypeVar("P", bound=SqliteParticipant)
 
 
 class SqliteTarget:
-    """A SQLite database that rows are inserted into. Implements `Target`, `CanRead`, `CanRehearse` and
-    `HasLedger`.
+    """A SQLite database that rows are inserted into. Implements `Target`, `CanRead`, `CanRehearse`,
+    `CanExecute` and `HasLedger`.
 
     Each participant has a connection of its own (WAL or not is the user's choice, `synchronous` is FULL on ours),
     holds the database's one write lock from `prepare` to `commit`, and waits up to `busy_timeout` for it.
@@ -173,6 +174,13 @@ class SqliteTarget:
         values = list(zip(*rows, strict=True)) or [()] * len(reflected.columns)
         arrays = [_carried(column, how) for column, how in zip(values, plan(reflected, (), self._name), strict=True)]
         return pa.table(arrays, names=[column.name for column in reflected.columns])
+
+    check_script = staticmethod(check_script)
+
+    def execute(self, script: str, values: Mapping[str, object]) -> None:
+        """Run a hook's statements, on a connection of their own that may write."""
+        connection = self._connect()
+        run_script(connection, self._name, script, values)
 
     def close(self) -> None:
         """Nothing stays open between calls; participants close their own connection."""
