@@ -40,6 +40,28 @@ def counting() -> Iterator[Counter[str]]:
         _TALLY.reset(token)
 
 
+def remembered(call: Callable[..., T]) -> Callable[..., T]:
+    """The function, asked once for equal arguments; what it counted is counted again with every answer. A value that it
+    cannot read raises each time.
+    """
+    answers: dict[tuple[object, ...], tuple[T, Counter[str]]] = {}
+
+    def answer(*given: object) -> T:
+        known = answers.get(given)
+        if known is None:
+            with counting() as counted:
+                known = call(*given), counted
+            answers[given] = known
+        result, counted = known
+        if counted:
+            tally = _TALLY.get()
+            if tally is not None:
+                tally.update(counted)
+        return result
+
+    return answer
+
+
 def converted(name: str, value: object, result: T) -> T:
     """Hand `result` on; count it under `name` if it is not what `value` said already."""
     tally = _TALLY.get()

@@ -17,6 +17,7 @@ from duckdb.func import FunctionNullHandling, PythonUDFType
 from duckdb.sqltypes import DuckDBPyType
 
 from ludb.errors import ConfigError, UnitError
+from ludb.sql.counting import remembered
 from ludb.sql.library import FUNCTIONS, Function
 
 _ARROW = {
@@ -50,7 +51,7 @@ def provide(connection: duckdb.DuckDBPyConnection, name: str) -> None:
 
 def _by_column(function: Function) -> Callable[..., pa.Array]:
     try:
-        call = function.load()
+        call = remembered(function.load())  # legacy values repeat: dates, blanks, names
         import_module("numpy")  # functions in Python are made with it
     except ImportError as error:
         raise ConfigError(f"{function.name} needs the package {error.name}", remedy="Install ludb again") from error
