@@ -300,3 +300,23 @@ def test_rows_come_back_with_their_declared_types(billing):
         {"id": 1, "d": Decimal("5.00"), "odd": "7"},
         {"id": 2, "d": Decimal("1.10"), "odd": "text"},
     ]
+
+
+def test_units_refused_by_several_tables_are_named_at_once(billing):
+    """One more try is then enough; the large table, which would cost more than that try, is not asked."""
+    connection, target = billing
+    connection.execute("CREATE TABLE small (id INTEGER PRIMARY KEY, name TEXT NOT NULL)")
+    connection.execute("CREATE TABLE other (id INTEGER UNIQUE)")
+    connection.execute("CREATE TABLE large (id INTEGER PRIMARY KEY)")
+    connection.execute("INSERT INTO other VALUES (7)")
+    participant = target.begin(TXN)
+    participant.write("large", pa.table({POSITION: [3] * 40, "id": [1] * 40}))
+    participant.write("small", pa.table({POSITION: [0, 1], "id": [1, 2], "name": pa.array([None, "b"])}))
+    participant.write("other", pa.table({POSITION: [0, 1, 2], "id": [8, 8, 7]}))
+    with pytest.raises(UnitError) as caught:
+        participant.prepare()
+    participant.rollback()
+    # Unit 0 is out, so the number that it shares with unit 1 is free.
+    assert sorted(caught.value.faults) == [0, 2]
+    assert "NOT NULL" in caught.value.faults[0].reason
+    assert "UNIQUE" in caught.value.faults[2].reason

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from itertools import islice, repeat
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import compress, islice, repeat
 from typing import Any
 
 import pyarrow as pa
@@ -39,6 +39,14 @@ class Bound:
     def rows(self) -> Iterator[Row]:
         """The rows, one tuple each."""
         return zip(*self.values, strict=True) if self.values else repeat((), len(self.positions))
+
+    def without(self, units: Collection[int]) -> Bound:
+        """The rows of all other units."""
+        if not units:
+            return self
+        kept = [position not in units for position in self.positions]
+        values = [list(compress(column, kept)) for column in self.values]
+        return replace(self, values=values, positions=list(compress(self.positions, kept)))
 
     def parents(self) -> set[str]:
         """Names of the tables that foreign keys lead to, itself excepted."""
@@ -77,11 +85,22 @@ class SqliteWriter:
             self._bound.append(Bound(table, reflected, names, [column.name for column in columns], bound, positions))
 
     def insert(self) -> None:
-        """Insert what is bound, table by table; `UnitError` with every unit that a constraint of a table refuses."""
+        """Insert what is bound, table by table; `UnitError` with every unit that a constraint refuses.
+
+        Once somebody is refused nothing of this will stay. The other tables are asked all the same, so that one more
+        try is enough, but not the large ones: they cost more than that try.
+        """
+        faults: dict[int, Fault] = {}
+        large = sum(len(bound.positions) for bound in self._bound) / 4
         for bound in _small_first(self._bound):
-            self._insert_all(bound)
-            self.rows[bound.table] = self.rows.get(bound.table, 0) + len(bound.positions)
-            self._note_links(bound)
+            if faults and (len(bound.positions) > large or not self.connection.in_transaction):
+                break
+            kept = bound.without(faults)
+            faults |= self._insert_all(kept)
+            self.rows[bound.table] = self.rows.get(bound.table, 0) + len(kept.positions)
+            self._note_links(kept)
+        if faults:
+            raise UnitError(f"{len(faults)} units break a constraint of system {self.system}", faults=faults)
 
     def check_links(self) -> None:
         """`UnitError` with every unit whose foreign keys lead nowhere; only rows written here are looked at."""
@@ -121,7 +140,8 @@ class SqliteWriter:
             )
         return column
 
-    def _insert_all(self, bound: Bound) -> None:
+    def _insert_all(self, bound: Bound) -> dict[int, Fault]:
+        """Insert the rows of one table; the units that it refuses, whose rows are not there then."""
         run, table = self.connection.execute, bound.table
         sql = _insert_sql(bound.reflected.name, bound.columns)
         run("SAVEPOINT ludb_table")
@@ -134,10 +154,9 @@ class SqliteWriter:
                     f"{self.system}.{table}: a trigger rolled back the transaction", detail=str(error)
                 ) from error
             run("ROLLBACK TO ludb_table")
-            faults = self._scan(sql, bound)
-            message = f"{len(faults)} units break a constraint of {self.system}.{table}"
-            raise UnitError(message, faults=faults, detail=str(error)) from error
+            return self._scan(sql, bound)
         run("RELEASE ludb_table")
+        return {}
 
     def _scan(self, sql: str, bound: Bound) -> dict[int, Fault]:
         """Insert a few units at a time, in order, and where that fails unit by unit; keep what the failing ones did
