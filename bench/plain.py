@@ -40,14 +40,14 @@ TABLES: dict[str, tuple[str, str]] = {
     ),
     "contract": (
         (
-            "SELECT CAST(c.contract_id AS TEXT), c.customer_id, c.contract_no, c.signed_on, c.ends_on, c.term_months, "
+            "SELECT c.new_id, c.customer_id, c.contract_no, c.signed_on, c.ends_on, c.term_months, "
             f"{_STATUS.format('c')} FROM contracts c WHERE true"
         ),
         "c.customer_id",
     ),
     "subscription": (
         (
-            "SELECT CAST(s.subscription_id AS TEXT), CAST(s.contract_id AS TEXT), s.tariff_code, t.name, s.started_on, "
+            "SELECT s.new_id, c.new_id, s.tariff_code, t.name, s.started_on, "
             f"s.monthly_fee, t.monthly_fee - s.monthly_fee, {_STATUS.format('s')} "
             "FROM contracts c CROSS JOIN subscriptions s USING (contract_id) CROSS JOIN tariffs t USING (tariff_code) "
             "WHERE true"
@@ -70,7 +70,7 @@ TABLES: dict[str, tuple[str, str]] = {
     ),
     "usage_summary": (
         (
-            "SELECT CAST(v.subscription_id AS TEXT), u.period, u.kind, count(*), sum(u.quantity), sum(u.charge) "
+            "SELECT s.new_id, u.period, u.kind, count(*), sum(u.quantity), sum(u.charge) "
             "FROM contracts c CROSS JOIN subscriptions s USING (contract_id) CROSS JOIN services v USING (subscription_id) "
             "CROSS JOIN usage_records u USING (service_id) WHERE true"
         ),
@@ -87,7 +87,7 @@ FILES: dict[str, tuple[str, str]] = {
     ),
     "service": (
         (
-            "SELECT v.service_id, v.subscription_id, v.kind, v.msisdn, v.iccid, v.ont_serial, v.activated_on, v.status "
+            "SELECT v.service_id, s.new_id, v.kind, v.msisdn, v.iccid, v.ont_serial, v.activated_on, v.status "
             "FROM contracts c CROSS JOIN subscriptions s USING (contract_id) CROSS JOIN services v USING (subscription_id) "
             "WHERE true"
         ),

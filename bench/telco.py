@@ -13,8 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ludb.model.keys import named_uuids
+
 HERE = Path(__file__).resolve().parent
 EXAMPLE = HERE.parent / "examples" / "telco"
+JOB = "telco_bench"
+"""The job's name, as `bench/job/job.yaml` says it: key maps are named by it."""
 LEFT_OUT = ("steps/10_customer/crm.customer.sql", "steps/30_contract/inventory.service.py")
 """Steps of the example whose output is an API."""
 API_DEFECTS = {"service_without_kind", "unreadable_msisdn"}
@@ -62,21 +66,25 @@ def make_estate(folder: Path, customers: int, seed: int = 7) -> Estate:
     clean = folder / "clean.sqlite"
     shutil.copyfile(folder / "legacy.sqlite", clean)
     rows = _leave_out(clean, bad)
+    _name_keys(clean)
     with closing(sqlite3.connect(clean)) as connection:
         moved = int(connection.execute("SELECT count(*) FROM customers").fetchone()[0])
     return Estate(folder / "legacy.sqlite", clean, folder / "billing.sqlite", int(truth["units"]), moved, rows)
 
 
 def tenth(estate: Estate, folder: Path) -> Estate:
-    """A tenth of the estate's customers, the one with the most rows among them."""
+    """A tenth of the estate's customers that move, the one with the most rows among them."""
     folder.mkdir(parents=True, exist_ok=True)
-    legacy = folder / "legacy.sqlite"
-    shutil.copyfile(estate.clean, legacy)
-    with closing(sqlite3.connect(legacy)) as connection:
+    with closing(sqlite3.connect(estate.clean)) as connection:
         keys = [key for (key,) in connection.execute("SELECT customer_id FROM customers ORDER BY customer_id")]
         ((largest,),) = connection.execute(_LARGEST)
-    kept = {*keys[: len(keys) // 10 - 1], largest}
-    rows = _leave_out(legacy, [key for key in keys if key not in kept])
+    others = [key for key in keys if key != largest]
+    kept = {largest, *others[: len(keys) // 10 - 1]}
+    legacy = folder / "legacy.sqlite"
+    shutil.copyfile(estate.legacy, legacy)
+    with closing(sqlite3.connect(legacy)) as connection:
+        every = [key for (key,) in connection.execute("SELECT customer_id FROM customers")]
+    rows = _leave_out(legacy, [key for key in every if key not in kept])
     return Estate(legacy, legacy, estate.empty, len(kept), len(kept), rows)
 
 
@@ -104,6 +112,19 @@ def _leave_out(clean: Path, bad: list[int]) -> int:
         connection.commit()
         connection.execute("VACUUM")
     return rows
+
+
+def _name_keys(clean: Path) -> None:
+    """The new keys that the job gives contracts and subscriptions, for a program that can only copy: same rows, same
+    indexes.
+    """
+    with closing(sqlite3.connect(clean)) as connection:
+        for table, key in (("contracts", "contract_id"), ("subscriptions", "subscription_id")):
+            connection.execute(f"ALTER TABLE {table} ADD COLUMN new_id TEXT")
+            old = [number for (number,) in connection.execute(f"SELECT {key} FROM {table}")]
+            names = zip(named_uuids([JOB, key], map(str, old)), old, strict=True)
+            connection.executemany(f"UPDATE {table} SET new_id = ? WHERE {key} = ?", names)
+        connection.commit()
 
 
 def make_job(folder: Path, **settings: object) -> Path:
