@@ -58,7 +58,7 @@ def test_attack_06_the_zombie_publishes_files_that_recovery_has_published(world:
     run = world.start()
     zombie = world.worker(run, f"participant.committed:billing!stop@{world.folder / 'mute'}")
     await_that((world.folder / "mute").exists, "nothing is committed")
-    assert world.worker(run).wait() == 0
+    assert world.worker(run).wait() == 0, world.told()
     same(world.summary())
     zombie.signal(signal.SIGCONT)
     assert zombie.wait() == 0
