@@ -56,4 +56,4 @@ def test_samples_count_for_the_innermost_room_that_has_a_name():
 def test_the_repository_is_asked_little_for_a_chunk_without_calls(tmp_path):
     """A count, not a time: BEGIN, COMMIT and heartbeats apart."""
     told = statements(tmp_path / "repository")
-    assert sum(told.values()) <= 15, told
+    assert sum(told.values()) <= 8, told

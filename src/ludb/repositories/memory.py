@@ -53,4 +53,7 @@ class MemoryRepository(StoreRepository):
             return connection
 
         engine = sqlite_engine(StaticPool(connect))
-        super().__init__(Database(engine, name=url, clock=clock, ids=ids, translate=translate, lock=threading.RLock()))
+        lock = threading.RLock()
+        super().__init__(
+            Database(engine, name=url, clock=clock, ids=ids, translate=translate, lock=lock, exclusive=True)
+        )

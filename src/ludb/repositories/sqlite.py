@@ -51,7 +51,7 @@ class SqliteRepository(StoreRepository):
         self.path = path
         pool = QueuePool(lambda: _connect(path), pool_size=8, max_overflow=56, timeout=BUSY_SECONDS)
         engine = sqlite_engine(pool)
-        super().__init__(Database(engine, name=str(path), clock=clock, ids=ids, translate=translate))
+        super().__init__(Database(engine, name=str(path), clock=clock, ids=ids, translate=translate, exclusive=True))
 
 
 def path_of(url: str) -> Path:

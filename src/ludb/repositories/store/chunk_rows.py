@@ -73,6 +73,7 @@ def change_chunk(connection: Connection, chunk: Chunk, expected: ChunkState, **v
         .values(values)
     )
     if changed.rowcount != 1:
+        owned(connection, chunk, expected)  # says how it is now
         raise LeaseLost(f"run {chunk.run}: chunk {chunk.id} is no longer {expected} under seq {chunk.seq}")
 
 

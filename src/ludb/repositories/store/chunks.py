@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from sqlalchemy import Connection, insert, select
@@ -13,7 +13,7 @@ from ludb.model.exceptions import decode_exceptions, encode_exceptions
 from ludb.model.run import Chunk, ChunkState, Decision, Kind, RunState, UnitException
 from ludb.repositories.store import tables as t
 from ludb.repositories.store.chunk_rows import NO_KEYS, change_chunk, insert_chunk, move_calls, owned
-from ludb.repositories.store.claims import cut, deserted, hand_over, rested
+from ludb.repositories.store.claims import cut, deserted, hand_over, look, rested
 from ludb.repositories.store.database import Database, next_seq
 from ludb.repositories.store.outcomes import (
     count_rows,
@@ -25,8 +25,11 @@ from ludb.repositories.store.outcomes import (
     tell,
 )
 from ludb.repositories.store.positions import pack, unpack
-from ludb.repositories.store.runs import get_run, run_state
+from ludb.repositories.store.runs import get_run
 from ludb.repositories.store.segments import Segments
+
+Counts = Mapping[str, Mapping[str, int]]
+"""Numbers by side (`source`, `output`, `stray`, `warning`, `conversion`) and name."""
 
 
 class StoreChunks:
@@ -35,13 +38,15 @@ class StoreChunks:
     def __init__(self, database: Database, segments: Segments) -> None:
         """Work on this database; keys come from `segments`."""
         self._db, self._segments = database, segments
+        self._told: dict[str, tuple[Counts, str]] = {}  # by txn: what was decided here, and need not be read again
 
     def claim(
         self, run_id: str, owner: str, units: int, *, silent: Collection[str] = (), dead: Collection[str] = ()
     ) -> Chunk | None:
         """Deserted chunks first, then rested ones, then the next keys of the list."""
         with self._db.write() as connection:
-            state = run_state(connection, run_id)
+            seen = look(connection, run_id, self._db.now())
+            state = get_run(connection, run_id).state if seen is None else RunState(seen.state)
             if state not in (RunState.RUNNING, RunState.STOPPING):
                 return None
             row = deserted(connection, run_id, state, silent, dead)
@@ -49,10 +54,10 @@ class StoreChunks:
                 return hand_over(self._db, connection, self._segments, row, owner, taken_over=True)
             if state is RunState.STOPPING:
                 return None
-            row = rested(connection, run_id, self._db.now())
+            row = rested(connection, run_id, self._db.now()) if seen.rested else None
             if row is not None:
                 return hand_over(self._db, connection, self._segments, row, owner, taken_over=False)
-            return cut(self._db, connection, self._segments, run=run_id, owner=owner, units=units)
+            return cut(self._db, connection, self._segments, seen, run=run_id, owner=owner, units=units)
 
     def decide(self, chunk: Chunk, decision: Decision) -> Chunk:
         """The point of no return. `FatalError` if the outcomes do not cover the chunk's units exactly once."""
@@ -66,7 +71,6 @@ class StoreChunks:
                 f"{decision.done} done and {len(others)} not"
             )
         with self._db.write() as connection:
-            owned(connection, chunk, ChunkState.CLAIMED)
             excluded = pack(sorted(others)) if others else None
             change_chunk(
                 connection,
@@ -80,6 +84,7 @@ class StoreChunks:
             self._record(connection, chunk, decision, now)
             set_aside(connection, chunk.run, stamped(decision.exceptions, chunk, now, decision.job_version))
             self._hold_back(connection, chunk, stamped(decision.undo, chunk, now, decision.job_version), now)
+        self._told[chunk.txn] = {**decision.rows, "conversion": decision.conversions}, decision.job_version
         return replace(chunk, state=ChunkState.DECIDED)
 
     def decision(self, txn: str) -> Decision | None:
@@ -106,6 +111,12 @@ class StoreChunks:
         """Close a chunk. Repeated under the same claim (its answer was lost) it changes nothing."""
         positions = [each.position for each in exceptions]
         with self._db.write() as connection:
+            if not exceptions and chunk.txn in self._told:
+                change_chunk(
+                    connection, chunk, ChunkState.DECIDED, state=str(ChunkState.FINISHED), finished_at=self._db.now()
+                )
+                self._count(connection, chunk, ())
+                return
             row = owned(connection, chunk, ChunkState.CLAIMED, ChunkState.DECIDED, ChunkState.FINISHED)
             if row.state == ChunkState.FINISHED:
                 return
@@ -248,9 +259,11 @@ class StoreChunks:
         move_calls(connection, chunk.id, child.id, positions)
         tell(connection, chunk.run, held_back(undo))
 
-    @staticmethod
-    def _count(connection: Connection, chunk: Chunk, doubtful: Sequence[UnitException]) -> str:
-        d = t.decision.c
-        row = connection.execute(select(d.rows, d.conversions, d.job_version).where(d.chunk == chunk.id)).one()
-        count_rows(connection, chunk, {**row.rows, "conversion": row.conversions}, doubtful)
-        return str(row.job_version)
+    def _count(self, connection: Connection, chunk: Chunk, doubtful: Sequence[UnitException]) -> str:
+        told = self._told.pop(chunk.txn, None)
+        if told is None:
+            d = t.decision.c
+            row = connection.execute(select(d.rows, d.conversions, d.job_version).where(d.chunk == chunk.id)).one()
+            told = {**row.rows, "conversion": row.conversions}, str(row.job_version)
+        count_rows(connection, chunk, told[0], doubtful)
+        return told[1]

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Connection, and_, case, exists, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, case, exists, func, or_, select, update
 
 from ludb.model.run import CallState, Chunk, ChunkState, RunState
 from ludb.repositories.store import tables as t
@@ -15,6 +15,21 @@ from ludb.repositories.store.database import Database, next_seq
 from ludb.repositories.store.segments import Segments
 
 _OPEN_CALLS = (str(CallState.SENT), str(CallState.UNDOING))
+
+
+def look(connection: Connection, run: str, now: float) -> Any:
+    """All that most claims need to know, in one statement: the run's `state`, whether a chunk has `rested`, and the first
+    segment with keys left (`seg`, `first_pos`, `n`, `next_pos`, None where there is none). None if there is no such run.
+    """
+    s = t.segment.c
+    first = select(func.min(s.seg)).where(s.run == run, s.next_pos < s.first_pos + s.n).scalar_subquery()
+    waiting = exists(select(t.chunk.c.id).where(*_rested(run, now)))
+    query = (
+        select(t.run.c.state, waiting.label("rested"), s.seg, s.first_pos, s.n, s.next_pos)
+        .select_from(t.run.outerjoin(t.segment, and_(s.run == t.run.c.id, s.seg == first)))
+        .where(t.run.c.id == run)
+    )
+    return connection.execute(query).one_or_none()
 
 
 def deserted(connection: Connection, run: str, state: RunState, silent: Collection[str], dead: Collection[str]) -> Any:
@@ -43,17 +58,14 @@ def deserted(connection: Connection, run: str, state: RunState, silent: Collecti
 
 def rested(connection: Connection, run: str, now: float) -> Any:
     """The released chunk that waited longest, of those whose delay is over; None if there is none."""
-    c = t.chunk.c
-    query = (
-        select(t.chunk)
-        .where(c.run == run, c.state == str(ChunkState.RELEASED))
-        # A release in the future means that the clock was set back: nobody waits for it to come round again.
-        .where(or_(c.not_before <= now, c.released_at > now))
-        .order_by(c.seq)
-        .limit(1)
-        .with_for_update(skip_locked=True)
-    )
+    query = select(t.chunk).where(*_rested(run, now)).order_by(t.chunk.c.seq).limit(1).with_for_update(skip_locked=True)
     return connection.execute(query).one_or_none()
+
+
+def _rested(run: str, now: float) -> tuple[ColumnElement[bool], ...]:
+    c = t.chunk.c
+    # A release in the future means that the clock was set back: nobody waits for it to come round again.
+    return (c.run == run, c.state == str(ChunkState.RELEASED), or_(c.not_before <= now, c.released_at > now))
 
 
 def hand_over(
@@ -72,27 +84,17 @@ def hand_over(
 
 
 def cut(
-    database: Database, connection: Connection, segments: Segments, *, run: str, owner: str, units: int
+    database: Database, connection: Connection, segments: Segments, seen: Any, *, run: str, owner: str, units: int
 ) -> Chunk | None:
-    """The next keys of the list as a new chunk, from the first segment that has any left; never across segments. None
-    where no units are asked for.
+    """The next keys of the list as a new chunk, from the first segment that has any left; never across segments. `seen` is
+    what `look` saw of that segment. None where no units are asked for, or none are left.
     """
-    if units < 1:
+    if units < 1 or seen.seg is None:
         return None
-    s = t.segment.c
-    query = (
-        select(s.seg, s.first_pos, s.n, s.next_pos)
-        .where(s.run == run, s.next_pos < s.first_pos + s.n)
-        .order_by(s.seg)
-        .limit(1)
-        .with_for_update()  # waits: a list of one segment has keys for all who ask at once
-    )
-    row = connection.execute(query).one_or_none()
-    if row is None:
-        return None
-    stop = min(row.next_pos + units, row.first_pos + row.n)
-    taken = update(t.segment).where(s.run == run, s.seg == row.seg, s.next_pos == row.next_pos).values(next_pos=stop)
-    if connection.execute(taken).rowcount != 1:
+    # Where others write at the same time, what was seen may be over by now.
+    row = seen if database.exclusive else _wait_for_keys(connection, run)
+    stop = None if row is None else _take(connection, row, run, units)
+    if stop is None:
         return None
     positions = tuple(range(row.next_pos, stop))
     chunk = Chunk(
@@ -107,4 +109,24 @@ def cut(
         owner=owner,
     )
     insert_chunk(connection, chunk, seg=row.seg)
-    return replace(chunk, keys=segments.of(connection, run, positions))
+    return replace(chunk, keys=segments.within(connection, run, row, positions))
+
+
+def _take(connection: Connection, row: Any, run: str, units: int) -> int | None:
+    """Move a segment's `next_pos` on, to what is returned; None if it is no longer where `row` says."""
+    s = t.segment.c
+    stop = min(row.next_pos + units, row.first_pos + row.n)
+    taken = update(t.segment).where(s.run == run, s.seg == row.seg, s.next_pos == row.next_pos).values(next_pos=stop)
+    return int(stop) if connection.execute(taken).rowcount == 1 else None
+
+
+def _wait_for_keys(connection: Connection, run: str) -> Any:
+    s = t.segment.c
+    query = (
+        select(s.seg, s.first_pos, s.n, s.next_pos)
+        .where(s.run == run, s.next_pos < s.first_pos + s.n)
+        .order_by(s.seg)
+        .limit(1)
+        .with_for_update()  # waits: a list of one segment has keys for all who ask at once
+    )
+    return connection.execute(query).one_or_none()

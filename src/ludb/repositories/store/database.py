@@ -26,7 +26,8 @@ class Database:
 
     `name` is what messages call the store; `translate` turns a driver error into ours; `lock` is taken around every
     transaction where all threads share one connection; `alone` keeps all others from changing the schema meanwhile, where
-    a transaction that writes does not do so by itself.
+    a transaction that writes does not do so by itself; `exclusive` says that such a transaction has the store for itself
+    from its first statement on, so that what it has read stays so.
     """
 
     def __init__(
@@ -38,11 +39,13 @@ class Database:
         ids: Callable[[], str],
         translate: Callable[[DBAPIError, str], LudbError],
         lock: AbstractContextManager[object] | None = None,
+        exclusive: bool = False,
         alone: Callable[[Connection], AbstractContextManager[object]] = nullcontext,
     ) -> None:
         """Take the engine over: `close` disposes of it."""
         self.engine, self.name, self.now, self.new_id = engine, name, clock, ids
         self.alone = alone
+        self.exclusive = exclusive
         self._translate = translate
         self._lock = nullcontext() if lock is None else lock
 
@@ -83,7 +86,10 @@ class Database:
 
 def next_seq(connection: Connection) -> int:
     """The next number of the store's one sequence, taken in the caller's transaction."""
-    connection.execute(update(meta).values(seq=meta.c.seq + 1))
+    taken = update(meta).values(seq=meta.c.seq + 1)
+    if connection.dialect.update_returning:
+        return int(connection.execute(taken.returning(meta.c.seq)).scalar_one())
+    connection.execute(taken)
     return int(connection.execute(select(meta.c.seq)).scalar_one())
 
 

@@ -7,6 +7,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import Any
 
 import pyarrow as pa
 from sqlalchemy import Connection, select
@@ -47,7 +48,7 @@ class Segments:
         if not rows:
             raise FatalError(f"run {run}: the unit list has no position {positions[0]}")
         if len(rows) == 1 and all(after - before == 1 for before, after in pairwise(positions)):
-            return self._table(connection, run, rows[0].seg).slice(positions[0] - rows[0].first_pos, len(positions))
+            return self.within(connection, run, rows[0], positions)
         # One table of the segments that are touched; each position becomes a row number in it.
         touched, offset, starts = [], 0, []
         for row in rows:
@@ -57,6 +58,10 @@ class Segments:
                 offset += row.n
         wanted = [next(at + shift for lo, hi, shift in starts if lo <= at < hi) for at in positions]
         return pa.concat_tables(touched).take(pa.array(wanted, pa.int64()))
+
+    def within(self, connection: Connection, run: str, row: Any, positions: Sequence[int]) -> pa.Table:
+        """The key columns of positions that follow each other in one segment; `row` is the segment's."""
+        return self._table(connection, run, row.seg).slice(positions[0] - row.first_pos, len(positions))
 
     def all(self, connection: Connection, run: str) -> pa.Table:
         """The whole unit list: `ludb_position` and the key columns."""
