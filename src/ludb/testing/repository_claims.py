@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import pytest
 
@@ -116,6 +117,16 @@ class ClaimsContract:
         assert repository.chunks.decision(stale.txn) is None
         moved(repository, fresh)
         assert repository.views.counters(RUN).done == 4
+
+    def test_a_claim_of_a_time_that_was_restored_away_loses(self, repository: Repository) -> None:
+        """A repository restored from a backup gives out the same `seq` again; the transaction tells them apart (attack 8)."""
+        started(repository, 4)
+        chunk = claimed(repository)
+        stranger = replace(chunk, txn="f" * 32)
+        with pytest.raises(LeaseLost):
+            repository.chunks.decide(stranger, decision(stranger))
+        assert repository.chunks.decision(stranger.txn) is None
+        moved(repository, chunk)
 
     def test_the_first_decision_wins(self, repository: Repository) -> None:
         """Otherwise a chunk could be committed under two transactions."""

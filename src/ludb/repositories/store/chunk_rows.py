@@ -66,10 +66,13 @@ def owned(connection: Connection, chunk: Chunk, *states: ChunkState, lock: bool 
 
 
 def change_chunk(connection: Connection, chunk: Chunk, expected: ChunkState, **values: object) -> None:
-    """Change a chunk whose row has this `seq` and the expected state; `LeaseLost` if it has not."""
+    """Change a chunk whose row has this `seq`, this `txn` (a restored repository gives out the same `seq` again) and the
+    expected state; `LeaseLost` if it has not.
+    """
     changed = connection.execute(
         update(t.chunk)
-        .where(t.chunk.c.id == chunk.id, t.chunk.c.seq == chunk.seq, t.chunk.c.state == str(expected))
+        .where(t.chunk.c.id == chunk.id, t.chunk.c.seq == chunk.seq, t.chunk.c.txn == chunk.txn)
+        .where(t.chunk.c.state == str(expected))
         .values(values)
     )
     if changed.rowcount != 1:
