@@ -43,7 +43,8 @@ def command(asked: dict) -> int:
 
 def serve() -> None:
     """One command per line, until there are no more."""
-    os.environ["OPENBLAS_NUM_THREADS"] = "1"  # a fork of several threads has one: numpy must not start its own
+    # A fork of several threads has one: neither numpy nor Arrow's allocator must start their own.
+    os.environ |= {"OPENBLAS_NUM_THREADS": "1", "JE_ARROW_MALLOC_CONF": "background_thread:false"}
     for name in LOADED:
         importlib.import_module(name)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 9)

@@ -89,7 +89,8 @@ class Nursery:
         # Unbuffered: a line that waits in a buffer of ours is one that `select` does not see.
         self.process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0,
-            env=os.environ | {"OPENBLAS_NUM_THREADS": "1"},  # numpy's threads would be missing in a fork
+            # Threads would be missing in a fork: those of numpy, and that of Arrow's allocator, on which a fork can hang.
+            env=os.environ | {"OPENBLAS_NUM_THREADS": "1", "JE_ARROW_MALLOC_CONF": "background_thread:false"},
         )  # fmt: skip
         self.ended: dict[int, int] = {}
 
