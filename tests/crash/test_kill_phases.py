@@ -8,6 +8,7 @@ import pytest
 from kill_world import check_whole
 
 from ludb.engine.pipeline import PHASES, SIDE_PHASES
+from ludb.model.run import RunState
 from ludb.testing.faults import FaultObserver
 
 KILLS = [(phase, edge) for phase in PHASES for edge in ("begin", "end")]
@@ -31,6 +32,18 @@ def test_a_kill_during_recovery_leaves_the_chunk_to_the_next(world, same, edge):
 @pytest.mark.parametrize("edge", ["begin", "end"])
 def test_a_kill_while_calls_are_taken_back_leaves_them_to_the_next(world, same, edge):
     world.die(f"phase.{edge}:undo")
+    same(world.finish())
+
+
+def test_a_run_that_nobody_lived_to_close_is_closed_by_the_next_start(world, same):
+    run = world.start()
+    for lives in range(50):
+        if not world.pending(run):
+            break
+        # One chunk each, then death while looking for another one: the last of them leaves nothing but the closing.
+        worker = world.worker(run, f"phase.begin:claim#2@{world.folder / f'died-{lives}'}")
+        assert worker.wait() == -signal.SIGKILL
+    assert world.runs()[0].state is RunState.RUNNING
     same(world.finish())
 
 
