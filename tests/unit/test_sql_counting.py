@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from ludb.sql.counting import UnreadableError, counting, remembered
+from ludb.sql.counting import Remembered, UnreadableError, counting
 from ludb.sql.dates import parse_date, try_parse_date
 
 
 def test_an_answer_that_is_remembered_is_counted_each_time():
-    asked = remembered(try_parse_date)
+    asked = Remembered(try_parse_date)
     with counting() as tally:
         found = [asked(value) for value in ("31.12.1999", "31.12.1999", "1999-12-31", "rubbish", "rubbish", None)]
     with counting() as alone:
@@ -22,17 +22,17 @@ def test_an_answer_that_is_remembered_is_counted_each_time():
 
 
 def test_a_value_that_cannot_be_read_raises_each_time():
-    asked = remembered(parse_date)
+    asked = Remembered(parse_date)
     for _ in range(2):
         with pytest.raises(UnreadableError):
             asked("rubbish")
 
 
 def test_arguments_that_differ_in_format_alone_are_different_questions():
-    asked = remembered(parse_date)
+    asked = Remembered(parse_date)
     assert asked("01.02.2003", "DMY") != asked("01.02.2003", "MDY")
 
 
 def test_nothing_is_counted_outside_of_any_block():
-    asked = remembered(parse_date)
+    asked = Remembered(parse_date)
     assert asked("31.12.1999") == asked("31.12.1999")

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import compress, islice, repeat
+from itertools import chain, compress, islice, repeat
 from typing import Any
 
 import pyarrow as pa
@@ -19,6 +19,8 @@ from ludb.model.unit import POSITION
 
 SCAN_UNITS = 32
 """Units that are inserted under one savepoint while the ones at fault are looked for."""
+VALUES_AT_ONCE = 900
+"""Values that one statement asks for: every SQLite takes 999."""
 
 Row = tuple[Any, ...]
 
@@ -63,7 +65,7 @@ class SqliteWriter:
         self.connection, self.system = connection, system
         self._reflect = reflect
         self._bound: list[Bound] = []
-        self._touched: dict[tuple[str, ForeignKey], dict[Row, list[int]]] = {}
+        self._links: list[tuple[Bound, ForeignKey, Sequence[int]]] = []
         self.rows: dict[str, int] = {}
 
     def bind(self, table: str, rows: pa.Table) -> None:
@@ -105,24 +107,39 @@ class SqliteWriter:
     def check_links(self) -> None:
         """`UnitError` with every unit whose foreign keys lead nowhere; only rows written here are looked at."""
         faults: dict[int, Fault] = {}
-        for (table, key), seen in self._touched.items():
-            on = " AND ".join(f"a.{quote(name)} = ?" for name in key.parent_columns)
-            sql = f"SELECT 1 FROM main.{quote(key.parent)} AS a WHERE {on} LIMIT 1"
-            for values, positions in seen.items():
-                if self.connection.execute(sql, values).fetchone() is None:
-                    names = ", ".join(key.columns)
-                    reason = (
-                        f"{self.system}.{table}: FOREIGN KEY constraint failed: no row of {key.parent} for ({names})"
-                    )
-                    for position in positions:
-                        faults.setdefault(position, Fault(reason, f"({names}) = {values!r}"))
+        for bound, key, at in self._links:
+            columns = [bound.values[number] for number in at]
+            lost = self._lost(key, dict.fromkeys(zip(*columns, strict=True)))
+            if not lost:
+                continue
+            names = ", ".join(key.columns)
+            place = f"{self.system}.{bound.reflected.name}"
+            reason = f"{place}: FOREIGN KEY constraint failed: no row of {key.parent} for ({names})"
+            for *values, position in zip(*columns, bound.positions, strict=True):
+                if tuple(values) in lost:
+                    faults.setdefault(position, Fault(reason, f"({names}) = {tuple(values)!r}"))
         if faults:
             raise UnitError(f"{len(faults)} units name rows that are not in system {self.system}", faults=faults)
+
+    def _lost(self, key: ForeignKey, links: Iterable[Row]) -> set[Row]:
+        """The links that lead to no row of the parent, many asked for by one statement; one with a NULL leads nowhere and
+        is not asked for. Values of a VALUES list have no affinity, so each is compared as its parent's column compares.
+        """
+        on = " AND ".join(f"a.{quote(name)} = l.column{number + 1}" for number, name in enumerate(key.parent_columns))
+        there = f"SELECT 1 FROM main.{quote(key.parent)} AS a WHERE {on}"
+        row = f"({', '.join('?' * len(key.columns))})"
+        asked = (link for link in links if None not in link)
+        lost: set[Row] = set()
+        while some := list(islice(asked, VALUES_AT_ONCE // len(key.columns))):
+            values = ", ".join([row] * len(some))
+            sql = f"SELECT * FROM (VALUES {values}) AS l WHERE NOT EXISTS ({there})"
+            lost |= set(self.connection.execute(sql, list(chain.from_iterable(some))))
+        return lost
 
     def forget(self) -> None:
         """Start anew after a rollback to the state before the first insert."""
         self._bound.clear()
-        self._touched.clear()
+        self._links.clear()
         self.rows.clear()
 
     def _column(self, reflected: Reflected, table: str, name: str) -> Any:
@@ -198,13 +215,8 @@ class SqliteWriter:
         columns = [name.lower() for name in bound.columns]
         for key in bound.reflected.foreign_keys:
             at = [columns.index(name.lower()) for name in key.columns if name.lower() in columns]
-            if len(at) < len(key.columns):
-                continue
-            seen = self._touched.setdefault((bound.reflected.name, key), {})
-            links = dict.fromkeys(zip(*(bound.values[number] for number in at), bound.positions, strict=True))
-            for *values, position in links:
-                if None not in values:
-                    seen.setdefault(tuple(values), []).append(position)
+            if len(at) == len(key.columns):
+                self._links.append((bound, key, at))
 
 
 def _small_first(tables: Sequence[Bound]) -> list[Bound]:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from decimal import Decimal
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 T = TypeVar("T")
 _TALLY: ContextVar[Counter[str] | None] = ContextVar("ludb_sql_tally", default=None)
@@ -40,26 +40,33 @@ def counting() -> Iterator[Counter[str]]:
         _TALLY.reset(token)
 
 
-def remembered(call: Callable[..., T]) -> Callable[..., T]:
-    """The function, asked once for equal arguments; what it counted is counted again with every answer. A value that it
-    cannot read raises each time.
+class Remembered(Generic[T]):
+    """A function that is asked once for equal arguments; what it counted is counted again with every answer. A value that
+    it cannot read raises each time.
     """
-    answers: dict[tuple[object, ...], tuple[T, Counter[str]]] = {}
 
-    def answer(*given: object) -> T:
-        known = answers.get(given)
+    def __init__(self, call: Callable[..., T]) -> None:
+        """Nothing was asked yet."""
+        self._call = call
+        self._answers: dict[tuple[object, ...], tuple[T, tuple[tuple[str, int], ...]]] = {}
+
+    def __call__(self, *given: object) -> T:
+        """The answer for one value."""
+        return self.times(1, *given)
+
+    def times(self, number: int, *given: object) -> T:
+        """The answer for a value that stands there `number` times."""
+        known = self._answers.get(given)
         if known is None:
-            with counting() as counted:
-                known = call(*given), counted
-            answers[given] = known
+            with counting() as tallied:
+                answer = self._call(*given)
+            known = self._answers[given] = answer, tuple(tallied.items())
         result, counted = known
-        if counted:
-            tally = _TALLY.get()
-            if tally is not None:
-                tally.update(counted)
+        tally = _TALLY.get() if counted else None
+        if tally is not None:
+            for name, count in counted:
+                tally[name] += count * number
         return result
-
-    return answer
 
 
 def converted(name: str, value: object, result: T) -> T:

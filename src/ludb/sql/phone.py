@@ -41,7 +41,7 @@ def valid_phone(value: object, region: str) -> bool | None:
         return False
 
 
-@lru_cache(maxsize=16_384)
+@lru_cache(maxsize=4_096)
 def _number(text: str, region: str) -> str:
     if region not in phonenumbers.SUPPORTED_REGIONS:
         raise MisuseError(f"there is no region {region!r}: name a country as ISO 3166 does, such as 'DE'")

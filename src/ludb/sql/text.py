@@ -32,6 +32,6 @@ def fix_mojibake(value: object) -> str | None:
     return None if text is None else converted("fix_mojibake", value, _repaired(text))
 
 
-@lru_cache(maxsize=16_384)
+@lru_cache(maxsize=4_096)
 def _repaired(text: str) -> str:
     return text if text.isascii() else str(ftfy.fix_encoding(text, _ENCODING))

@@ -13,11 +13,12 @@ from typing import Any
 
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 from duckdb.func import FunctionNullHandling, PythonUDFType
 from duckdb.sqltypes import DuckDBPyType
 
 from ludb.errors import ConfigError, UnitError
-from ludb.sql.counting import remembered
+from ludb.sql.counting import Remembered
 from ludb.sql.library import FUNCTIONS, Function
 
 _ARROW = {
@@ -51,15 +52,22 @@ def provide(connection: duckdb.DuckDBPyConnection, name: str) -> None:
 
 def _by_column(function: Function) -> Callable[..., pa.Array]:
     try:
-        call = remembered(function.load())  # legacy values repeat: dates, blanks, names
+        call = Remembered(function.load())  # as long as the chunk's database, so that memory does not grow with chunks
         import_module("numpy")  # functions in Python are made with it
     except ImportError as error:
         raise ConfigError(f"{function.name} needs the package {error.name}", remedy="Install ludb again") from error
     kind = _arrow(function.returns)
 
     def by_column(*columns: pa.ChunkedArray) -> pa.Array:
-        values: list[list[Any]] = [column.to_pylist() for column in columns]
-        return pa.array([call(*row) for row in zip(*values, strict=True)], kind)
+        if any(len(pc.unique(given)) > 1 for given in columns[1:]):
+            values: list[list[Any]] = [column.to_pylist() for column in columns]
+            return pa.array([call(*row) for row in zip(*values, strict=True)], kind)
+        # Legacy values repeat (dates, blanks, names): each is asked for once, with the arguments that all rows share.
+        found = columns[0].combine_chunks().dictionary_encode(null_encoding="encode")
+        rest = [given[0].as_py() for given in columns[1:]] if len(found) else []
+        counts = {one["values"]: one["counts"] for one in pc.value_counts(found.indices).to_pylist()}
+        answers = [call.times(counts[at], value, *rest) for at, value in enumerate(found.dictionary.to_pylist())]
+        return pa.array(answers, kind).take(found.indices)
 
     names = ["v", *(name for name, _, _ in function.arguments)]
     # The SQL engine counts parameters, and takes *columns for one.
