@@ -128,10 +128,10 @@ def test_a_refused_row_is_the_fault_of_the_unit_that_holds_it_and_of_no_neighbou
         "roots": pa.table({"id": numbers(1, 2, 3)}),
         "a": pa.table({"rid": numbers(3, 1, 2), "x": numbers(1, None, 1)}),
     }
-    refused = (Refusal((), "a", "x", "is not a number", "'?'", "2"), Refusal((), "a", "x", "and worse", "", "2"))
+    refused = (Refusal((), "a", "x", "is not a number", "'?'", "2", 1), Refusal((), "a", "x", "and worse", "", "2", 1))
     with Locator(unit, listed(1, 2, 3), scanning(tables, refused), {"a": None}) as located:
         ((position, fault),) = located.faults("a").items()
-    assert (position, fault.reason, fault.detail) == (0, "a.x: is not a number", "'?'")
+    assert (position, fault.reason, fault.detail) == (0, "a.x: is not a number", "'?' (row 2)")
 
 
 def test_text_and_numbers_meet_as_sql_databases_let_them_meet_and_bad_text_meets_nothing():

@@ -30,7 +30,7 @@ def scan(table: UnitTable, columns: tuple[str, ...] | None) -> Iterator[Fetched]
     rows = pa.table(
         {"rid": pa.array([n * 7 % 110 for n in range(300)], pa.int64()), "n": pa.array(range(300), pa.int64())}
     )
-    yield Fetched(rows, (Refusal((), "odd", "n", "is bad", "detail", "2"),))
+    yield Fetched(rows, (Refusal((), "odd", "n", "is bad", "detail", "2", 1),))
 
 
 def units(*keys: int) -> pa.Table:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from ludb.cli import evidence, holding, inspect, moving, quarantine, retention, scaffold, steering
+from ludb.cli import evidence, holding, inspect, moving, quarantine, retention, scaffold, staging, steering
 from ludb.cli.console import answer, err, error_fields, show_error
 from ludb.cli.options import SelectingCommand
 from ludb.errors import ConfigError, LudbError
@@ -22,6 +22,7 @@ app = typer.Typer(
 )
 app.command("init")(scaffold.init)
 app.command("check")(moving.check)
+app.command("stage")(staging.stage)
 app.command("plan", cls=SelectingCommand)(moving.plan)
 app.command("run", cls=SelectingCommand)(moving.run)
 app.command("pause")(steering.pause)

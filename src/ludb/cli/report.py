@@ -37,6 +37,15 @@ def moment(seconds: float) -> str:
     return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds))
 
 
+def ago(moment: float) -> str:
+    """How long ago a moment was, as a person reads it: `3 h`."""
+    seconds = max(0.0, time.time() - moment)
+    for size, unit in ((86400, "days"), (3600, "h"), (60, "min")):
+        if seconds >= 2 * size or (unit == "min" and seconds >= size):
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.0f} s"
+
+
 def render_summary(console: Console, summary: Summary, site: Site) -> None:
     """What a run has done, whether it balances, who works on it; last, where the eye is, its state and what to do next."""
     if summary.source:
@@ -72,6 +81,9 @@ def _state(console: Console, summary: Summary, site: Site) -> None:
             )
     if selected(run):
         console.print(f"selected: {escape(selected(run))}", soft_wrap=True)
+    staged = run.settings.get("staged")
+    for system, take in staged.items() if isinstance(staged, dict) else ():
+        console.print(f"staged: {escape(system)} as of {moment(take['taken_at'])}, {ago(take['taken_at'])} ago")
     console.print(f"{counters.total:,} units: {told(counters)}; {summary.seconds:.1f} s, {summary.rate:,.0f} units/s")
     for step in next_steps(summary, site):
         console.print(step, soft_wrap=True, markup=False)

@@ -64,7 +64,8 @@ def read(file: TableFile, own: pa.Schema, wanted: pa.Schema) -> Iterator[Fetched
             array, faults = _converted(batch.column(field.name).combine_chunks(), field.type)
             arrays.append(array)
             refused.extend(
-                Refusal((), file.table, field.name, reason, detail, str(first + row)) for row, reason, detail in faults
+                Refusal((), file.table, field.name, reason, detail, str(first + row), row)
+                for row, reason, detail in faults
             )
         yield Fetched(pa.Table.from_arrays(arrays, schema=wanted), refused)
         first += batch.num_rows

@@ -116,7 +116,7 @@ def typed(
     for row, column, reason, detail in faults:
         key = tuple(array[row].as_py() for array in arrays[: len(keyed)])
         name = key_text([part[row].as_py() for part in ids]) if ids else ""
-        refused.append(Refusal(key, table.label, column, reason, detail, name))
+        refused.append(Refusal(key, table.label, column, reason, detail, name, row))
     return pa.Table.from_arrays(arrays, schema=schema), refused
 
 

@@ -27,7 +27,7 @@ def extract(chunk: Chunk, at: Workplace) -> Extract:
     reading = Reading()
     with ExitStack() as snapshots:
         for name, source in at.migration.sources.items():
-            if isinstance(source, CanFetch) and any(table.table.system == name for table in unit.tables):
+            if isinstance(source, CanFetch) and any(_is_fetched(table, name, at) for table in unit.tables):
                 snapshots.enter_context(source.snapshot())
         for table in unit.tables:
             reading.tables[table.name] = _read(table, chunk, keys, reading, at)
@@ -41,6 +41,11 @@ def extract(chunk: Chunk, at: Workplace) -> Extract:
     faults = {position: fault for position, fault in reading.faults.items() if position not in gone}
     warnings = {reason: frozenset(positions) for reason, positions in reading.warnings.items()}
     return Extract(keys, reading.tables, faults, gone, reading.strays, warnings)
+
+
+def _is_fetched(table: UnitTable, system: str, at: Workplace) -> bool:
+    """Whether the system is asked for the table's rows: staged ones are here already."""
+    return table.table.system == system and not (at.stage is not None and table.name in at.stage.tables)
 
 
 def _columns(keys: pa.Table) -> dict[str, pa.ChunkedArray]:

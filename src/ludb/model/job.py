@@ -73,6 +73,7 @@ class Settings:
     quarantine_limit: QuarantineLimit = field(default_factory=QuarantineLimit)
     lease: float = 60.0
     memory_limit: str = "1GB"
+    extract: Literal["direct", "staged"] = "direct"
     retry_base: float = 0.5
     retry_cap: float = 30.0
 

@@ -134,7 +134,9 @@ class KeySet:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A row that cannot be carried: its unit is rejected by name. `match` is the row's key as `fetch` returns it."""
+    """A row that cannot be carried: its unit is rejected by name. `match` is the row's key as `fetch` returns it, `row` its
+    place among the rows that are handed over with it.
+    """
 
     match: tuple[object, ...]
     table: str
@@ -142,6 +144,7 @@ class Refusal:
     reason: str
     detail: str = ""
     row_id: str = ""
+    row: int = 0
 
 
 @dataclass(frozen=True, slots=True)

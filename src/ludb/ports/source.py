@@ -32,8 +32,8 @@ class Source(Protocol):
         """
 
     def scan(self, table: UnitTable, columns: Sequence[str] | None = None) -> Iterator[Fetched]:
-        """The whole table, streamed; `columns` narrows it. No `ludb_match_` columns; `Refusal.match` is empty and
-        `row_id` names the row.
+        """The whole table, streamed; `columns` narrows it. No `ludb_match_` columns; `Refusal.match` is empty,
+        `row_id` names the row for people, and `row` is its place in `Fetched.rows`.
         """
 
     def close(self) -> None:

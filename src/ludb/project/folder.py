@@ -124,6 +124,7 @@ def _run(settings: RunSettings) -> Settings:
         quarantine_limit=QuarantineLimit(limit.count, limit.percent, limit.minimum),
         lease=settings.lease,
         memory_limit=settings.memory_limit,
+        extract=settings.extract,
         retry_base=settings.retry.base,
         retry_cap=settings.retry.cap,
     )

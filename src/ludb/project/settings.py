@@ -152,6 +152,10 @@ class RunSettings(Entry):
     memory_limit: str = Field(
         default="1GB", pattern=r"^\d+(\.\d+)? ?([KMGT]i?B)$", description="Memory of one chunk's database: 512MB, 2GB"
     )
+    extract: Literal["direct", "staged"] = Field(
+        default="direct",
+        description="direct: each chunk asks the sources for its rows; staged: every table is read once, and kept here",
+    )
     retry: RetrySettings = Field(default=RetrySettings(), description="Waiting after transient errors")
 
 

@@ -54,15 +54,17 @@ def read_reference(migration: Migration) -> dict[str, pa.Table]:
     return found
 
 
-def pin(site: Site, run: Run, job: JobFolder, migration: Migration, units: UnitList) -> None:
-    """Write a new pin of the run and make it the current one, atomically. Workers that run keep theirs. `RoomError` where
-    the disk is full.
+def pin(
+    site: Site, run: Run, job: JobFolder, migration: Migration, units: UnitList, staged: Path | None = None
+) -> None:
+    """Write a new pin of the run and make it the current one, atomically. Workers that run keep theirs. Tables that planning
+    has `staged` are taken over; else they are staged here. `RoomError` where the disk is full.
     """
     with writing_below(site.pinned(run.id)):
-        _pin(site, run, job, migration, units)
+        _pin(site, run, job, migration, units, staged)
 
 
-def _pin(site: Site, run: Run, job: JobFolder, migration: Migration, units: UnitList) -> None:
+def _pin(site: Site, run: Run, job: JobFolder, migration: Migration, units: UnitList, staged: Path | None) -> None:
     folder = site.pinned(run.id)
     name = f"{job.job.version}-{uuid.uuid4().hex[:8]}"
     place = folder / name
@@ -81,7 +83,10 @@ def _pin(site: Site, run: Run, job: JobFolder, migration: Migration, units: Unit
     (place / "faults.json").write_text(json.dumps(faults), encoding="utf-8")
     told = {"origin": str(job.folder), "parameters": run.parameters}
     (place / "run.json").write_text(json.dumps(told, default=str), encoding="utf-8")
-    stage(migration, units, place / "stage")
+    if staged is None:
+        stage(migration, units, place / "stage")
+    else:
+        staged.rename(place / "stage")
     temporary = folder / f"current.{uuid.uuid4().hex[:8]}"
     temporary.write_text(name, encoding="utf-8")
     os.replace(temporary, folder / "current")  # noqa: PTH105  (atomic)

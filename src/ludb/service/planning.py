@@ -26,12 +26,15 @@ from ludb.service.overlap import check_pending, check_unresolved
 from ludb.service.pinning import read_reference
 from ludb.service.selection import EVERYTHING, Selection, select_units
 from ludb.service.site import Site, writing_below
+from ludb.service.staging import STAGED, staged, takes_used
 from ludb.service.steering import job_settings
 
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """A run as it would be: nothing has been written anywhere. `refused` are units that planning itself sets aside."""
+    """A run as it would be: nothing has been written anywhere. `refused` are units that planning itself sets aside, `staged`
+    where the tables that had to be staged for it are, if they were to be kept.
+    """
 
     run: Run
     job: JobFolder
@@ -40,6 +43,7 @@ class Planned:
     survey: Survey
     preflight: Preflight
     refused: Mapping[int, Fault]
+    staged: Path | None = None
 
 
 def plan_run(
@@ -49,10 +53,10 @@ def plan_run(
     selection: Selection = EVERYTHING,
     *,
     dry: bool = False,
-    orphans: Path | None = None,
+    keep: Path | None = None,
 ) -> Planned:
     """Reflect, select, survey and bind; raises `ConfigError` for everything that would fail later for certain. All orphans
-    are written into the folder `orphans`, if given.
+    are written below the folder `keep`, if given, and so are staged tables.
 
     A `dry` run writes nothing and calls nobody: systems that are called need not be there, and units that another run
     still has to move may be in it.
@@ -65,6 +69,7 @@ def plan_run(
     try:
         for system in migration.calls.values() if not dry else ():
             system.check()
+        migration = staged(site, job, migration)
         columns = reflect(migration)
         if not dry:
             check_unresolved(site, job.job.name)
@@ -74,15 +79,17 @@ def plan_run(
         run = _planned_run(site, job, parameters, selection, units)
         checked = preflight(bound_place(site, run, migration), columns, texts_of(job))
         with writing_below(site.state), tempfile.TemporaryDirectory(dir=site.state) as scratch:
-            staged = stage(migration, units, Path(scratch))
-            keep = OrphanKeeper(orphans) if orphans else lambda _name, _lost: None
-            seen = survey(migration, units, staged, columns, keep)
-        refused = {**(staged.faults if staged else {}), **unique_faults(migration, units)}
+            sorted_ = stage(migration, units, (keep or Path(scratch)) / "stage")
+            lost = OrphanKeeper(keep / "orphans") if keep else lambda _name, _lost: None
+            seen = survey(migration, units, sorted_, columns, lost)
+        refused = {**(sorted_.faults if sorted_ else {}), **unique_faults(migration, units)}
         run = replace(run, counts=seen.counts, notes={**run.notes, **_orphans(seen)})
+        run = replace(run, settings={**run.settings, STAGED: takes_used(migration)})
     except BaseException:
         migration.close()
         raise
-    return Planned(run, job, migration, units, seen, checked, refused)
+    staged_in = keep / "stage" if keep and sorted_ else None
+    return Planned(run, job, migration, units, seen, checked, refused, staged_in)
 
 
 def instance_name(job: JobFolder, parameters: Mapping[str, object], selection: Selection) -> str:

@@ -25,6 +25,7 @@ from ludb.service.pinning import pin
 from ludb.service.planning import bound_place, instance_name, plan_run, texts_of
 from ludb.service.selection import EVERYTHING, Selection
 from ludb.service.site import DRY_RUNS, Site
+from ludb.service.staging import STAGED, staged, takes_used
 from ludb.service.steering import SET, job_settings
 
 ALL = 1 << 31
@@ -104,21 +105,21 @@ def _standing(site: Site, job: str, instance: str) -> Run | None:
 def _create(site: Site, folder: Path, given: Mapping[str, str], selection: Selection, job: str) -> Run:
     """Plan a new run and keep it. One at a time for a job: two that plan at once would not see each other's units."""
     planning = hold(site, f"{job} (planning)")
-    lost = site.state / "planning" / uuid.uuid4().hex
+    kept = site.state / "planning" / uuid.uuid4().hex
     try:
-        planned = plan_run(site, folder, given, selection, orphans=lost)
+        planned = plan_run(site, folder, given, selection, keep=kept)
         try:
             for target in planned.migration.targets.values():
                 target.prepare_schema()
-            kept = kept_orphans(site, planned.run.id)
-            kept.parent.mkdir(parents=True, exist_ok=True)
-            lost.rename(kept)  # before the run is there: no run without its orphans
+            lost = kept_orphans(site, planned.run.id)
+            lost.parent.mkdir(parents=True, exist_ok=True)
+            (kept / "orphans").rename(lost)  # before the run is there: no run without its orphans
             run = site.repository.runs.create(planned.run, planned.units.segments())
-            pin(site, run, planned.job, planned.migration, planned.units)
+            pin(site, run, planned.job, planned.migration, planned.units, planned.staged)
         finally:
             planned.migration.close()
     finally:
-        shutil.rmtree(lost, ignore_errors=True)
+        shutil.rmtree(kept, ignore_errors=True)
         planning.release()
     return run
 
@@ -171,13 +172,14 @@ def repin(site: Site, run: Run, folder: Path, *, accept_change: bool) -> bool:
     try:
         for target in migration.targets.values():
             target.prepare_schema()
+        migration = staged(site, job, migration)
         columns = reflect(migration)
         preflight(bound_place(site, run, migration), columns, texts_of(job))
         pin(site, run, job, migration, UnitList(site.repository.views.keys(run.id)))
     finally:
         migration.close()
     site.repository.runs.pin(run.id, job.job.version, job.job.pinned)
-    site.repository.runs.adjust(run.id, job_settings(job))
+    site.repository.runs.adjust(run.id, {**job_settings(job), STAGED: takes_used(migration)})
     return job.job.version != run.version
 
 

@@ -44,6 +44,12 @@ class Site:
         return self.state / "journal"
 
     @property
+    def staged(self) -> Path:
+        """Where takes of sources are kept; a dry run uses those of its job."""
+        dry = self.state.parent.name == DRY_RUNS
+        return (self.state.parent.parent if dry else self.state) / "staged"
+
+    @property
     def locks(self) -> Path:
         """Where living processes hold their locks."""
         return self.state / "locks"

@@ -33,6 +33,7 @@ from ludb.project.registry import adapter
 from ludb.service.dry_adapters import DryCalls, DryRepository
 from ludb.service.pinning import read_reference
 from ludb.service.site import Site
+from ludb.service.staging import staged_already
 from ludb.service.units import Rows, find_position, plain
 
 
@@ -61,6 +62,7 @@ def try_unit(site: Site, folder: Path, parameters: Mapping[str, str], key: str) 
             job.folder, environment=site.environment, state=Path(scratch), reference={}, parameters=values
         )
         try:
+            migration = staged_already(site, job, migration)
             run = _run(site, job, values)
             return _try(*_place(site, run, migration, key, Path(scratch)), key)
         finally:

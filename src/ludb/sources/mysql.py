@@ -259,5 +259,6 @@ class MysqlSource:
             match = tuple(array[row].as_py() for array in arrays[: len(keyed)])
             key = key_text([plain(value) for value in rows[row][len(every) : len(every) + ids]])
             shown = f"{detail}, primary key {key}" if start and key else detail
-            refused.append(Refusal(match, table.name, column_name, reason, shown, str(start + row) if start else key))
+            name = str(start + row) if start else key
+            refused.append(Refusal(match, table.name, column_name, reason, shown, name, row))
         return pa.Table.from_arrays(arrays, schema=schema), refused

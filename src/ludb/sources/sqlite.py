@@ -282,7 +282,7 @@ def _typed(
     for row, column_name, reason, detail in faults:
         match = tuple(array[row].as_py() for array in arrays[: len(keyed)])
         row_id = key_text([plain(value) for value in rows[row][len(arrays) :]])
-        refused.append(Refusal(match, table.name, column_name, reason, detail, row_id))
+        refused.append(Refusal(match, table.name, column_name, reason, detail, row_id, row))
     return pa.Table.from_arrays(arrays, schema=schema), refused
 
 

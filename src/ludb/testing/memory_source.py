@@ -153,7 +153,7 @@ class MemorySource:
                     except ValueError as error:
                         match = matches[at] if matches else ()
                         detail, row_id = repr(value), str(places[at] + 1)
-                        refused.append(Refusal(match, table.name, field.name, str(error), detail, row_id))
+                        refused.append(Refusal(match, table.name, field.name, str(error), detail, row_id, at))
                         values.append(None)
                 column = pa.array(values, field.type)
             columns[field.name] = column

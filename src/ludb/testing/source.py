@@ -72,6 +72,15 @@ class SourceContract:
         assert rows.to_pylist() == data.to_pylist()
         assert not [refusal for piece in pieces for refusal in piece.refused]
 
+    def test_a_scan_tells_the_place_of_a_row_that_it_refuses(self, load: Load) -> None:
+        """Staging finds the unit at fault by it."""
+        source: Source = load({"t": pa.table({"id": [1, 2, 3], "a": ["7", "x", "9"]})})
+        places, start = [], 0
+        for piece in source.scan(unit_table("t", types=(("a", "integer"),)), ["a", "id"]):
+            places += [start + refusal.row for refusal in piece.refused]
+            start += piece.rows.num_rows
+        assert (places, start) == ([1], 3)
+
     def test_an_empty_table_still_has_its_columns(self, load: Load) -> None:
         """Steps are SQL over these columns, rows or not (FIDELITY 62)."""
         source: Source = load({"t": pa.schema([("id", pa.int64()), ("name", pa.string())]).empty_table()})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from types import TracebackType
 from typing import Any, Self
@@ -98,6 +98,16 @@ class UnitDatabase:
         except duckdb.Error as error:
             raise self._placed(error, file, sql) from error
         return table
+
+    def pieces(self, sql: str, rows: int = 50_000) -> Iterator[pa.Table]:
+        """Run one SELECT of ours and hand over its rows in pieces, at least one. Nothing else may be run meanwhile."""
+        with self._connection.sql(sql).to_arrow_reader(rows) as reader:
+            empty = True
+            for batch in reader:
+                empty = False
+                yield pa.Table.from_batches([batch])
+            if empty:
+                yield reader.schema.empty_table()
 
     def count_exactly(self) -> None:
         """Have functions computed for rows alone: the planner would try them on columns that hold one value everywhere, and

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ludb.errors import Fault
-from ludb.model.unit import POSITION, Fetched, UnitSchema, UnitTable
+from ludb.model.unit import POSITION, Fetched, Refusal, UnitSchema, UnitTable
 from ludb.unitdb.database import UnitDatabase, quote
 
 Scan = Callable[[UnitTable, tuple[str, ...] | None], Iterator[Fetched]]
@@ -41,7 +41,7 @@ class Locator:
         """Scan and locate; `keys` is the list: `ludb_position` and the key columns."""
         self._database = UnitDatabase(memory_limit=memory_limit, spill=spill)
         self._unit = unit
-        self._refused: dict[str, list[tuple[str, Fault]]] = {}
+        self._refused: dict[str, list[tuple[int, Fault]]] = {}
         self._types: dict[str, pa.Schema] = {}
         self._database.put("list", keys)
         needed = {table.name for name in wanted for table in unit.path(name)}
@@ -82,15 +82,13 @@ class Locator:
             )
 
     def _numbered(
-        self, table: UnitTable, batches: Iterable[Fetched], refused: list[tuple[str, Fault]]
+        self, table: UnitTable, batches: Iterable[Fetched], refused: list[tuple[int, Fault]]
     ) -> Iterator[pa.Table]:
-        """Rows with their number from 1 on: by it a scan names the rows that it refuses (`Refusal.row_id`)."""
+        """Rows with their number from 1 on; the rows that the scan refuses, by their number."""
         start = 1
         for fetched in batches:
             self._types[table.name] = fetched.rows.schema
-            refused.extend(
-                (bad.row_id, Fault(f"{table.name}.{bad.column}: {bad.reason}", bad.detail)) for bad in fetched.refused
-            )
+            refused.extend((start + bad.row, _fault(table.name, bad)) for bad in fetched.refused)
             numbers = pa.array(range(start, start + fetched.rows.num_rows), pa.int64())
             start += fetched.rows.num_rows
             yield fetched.rows.append_column(_ROW, numbers)
@@ -107,16 +105,21 @@ class Locator:
 
     def rows(self, name: str) -> pa.Table:
         """The rows of listed units, `ludb_position` first, sorted by it, in table order within a unit."""
+        return pa.concat_tables(self.stream(name))
+
+    def stream(self, name: str) -> Iterator[pa.Table]:
+        """As `rows`, in pieces, at least one: a whole table need not fit into memory."""
         raw, at = quote(f"raw_{name}"), quote(f"at_{name}")
-        found = self._database.query(
+        found = self._database.pieces(
             f"SELECT a.{POSITION}, r.* FROM {raw} r JOIN {at} a USING ({_ROW}) WHERE a.{POSITION} >= 0 "
             f"ORDER BY a.{POSITION}, r.{_ROW}"
         )
-        return found.drop_columns([_ROW])
+        for piece in found:
+            yield piece.drop_columns([_ROW])
 
     def faults(self, name: str) -> dict[int, Fault]:
         """Listed units with a row in this table that could not be carried."""
-        numbers = {int(row_id): fault for row_id, fault in reversed(self._refused[name]) if row_id.isdecimal()}
+        numbers = dict(reversed(self._refused[name]))
         if not numbers:
             return {}
         at = self._database.query(f"SELECT {_ROW}, {POSITION} FROM {quote(f'at_{name}')} WHERE {POSITION} >= 0")
@@ -168,6 +171,11 @@ class Locator:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _fault(table: str, bad: Refusal) -> Fault:
+    row = f" (row {bad.row_id})" if bad.row_id else ""
+    return Fault(f"{table}.{bad.column}: {bad.reason}", f"{bad.detail}{row}")
 
 
 def _link_columns(unit: UnitSchema, table: UnitTable) -> tuple[str, ...]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from itertools import chain
 from pathlib import Path
 from urllib.parse import quote as percent
 
@@ -66,7 +67,7 @@ def build_stage(
     wanted = dict.fromkeys(tables)
     with Locator(unit, keys, scan, wanted, memory_limit=memory_limit, spill=str(spill)) as located:
         for name in tables:
-            pq.write_table(located.rows(name), _path(folder, name), row_group_size=ROW_GROUP)
+            _write(located.stream(name), _path(folder, name))
             pq.write_table(located.orphans(name), _path(folder, name, ".orphans"))
             counts[name] = located.count(name)
             for position, fault in located.faults(name).items():
@@ -81,6 +82,13 @@ def build_stage(
     temporary.write_text(json.dumps(told), encoding="utf-8")
     os.replace(temporary, path)  # noqa: PTH105  (atomic: a half-written stage must not be opened)
     return Stage(folder)
+
+
+def _write(pieces: Iterator[pa.Table], path: Path) -> None:
+    first = next(pieces)
+    with pq.ParquetWriter(path, first.schema) as file:
+        for piece in chain((first,), pieces):
+            file.write_table(piece, row_group_size=ROW_GROUP)
 
 
 def _path(folder: Path, name: str, kind: str = "") -> Path:

@@ -1,0 +1,221 @@
+"""Staged extraction: every table of a source is read once, in one snapshot, and what runs read is that.
+
+A take belongs to a system as the job reads it: its address, the unit's tables and how their columns are carried. Another
+address or another unit makes another take; changed steps do not.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+import time
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from pydantic import SecretStr
+
+from ludb.dialects.durable import file_name
+from ludb.engine.liveness import OwnerLock
+from ludb.engine.migration import Migration
+from ludb.engine.plan import reflect
+from ludb.errors import ConfigError
+from ludb.model.run import Run, RunState
+from ludb.model.unit import UnitTable
+from ludb.ports.source import CanFetch, Source
+from ludb.project.folder import JobFolder
+from ludb.project.registry import SOURCES
+from ludb.service.site import Site, writing_below
+from ludb.unitdb.takes import TOLD, Scan, Take, write_take
+
+STAGED = "staged"
+"""The value of `settings.extract` that asks for takes, and where a run's settings keep which takes it was planned from."""
+_OVER = frozenset({RunState.COMPLETED, RunState.ABANDONED})
+_SECRET = ("password", "secret", "token", "key")
+
+
+@dataclass(frozen=True, slots=True)
+class Staged:
+    """What is staged of one system: its take, None if there is none, and the runs that were planned from it."""
+
+    system: str
+    take: Take | None
+    runs: tuple[str, ...] = ()
+
+
+def staged(site: Site, job: JobFolder, migration: Migration) -> Migration:
+    """The job over its takes, if it wants to be staged: those that are there, and new ones of systems that have none.
+
+    Files are staged with each run, and are left as they are. `ConfigError` while another process takes one of them,
+    `RoomError` where the disk is full.
+    """
+    if job.job.settings.extract != STAGED:
+        return migration
+    takes = {system: take_of(site, job, migration, system) for system in _systems(migration)}
+    return _over(migration, takes)
+
+
+def staged_already(site: Site, job: JobFolder, migration: Migration) -> Migration:
+    """As `staged`, but nothing is taken: a system without a take is asked itself."""
+    if job.job.settings.extract != STAGED:
+        return migration
+    found = {system: _current(_place(site, job, migration, system)) for system in _systems(migration)}
+    return _over(migration, {system: take for system, take in found.items() if take is not None})
+
+
+def take_of(site: Site, job: JobFolder, migration: Migration, system: str, *, refresh: bool = False) -> Take:
+    """The take of a system, made now if there is none, or if it is to be refreshed. It appears whole or not at all."""
+    place = _place(site, job, migration, system)
+    found = None if refresh else _current(place)
+    if found is not None:
+        return found
+    reflect(migration)  # what cannot be carried at all is told before anything is read
+    with writing_below(site.staged), _alone(site, place, system):
+        found = None if refresh else _current(place)
+        if found is not None:
+            return found
+        fresh = place / uuid.uuid4().hex[:12]
+        try:
+            _write(fresh, migration, system, _tables(migration, system))
+        except BaseException:
+            shutil.rmtree(fresh, ignore_errors=True)
+            raise
+        pointer = place / f"current.{fresh.name}"
+        pointer.write_text(fresh.name, encoding="utf-8")
+        previous = _current(place)
+        os.replace(pointer, place / "current")  # noqa: PTH105  (atomic)
+        _sweep(place, {fresh.name, previous.id if previous else ""})
+        return Take(fresh)
+
+
+def what_is_staged(site: Site, job: JobFolder, migration: Migration) -> list[Staged]:
+    """What there is of every system of the job that can be staged, with the runs that were planned from it."""
+    found = []
+    runs = site.repository.views.runs(job.job.name, limit=1 << 31)
+    for system in _systems(migration):
+        take = _current(_place(site, job, migration, system))
+        users = tuple(run.id for run in runs if take is not None and _used(run).get(system, {}).get("take") == take.id)
+        found.append(Staged(system, take, users))
+    return found
+
+
+def drop_takes(site: Site, job: JobFolder, migration: Migration) -> list[str]:
+    """Remove all takes of the job's systems; returns the systems. A run that goes on needs them no more: it has its own
+    tables, sorted. `ConfigError` naming a run that is not over, unless it is only planned from them again.
+    """
+    dropped = []
+    for system in _systems(migration):
+        place = _place(site, job, migration, system)
+        if place.exists():
+            with _alone(site, place, system):
+                shutil.rmtree(place)
+            dropped.append(system)
+    return dropped
+
+
+def unfinished(site: Site, found: Sequence[Staged]) -> list[str]:
+    """Runs that were planned from these takes and are not over: tried again, they would read the source as it is then."""
+    ids = {run for one in found for run in one.runs}
+    return sorted(run_id for run_id in ids if site.repository.runs.get(run_id).state not in _OVER)
+
+
+def takes_used(migration: Migration) -> dict[str, object]:
+    """What a run's settings keep of the takes that it is planned from: system -> take and moment; empty if none."""
+    takes = {name: source for name, source in migration.sources.items() if isinstance(source, Take)}
+    return {name: {"take": take.id, "taken_at": take.taken_at} for name, take in takes.items()}
+
+
+def _used(run: Run) -> Mapping[str, Mapping[str, object]]:
+    used = run.settings.get(STAGED)
+    return used if isinstance(used, dict) else {}
+
+
+def _over(migration: Migration, takes: Mapping[str, Take]) -> Migration:
+    sources: dict[str, Source] = {**migration.sources, **takes}
+    for system in takes:
+        migration.sources[system].close()
+    return replace(migration, sources=sources)
+
+
+def _systems(migration: Migration) -> list[str]:
+    """The systems of the unit that can be asked by key, and so need not be staged, but may."""
+    systems = migration.job.unit.systems
+    return [name for name in systems if isinstance(migration.sources[name], CanFetch)]
+
+
+def _tables(migration: Migration, system: str) -> list[UnitTable]:
+    """Every table of the system that the job reads, each once for each way its columns are carried."""
+    unit = migration.job.unit
+    tables = [table for table in unit.tables if table.table.system == system]
+    tables += [UnitTable(ref.name, ref) for ref in unit.reference if ref.system == system]
+    return list({(table.table.name, tuple(sorted(table.types))): table for table in tables}.values())
+
+
+def _write(folder: Path, migration: Migration, system: str, tables: Sequence[UnitTable]) -> None:
+    source, unit = migration.sources[system], migration.job.unit
+    assert isinstance(source, CanFetch)
+    with source.snapshot():
+        began = time.time()
+        keys = source.keys(unit.root, unit.key) if unit.root.table.system == system else None
+        scans = (Scan(table, source.columns(table), source.scan(table)) for table in tables)
+        write_take(folder, system, scans, keys, taken_at=began)
+
+
+def _place(site: Site, job: JobFolder, migration: Migration, system: str) -> Path:
+    """Where takes of this system are kept. The name hashes what they depend on; no password is part of it."""
+    entry = job.systems[system]
+    unit = migration.job.unit
+    settings = {name: _plain(name, value) for name, value in entry.settings[SOURCES]}
+    tables = [[table.table.name, sorted(table.types)] for table in _tables(migration, system)]
+    key = [unit.root.table.name, list(unit.key)] if unit.root.table.system == system else []
+    told = [entry.type, str(job.folder), settings, sorted(tables), key]
+    digest = hashlib.sha256(json.dumps(told, default=str, sort_keys=True).encode()).hexdigest()[:12]
+    return site.staged / f"{file_name(system)}-{digest}"
+
+
+def _plain(name: str, value: object) -> str:
+    if any(part in name.lower() for part in _SECRET):
+        return ""
+    text = value.get_secret_value() if isinstance(value, SecretStr) else str(value)
+    parts = urlsplit(text)
+    if parts.password is None:
+        return text
+    return parts._replace(netloc=f"{parts.username}@{parts.hostname}:{parts.port}").geturl()
+
+
+def _current(place: Path) -> Take | None:
+    try:
+        return Take(place / (place / "current").read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+
+
+@contextlib.contextmanager
+def _alone(site: Site, place: Path, system: str) -> Iterator[None]:
+    """One process at a time takes a system; what a killed one left half done is removed."""
+    try:
+        lock = OwnerLock(site.locks / f"stage-{place.name}.lock")
+    except BlockingIOError:
+        raise ConfigError(
+            f"system {system} is being staged by another process", remedy="Start again when it is done"
+        ) from None
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+        for left in place.iterdir():
+            if left.is_dir() and not (left / TOLD).exists():
+                shutil.rmtree(left)
+        yield
+    finally:
+        lock.release()
+
+
+def _sweep(place: Path, keep: set[str]) -> None:
+    """Older takes go. The one before the newest stays for whoever is reading it just now."""
+    for left in place.iterdir():
+        if left.is_dir() and left.name not in keep:
+            shutil.rmtree(left)

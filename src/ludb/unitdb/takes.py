@@ -1,0 +1,183 @@
+"""Takes: one system's tables as they stood at one moment, in local Parquet. A job is planned and staged from them again and
+again, and the source is read once.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from ludb.errors import ConfigError
+from ludb.model.unit import Column, Fetched, Refusal, UnitTable
+
+TOLD = "take.json"
+"""The file that makes a folder a take; it is written last."""
+BATCH = 50_000
+"""Rows that are handed over at a time."""
+_FIELDS = ("name", "native", "nullable", "key", "required", "generated")
+_REFUSED = pa.schema(
+    [
+        ("row", pa.int64()),
+        ("column", pa.string()),
+        ("reason", pa.string()),
+        ("detail", pa.string()),
+        ("id", pa.string()),
+    ]
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """One table of a take: rows, those that cannot be carried among them, and bytes on the disk."""
+
+    table: str
+    rows: int
+    refused: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """One table as its source hands it over: what is to be written into a take."""
+
+    table: UnitTable
+    columns: Sequence[Column]
+    pieces: Iterator[Fetched]
+
+
+class Take:
+    """A take that is complete. It is read by the interface of a source that cannot look rows up by key: `columns`, `keys`,
+    `scan`, `close`.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        """Open what `write_take` has written; FileNotFoundError if it is not complete."""
+        self._folder = folder
+        self.told: Mapping[str, Any] = json.loads((folder / TOLD).read_text(encoding="utf-8"))
+
+    @property
+    def id(self) -> str:
+        """What tells it from other takes of the same system."""
+        return self._folder.name
+
+    @property
+    def taken_at(self) -> float:
+        """When its snapshot was opened (Unix seconds, this host's clock)."""
+        return float(self.told["taken_at"])
+
+    @property
+    def tables(self) -> tuple[Taken, ...]:
+        """What it holds, in the order of the unit."""
+        return tuple(Taken(one["table"], one["rows"], one["refused"], one["size"]) for one in self.told["tables"])
+
+    def columns(self, table: UnitTable) -> Sequence[Column]:
+        """The columns as the source had them then."""
+        held = self._entry(table)
+        kinds = pq.read_schema(self._folder / f"{held['number']}.parquet")
+        return tuple(
+            Column(type=kinds.field(one["name"]).type, refused=None, **{name: one[name] for name in _FIELDS})
+            for one in held["columns"]
+        )
+
+    def keys(self, table: UnitTable, columns: Sequence[str]) -> Iterator[pa.Table]:
+        """The unit keys in the source's own order, as it had them then."""
+        self._entry(table)
+        path = self._folder / "keys.parquet"
+        if not path.exists():  # the root had no rows
+            return
+        with pq.ParquetFile(path) as file:
+            for batch in file.iter_batches(BATCH, columns=list(columns)):
+                yield pa.Table.from_batches([batch])
+
+    def scan(self, table: UnitTable, columns: Sequence[str] | None = None) -> Iterator[Fetched]:
+        """The whole table in the order in which it was read; at least one `Fetched`."""
+        held = self._entry(table)
+        bad = pq.read_table(self._folder / f"{held['number']}.refused.parquet").to_pylist()
+        with pq.ParquetFile(self._folder / f"{held['number']}.parquet") as file:
+            names = file.schema_arrow.names if columns is None else list(columns)
+            start = 0
+            for batch in file.iter_batches(BATCH, columns=names):
+                rows = pa.Table.from_batches([batch]).select(names)
+                yield Fetched(rows, list(_refusals(bad, held["table"], start, rows)))
+                start += rows.num_rows
+            if not start:
+                yield Fetched(file.schema_arrow.empty_table().select(names))
+
+    def close(self) -> None:
+        """Nothing stays open between calls."""
+
+    def _entry(self, table: UnitTable) -> Mapping[str, Any]:
+        wanted = [table.table.name, sorted([name, kind] for name, kind in table.types)]
+        for held in self.told["tables"]:
+            if [held["table"], held["types"]] == wanted:
+                found: Mapping[str, Any] = held
+                return found
+        raise ConfigError(
+            f"{table.table} is not among the staged tables", remedy="Stage the job anew: ludb stage JOB --refresh"
+        )
+
+
+def write_take(
+    folder: Path, system: str, scans: Iterable[Scan], keys: Iterator[pa.Table] | None, *, taken_at: float
+) -> Take:
+    """Write a take into `folder`, which must not be there. `keys` are the unit keys in the source's order, where the root
+    lives in this system. Everything must come from one snapshot of the source. OSError where the disk fails.
+    """
+    folder.mkdir(parents=True)
+    began = time.monotonic()
+    if keys is not None:
+        _write(folder / "keys.parquet", keys)
+    entries = [_entry(folder, number, scan) for number, scan in enumerate(scans)]
+    told = {"system": system, "taken_at": taken_at, "seconds": time.monotonic() - began, "tables": entries}
+    (folder / TOLD).write_text(json.dumps(told, ensure_ascii=False), encoding="utf-8")
+    return Take(folder)
+
+
+def _entry(folder: Path, number: int, scan: Scan) -> dict[str, object]:
+    refused: list[dict[str, object]] = []
+    path = folder / f"{number}.parquet"
+    rows = _write(path, _noted(scan.pieces, refused))
+    pq.write_table(pa.Table.from_pylist(refused, _REFUSED), folder / f"{number}.refused.parquet")
+    return {
+        "number": number, "table": scan.table.table.name, "types": sorted([name, kind] for name, kind in scan.table.types),
+        "rows": rows, "refused": len({bad["row"] for bad in refused}), "size": path.stat().st_size,
+        "columns": [{name: getattr(column, name) for name in _FIELDS} for column in scan.columns],
+    }  # fmt: skip
+
+
+def _noted(pieces: Iterator[Fetched], refused: list[dict[str, object]]) -> Iterator[pa.Table]:
+    """The rows; what cannot be carried is noted with its number from 0 on."""
+    start = 0
+    for piece in pieces:
+        refused.extend(
+            {"row": start + bad.row, "column": bad.column, "reason": bad.reason, "detail": bad.detail, "id": bad.row_id}
+            for bad in piece.refused
+        )
+        start += piece.rows.num_rows
+        yield piece.rows
+
+
+def _write(path: Path, pieces: Iterator[pa.Table]) -> int:
+    first = next(pieces, None)
+    rows = 0
+    if first is None:
+        return 0
+    with pq.ParquetWriter(path, first.schema, compression="zstd", compression_level=1) as file:
+        for piece in chain((first,), pieces):
+            rows += piece.num_rows
+            file.write_table(piece)
+    return rows
+
+
+def _refusals(bad: Sequence[Mapping[str, Any]], table: str, start: int, rows: pa.Table) -> Iterator[Refusal]:
+    for one in bad:
+        if start <= one["row"] < start + rows.num_rows and one["column"] in rows.column_names:
+            yield Refusal((), table, one["column"], one["reason"], one["detail"], one["id"], one["row"] - start)
