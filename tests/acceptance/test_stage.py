@@ -11,7 +11,7 @@ def test_a_person_stages_looks_refreshes_and_drops(shop):
     shop.write({"job.yaml": JOB.replace("workers: 1", "workers: 1, extract: staged")})
     assert shop.ludb("stage", shop.job, "--status", "--json").json["staged"] == [{"system": "legacy", "take": None}]
     first = shop.ludb("stage", shop.job, "--json").json["staged"][0]
-    assert [(one["table"], one["rows"]) for one in first["tables"]][0] == ("customers", 8)
+    assert next((one["table"], one["rows"]) for one in first["tables"]) == ("customers", 8)
     again = shop.ludb("stage", shop.job, "--json").json["staged"][0]
     assert again["take"] == first["take"], "what is there is kept"
 
