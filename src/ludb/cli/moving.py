@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -14,27 +15,46 @@ from ludb.cli import options
 from ludb.cli.console import answer, err, out
 
 
-def check(job: options.Job, state: options.State = None, json: options.Json = False) -> None:
-    """Read the job and say what is wrong with it; touches no system."""
+def check(
+    job: options.Job,
+    connect: Annotated[
+        bool,
+        typer.Option("--connect", help="Also look at every system, read-only: rights, tables, keys, prices, room."),
+    ] = False,
+    state: options.State = None,
+    json: options.Json = False,
+) -> None:
+    """Read the job and say what is wrong with it; touches no system, unless it is to look at them."""
     import os
 
+    from ludb.cli.render import render_findings
     from ludb.project.folder import read_job
     from ludb.project.load import load_migration
-    from ludb.service.site import state_directory
+    from ludb.service.examine import examine
+    from ludb.service.site import open_scratch, state_directory
 
+    place = state_directory(state, job, os.environ)
     folder = read_job(job, os.environ)
     migration = load_migration(
-        folder.folder, environment=os.environ, state=state_directory(state, job, os.environ), reference={},
+        folder.folder, environment=os.environ, state=place, reference={},
         parameters={spec.name: spec.default for spec in folder.job.parameters},
     )  # fmt: skip
-    migration.close()
+    try:
+        found = examine(replace(open_scratch(os.environ), state=place), folder, migration) if connect else []
+    finally:
+        migration.close()
     steps = sum(len(one.steps) for one in migration.folders)
+    wrong = any(one.severity == "error" for one in found)
     if json:
-        answer({"job": folder.job.name, "version": folder.job.version, "steps": steps, "ok": True})
+        told = {"job": folder.job.name, "version": folder.job.version, "steps": steps, "ok": not wrong}
+        answer(told | ({"findings": found} if connect else {}))
     else:
+        render_findings(out, found)
+        verdict = "something stands in the way" if wrong else "no mistakes found"
         out.print(
-            f"{folder.job.name} {folder.job.version}: {steps} steps, {len(folder.job.outputs)} outputs, no mistakes found"
+            f"{folder.job.name} {folder.job.version}: {steps} steps, {len(folder.job.outputs)} outputs, {verdict}"
         )
+    sys.exit(2 if wrong else 0)
 
 
 def plan(

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
 
 from ludb.cli.report import moment, table_of
+from ludb.model.findings import Finding
 from ludb.service.planning import Planned
 from ludb.service.trial import Trial
 from ludb.service.units import Rows, UnitView
@@ -53,6 +54,17 @@ def render_plan(console: Console, planned: Planned) -> None:
         console.print(f"no step fills {escape(name)}: {escape(', '.join(left))}")
     for warning in planned.preflight.warnings:
         console.print(f"[yellow]warning[/] {escape(warning)}")
+
+
+def render_findings(console: Console, found: Sequence[Finding]) -> None:
+    """What a look at the systems found, errors first, each with what to do."""
+    for severity, colour in (("error", "red"), ("warning", "yellow")):
+        for one in found:
+            if one.severity == severity:
+                where = f"{one.system}.{one.table}" if one.table else one.system
+                console.print(f"[{colour}]{severity}[/] {escape(where)}: {escape(one.text)}", soft_wrap=True)
+                if one.remedy:
+                    console.print(f"  {one.remedy}", soft_wrap=True, markup=False)
 
 
 def render_unit(console: Console, view: UnitView) -> None:

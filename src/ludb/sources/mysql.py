@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import pyarrow as pa
 
+from ludb.dialects import mysql_inspect as server
 from ludb.dialects.mysql import SOURCE_MODE, MysqlSystem, Raw, Session, connect, placed, quote, take_turn
 from ludb.dialects.mysql_joins import ROW_NUMBER, Stop, fetch_sql, last_alias, orphans_sql, stops
 from ludb.dialects.mysql_keys import DENSITY, Held, Wanted, wanted
@@ -15,6 +16,7 @@ from ludb.dialects.mysql_schema import Reflected, reflect
 from ludb.dialects.mysql_values import Carriage, asked, carry, exact, plain, plan
 from ludb.dialects.settings import Surroundings
 from ludb.errors import ConfigError, LudbError, UnitError
+from ludb.model.findings import Price
 from ludb.model.keys import key_text
 from ludb.model.unit import MATCH, Column, Fetched, KeySet, Refusal, UnitTable
 
@@ -153,6 +155,16 @@ class MysqlSource:
         number = self._session().number(f"SELECT count(*) FROM {placed(found.schema, found.name)}", "count rows")
         self._let_go()
         return number
+
+    def size(self, table: UnitTable) -> int:
+        """Bytes of the table, as the server estimates; `ConfigError` where the user may not read it."""
+        reflected = self._reflect(table)
+        return server.size(self._session(), reflected)
+
+    def price(self, table: UnitTable, columns: Sequence[str]) -> Price | None:
+        """What the server's plan says of a look-up by these columns."""
+        reflected = self._reflect(table)
+        return server.price(self._session(), reflected, columns)
 
     def close(self) -> None:
         """Close the connection; the source opens it again if it is read again."""

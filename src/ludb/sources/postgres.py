@@ -11,6 +11,7 @@ from typing import ClassVar
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ludb.dialects import postgres_inspect as server
 from ludb.dialects.postgres import PostgresSystem, connect, errors, quote
 from ludb.dialects.postgres_joins import Stop, fetch_sql, orphans_sql, stops
 from ludb.dialects.postgres_lists import comparable
@@ -19,6 +20,7 @@ from ludb.dialects.postgres_stream import Stream
 from ludb.dialects.postgres_values import Carriage, match, plan, row_id, select, typed
 from ludb.dialects.settings import Surroundings
 from ludb.errors import ConfigError, LudbError, TransientError
+from ludb.model.findings import Price
 from ludb.model.keys import key_text
 from ludb.model.shape import TableShape
 from ludb.model.unit import Column, Fetched, KeySet, UnitTable
@@ -155,6 +157,18 @@ class PostgresSource:
         """Every table and view of the system's schema that the role may read, with the server's estimates of rows."""
         with connect(self._settings, self._name, write=False) as connection, errors(self._name, "list the tables"):
             return shapes(connection, self._name, self._settings.in_schema)
+
+    def size(self, table: UnitTable) -> int:
+        """Bytes of the table; `ConfigError` where the role may not read it."""
+        reflected = self._reflect(table)
+        with connect(self._settings, self._name, write=False) as connection, errors(self._name, "ask for sizes"):
+            return server.size(connection, self._name, reflected)
+
+    def price(self, table: UnitTable, columns: Sequence[str]) -> Price | None:
+        """What the planner says of a look-up by these columns."""
+        reflected = self._reflect(table)
+        with connect(self._settings, self._name, write=False) as connection, errors(self._name, "ask for a plan"):
+            return server.price(connection, reflected, columns)
 
     def close(self) -> None:
         """Close the connection; the source opens it again if it is read again."""

@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 
 import pyarrow as pa
 
+from ludb.dialects import sqlite_inspect as server
 from ludb.dialects.settings import Surroundings
 from ludb.dialects.sqlite import SqliteSystem, connect, database_path, quote, translate
 from ludb.dialects.sqlite_joins import KEYS, Stop, fetch_sql, orphans_sql, stops
@@ -20,6 +21,7 @@ from ludb.dialects.sqlite_script import check_script, run_script
 from ludb.dialects.sqlite_values import TEXT_FACTORY, Carriage, carry, plain, plan
 from ludb.dialects.types import INT64
 from ludb.errors import ConfigError
+from ludb.model.findings import Price
 from ludb.model.keys import key_text
 from ludb.model.shape import TableShape
 from ludb.model.unit import MATCH, Column, Fetched, KeySet, Refusal, UnitTable
@@ -156,6 +158,18 @@ class SqliteSource:
         name = quote(self._reflect(table).name)
         ((number,),) = next(self._batches(f"SELECT count(*) FROM main.{name}"))
         return int(number)
+
+    def size(self, table: UnitTable) -> int:
+        """The table's share of the file."""
+        self._reflect(table)
+        ((tables,),) = next(self._batches("SELECT count(*) FROM main.sqlite_master WHERE type = 'table'"))
+        return server.size(self._path, int(tables))
+
+    def price(self, table: UnitTable, columns: Sequence[str]) -> Price | None:
+        """What SQLite's plan says of a look-up by these columns."""
+        reflected = self._reflect(table)
+        with self._errors("ask for a plan"):
+            return server.price(self._connection(), reflected, columns)
 
     def tables(self) -> Sequence[TableShape]:
         """Every table and view, with exact row counts of tables."""

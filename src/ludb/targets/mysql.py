@@ -9,6 +9,7 @@ from typing import ClassVar
 
 import pyarrow as pa
 
+from ludb.dialects import mysql_inspect as server
 from ludb.dialects import mysql_ledger as ledger_table
 from ludb.dialects.mysql import MysqlSystem, Session, connect, placed, quote
 from ludb.dialects.mysql_errors import LOCKED
@@ -18,6 +19,7 @@ from ludb.dialects.mysql_writer import MysqlParticipant, MysqlWriter
 from ludb.dialects.settings import Surroundings
 from ludb.errors import ConfigError, FatalError, Fault, LudbError, TransientError, UnitError
 from ludb.model.data import MISFIT, Applied, WriteSet
+from ludb.model.findings import Finding
 from ludb.model.run import Txn
 from ludb.model.unit import POSITION, Column
 
@@ -29,7 +31,7 @@ NO_ZERO_DATES = ",NO_ZERO_DATE,NO_ZERO_IN_DATE"
 
 class MysqlTarget:
     """A database on a MySQL or MariaDB server that rows are inserted into. Implements `Target`, `CanRead`,
-    `CanRehearse` and `HasLedger`.
+    `CanRehearse`, `CanInspect` and `HasLedger`.
 
     Each participant has a connection of its own, at READ COMMITTED. Tables must be of an engine with transactions.
     """
@@ -141,17 +143,27 @@ class MysqlTarget:
         that takes no writes.
         """
         with self._session() as session:
-            flush = session.number("SELECT @@innodb_flush_log_at_trx_commit", "ask for durability")
-            if flush != 1:
-                raise ConfigError(
-                    f"system {self._name} is not durable: innodb_flush_log_at_trx_commit is {flush}",
-                    remedy="Set it to 1: what is committed must survive a loss of power",
-                )
-            if session.number("SELECT @@read_only + 0", "ask for writes"):
-                raise ConfigError(
-                    f"system {self._name} takes no writes: read_only is on", remedy="Name the server that takes them"
-                )
+            self._check_server(session)
             ledger_table.create(session, self._ledger)
+
+    def inspect(self, tables: Sequence[str]) -> Sequence[Finding]:
+        """Durability, rights and emptiness, without a trace."""
+        reflected = {name: self._reflect(name) for name in tables}
+        with self._session() as session:
+            self._check_server(session)
+            return list(server.inspect(session, self._name, reflected, self._ledger))
+
+    def _check_server(self, session: Session) -> None:
+        flush = session.number("SELECT @@innodb_flush_log_at_trx_commit", "ask for durability")
+        if flush != 1:
+            raise ConfigError(
+                f"system {self._name} is not durable: innodb_flush_log_at_trx_commit is {flush}",
+                remedy="Set it to 1: what is committed must survive a loss of power",
+            )
+        if session.number("SELECT @@read_only + 0", "ask for writes"):
+            raise ConfigError(
+                f"system {self._name} takes no writes: read_only is on", remedy="Name the server that takes them"
+            )
 
     def read(self, table: str) -> pa.Table:
         """All rows by primary key, else by all columns. A column with values that have no Arrow form (zero dates)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import psycopg
 import pyarrow as pa
 
+from ludb.dialects import postgres_inspect as server
 from ludb.dialects.postgres import PostgresSystem, connect, errors, quote, translate
 from ludb.dialects.postgres_ledger import Ledger
 from ludb.dialects.postgres_participant import PostgresParticipant, PostgresRehearsal, positions_of
@@ -19,6 +20,7 @@ from ludb.dialects.postgres_writer import Connection, PostgresWriter, open_units
 from ludb.dialects.settings import Surroundings
 from ludb.errors import ConfigError, FatalError, LudbError
 from ludb.model.data import MISFIT, Applied, WriteSet
+from ludb.model.findings import Finding
 from ludb.model.run import Txn
 from ludb.model.unit import Column
 
@@ -26,7 +28,7 @@ _RIGHTS = """SELECT current_user, has_table_privilege(%s, 'INSERT') OR has_any_c
 
 
 class PostgresTarget:
-    """A PostgreSQL database that rows are inserted into. Implements `Target`, `CanRead`, `CanRehearse`
+    """A PostgreSQL database that rows are inserted into. Implements `Target`, `CanRead`, `CanRehearse`, `CanInspect`
     and `HasLedger`.
 
     Each participant has a connection of its own, called `ludb:<txn>`, in a READ COMMITTED transaction. Deferrable
@@ -45,7 +47,8 @@ class PostgresTarget:
     ) -> None:
         """Nothing is opened yet. `clock` dates ledger rows."""
         self._name, self._settings, self._clock = name, settings, clock
-        self._ledger = Ledger(settings.ledger.in_schema if settings.ledger else settings.in_schema)
+        self._schema = settings.ledger.in_schema if settings.ledger else settings.in_schema
+        self._ledger = Ledger(self._schema)
         self._tables: dict[str, Reflected] = {}
 
     def columns(self, table: str) -> Sequence[Column]:
@@ -143,16 +146,26 @@ class PostgresTarget:
     def prepare_schema(self) -> None:
         """Create the ledger if it is missing; `ConfigError` for a server that may lose what it has confirmed."""
         with self._connect() as connection:
-            with errors(self._name, "read the server's settings"):
-                names = ("fsync", "synchronous_commit", "full_page_writes")
-                off = [name for name in names if _setting(connection, name) == "off"]
-            if off and not self._settings.allow_not_durable:
-                raise ConfigError(
-                    f"system {self._name}: the server may lose what it has committed ({', '.join(off)} = off)",
-                    remedy="Switch it on; for tests say allow_not_durable: true",
-                )
+            self._check_durable(connection)
             with errors(self._name, "create the ledger"):
                 self._ledger.create(connection)
+
+    def inspect(self, tables: Sequence[str]) -> Sequence[Finding]:
+        """Durability, rights and emptiness, without a trace."""
+        reflected = {name: self._reflect(name) for name in tables}
+        with self._connect() as connection:
+            self._check_durable(connection)
+            with errors(self._name, "look at the target"):
+                return list(server.inspect(connection, self._name, reflected, self._schema))
+
+    def _check_durable(self, connection: Connection) -> None:
+        with errors(self._name, "read the server's settings"):
+            off = server.not_durable(connection)
+        if off and not self._settings.allow_not_durable:
+            raise ConfigError(
+                f"system {self._name}: the server may lose what it has committed ({', '.join(off)} = off)",
+                remedy="Switch it on; for tests say allow_not_durable: true",
+            )
 
     def read(self, table: str) -> pa.Table:
         """All rows by primary key, else in the order in which they lie. A column with values that Arrow has no exact type
@@ -242,8 +255,3 @@ class PostgresTarget:
                 )
             self._tables[table] = found
         return self._tables[table]
-
-
-def _setting(connection: Connection, name: str) -> Any:
-    row = connection.execute("SELECT current_setting(%s)", (name,)).fetchone()
-    return row[0] if row else None

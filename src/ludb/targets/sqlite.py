@@ -10,6 +10,7 @@ from typing import Any, ClassVar, TypeVar
 
 import pyarrow as pa
 
+from ludb.dialects import sqlite_inspect as server
 from ludb.dialects import sqlite_ledger as ledger_table
 from ludb.dialects.settings import Surroundings
 from ludb.dialects.sqlite import SqliteSystem, connect, database_path, quote, translate
@@ -20,6 +21,7 @@ from ludb.dialects.sqlite_values import TEXT_FACTORY, carry, plain, plan
 from ludb.dialects.sqlite_writer import SqliteWriter
 from ludb.errors import FatalError, Fault, LudbError, TransientError
 from ludb.model.data import MISFIT, Applied, WriteSet
+from ludb.model.findings import Finding
 from ludb.model.run import Txn
 from ludb.model.unit import POSITION, Column
 
@@ -28,7 +30,7 @@ P = TypeVar("P", bound=SqliteParticipant)
 
 class SqliteTarget:
     """A SQLite database that rows are inserted into. Implements `Target`, `CanRead`, `CanRehearse`,
-    `CanExecute` and `HasLedger`.
+    `CanExecute`, `CanInspect` and `HasLedger`.
 
     Each participant has a connection of its own (WAL or not is the user's choice, `synchronous` is FULL on ours),
     holds the database's one write lock from `prepare` to `commit`, and waits up to `busy_timeout` for it.
@@ -131,6 +133,16 @@ class SqliteTarget:
         try:
             with self._errors("create the ledger"):
                 connection.execute(ledger_table.DDL)
+        finally:
+            connection.close()
+
+    def inspect(self, tables: Sequence[str]) -> Sequence[Finding]:
+        """Whether the file can be written, and tables that hold rows, without a trace."""
+        reflected = {name: self._reflect(name) for name in tables}
+        connection = connect(self._path, self._name, write=False, busy_timeout=self._settings.busy_timeout)
+        try:
+            with self._errors("look at the target"):
+                return list(server.inspect(connection, self._name, self._path, reflected))
         finally:
             connection.close()
 

@@ -1,0 +1,198 @@
+"""`ludb check --connect` against real systems: what stands in the way is told, with what to do, and nothing is written."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from contextlib import closing
+from dataclasses import replace
+
+import psycopg
+import pymysql
+import pytest
+
+from ludb.project.folder import read_job
+from ludb.project.load import load_migration
+from ludb.service.examine import examine
+from ludb.service.site import open_scratch
+
+ROWS = 12_000
+LEGACY = """
+create table customers (id int primary key, name varchar(40) not null);
+create table orders (oid int primary key, cid int, amount decimal(10,2));
+create table notes (nid int primary key, cid int);
+create index notes_cid on notes (cid);
+insert into customers values (1, 'a'), (2, 'b');
+"""
+TARGET = """
+create table person (id int primary key, name varchar(40) not null);
+create table charge (oid int primary key, amount decimal(10,2));
+"""
+FILL = {
+    "postgres": f"insert into orders select n, n % 2 + 1, 1 from generate_series(1, {ROWS}) n; analyze;",
+    "mysql": f"insert into orders select seq, seq % 2 + 1, 1 from seq_1_to_{ROWS};\nanalyze table orders;\n",
+    "sqlite": f"""
+        with recursive s(n) as (select 1 union all select n + 1 from s where n < {ROWS})
+        insert into orders select n, n % 2 + 1, 1 from s;
+    """,
+}
+JOB = {
+    "steps/10/new.person.sql": "select unit_key, id, name from legacy.customers",
+    "steps/20/new.charge.sql": "select o.unit_key, oid, amount from legacy.orders o left join legacy.notes using (unit_key)",
+}
+
+
+class Place:
+    """A job from one database into another, both of one kind."""
+
+    def __init__(self, desk, kind: str, legacy: str, target: str, run) -> None:
+        self.desk, self.kind, self.run = desk, kind, run
+        desk.environment |= {"LEGACY": legacy, "NEW": target}
+        self.write()
+
+    def write(self, **extra: str) -> None:
+        settings = ", ".join(f"{name}: {value}" for name, value in {"chunk_units": "1", **extra}.items())
+        self.desk.write({
+            "job.yaml": f"""
+                name: shop
+                systems:
+                  legacy: {{type: {self.kind}, url: "${{LEGACY}}"}}
+                  new: {{type: {self.kind}, url: "${{NEW}}"}}
+                unit:
+                  root: legacy.customers
+                  key: id
+                  tables:
+                    orders: {{parent: customers, on: {{cid: id}}}}
+                    notes: {{parent: customers, on: {{cid: id}}}}
+                settings: {{{settings}}}
+            """,
+            **JOB,
+        })  # fmt: skip
+
+    def look(self):
+        job = read_job(self.desk.job, self.desk.environment)
+        migration = load_migration(
+            job.folder, environment=self.desk.environment, state=self.desk.state, reference={}, parameters={}
+        )
+        try:
+            return examine(replace(open_scratch(self.desk.environment), state=self.desk.state), job, migration)
+        finally:
+            migration.close()
+
+
+@pytest.fixture(params=["postgres", "mysql", "sqlite"])
+def place(request, desk):
+    kind = request.param
+    if kind == "sqlite":
+        legacy, target = desk.database("legacy", LEGACY + FILL[kind]), desk.database("new", TARGET)
+
+        def run(which, statement):
+            with closing(sqlite3.connect({"legacy": legacy, "new": target}[which])) as connection, connection:
+                return connection.execute(statement).fetchall()
+
+        yield Place(desk, kind, str(legacy), str(target), run)
+        return
+    make = request.getfixturevalue("postgres_database" if kind == "postgres" else "mariadb_database")
+    urls = {"legacy": make(LEGACY + FILL[kind]), "new": make(TARGET)}
+
+    def run(which, statement):
+        with closing(connected(urls[which])) as connection, connection.cursor() as cursor:
+            cursor.execute(statement)
+            return cursor.fetchall() if cursor.description else []
+
+    yield Place(desk, kind, urls["legacy"], urls["new"], run)
+
+
+def connected(url: str):
+    if url.startswith("postgresql"):
+        return psycopg.connect(url, autocommit=True)
+    port, database = re.search(r":(\d+)/([^?]+)", url).groups()
+    return pymysql.connect(host="127.0.0.1", port=int(port), user="root", database=database, autocommit=True)
+
+
+def test_an_index_that_is_missing_is_told_with_its_price_and_the_statement_that_makes_it(place):
+    (found,) = place.look()
+    assert (found.severity, found.system, found.table) == ("warning", "legacy", "orders")
+    rows, whole = (int(text.replace(",", "")) for text in re.findall(r"about ([\d,]+)", found.text))
+    assert ROWS * 0.8 <= rows <= ROWS * 1.2
+    assert whole == 2 * rows, "two chunks of one unit each"
+    place.run("legacy", found.remedy.partition(";")[0])
+    assert place.look() == []
+
+
+def test_nothing_is_written_and_a_staged_job_pays_no_such_price(place):
+    place.write(extract="staged")
+    assert place.look() == []
+    names = {
+        "postgres": "select count(*) from pg_class where relname = 'ludb_ledger'",
+        "mysql": "select count(*) from information_schema.tables where table_name = 'ludb_ledger' and table_schema = database()",
+        "sqlite": "select count(*) from sqlite_master where name = 'ludb_ledger'",
+    }
+    assert tuple(place.run("new", names[place.kind])[0]) == (0,)
+    assert not (place.desk.state / "staged").exists()
+
+
+def test_rows_that_stand_in_a_target_already_are_a_warning(place):
+    place.write(extract="staged")
+    place.run("new", "insert into person values (7, 'somebody')")
+    (found,) = place.look()
+    assert (found.severity, found.system, found.table, found.text) == (
+        "warning", "new", "person", "the table holds rows already",
+    )  # fmt: skip
+
+
+def test_missing_tables_columns_and_keys_are_errors_with_their_names(place):
+    place.write(extract="staged")
+    place.run("new", "drop table charge")
+    (found,) = [one for one in place.look() if one.severity == "error"]
+    assert (found.system, "charge" in found.text) == ("new", True)
+    place.run("new", "create table charge (oid int primary key, amount decimal(10,2), must int not null)")
+    (found,) = place.look()
+    assert "new.charge needs must (NOT NULL, no default)" in found.text
+    assert found.text.startswith("steps/20/new.charge.sql")
+
+
+def test_a_system_that_is_away_is_named_and_the_others_are_still_looked_at(place):
+    place.write(extract="staged")
+    place.run("new", "insert into person values (7, 'somebody')")
+    gone = {"postgres": "postgresql://nobody@127.0.0.1:1/none", "mysql": "mysql://nobody@127.0.0.1:1/none"}
+    place.desk.environment["LEGACY"] = gone.get(place.kind, "/nowhere/at/all.sqlite")
+    found = place.look()
+    assert {(one.severity, one.system) for one in found} == {("error", "legacy"), ("warning", "new")}
+
+
+@pytest.mark.parametrize("place", ["postgres", "mysql"], indirect=True)
+def test_rights_that_a_role_lacks_are_errors_with_the_statement_that_grants_them(place):
+    place.write(extract="staged")
+    secret = "Gr4nt-me"
+    if place.kind == "postgres":
+        role = f"poor_{place.run('new', 'select pg_backend_pid()')[0][0]}"
+        place.run("new", f"create role {role} login password '{secret}'")
+        place.run("new", "revoke create on schema public from public")
+        place.run("new", f"grant insert on person to {role}")
+        place.run("legacy", f"grant select on customers, orders to {role}")
+    else:
+        role = f"poor{place.run('new', 'select connection_id()')[0][0]}"
+        databases = [re.search(r"/([^/?]+)$", place.desk.environment[name])[1] for name in ("LEGACY", "NEW")]
+        place.run("new", f"create user {role}@'%' identified by '{secret}'")
+        place.run("new", f"grant select, insert on {databases[1]}.person to {role}@'%'")
+        place.run("new", f"grant select on {databases[1]}.charge to {role}@'%'")
+        for table in ("customers", "orders"):
+            place.run("legacy", f"grant select on {databases[0]}.{table} to {role}@'%'")
+    for name in ("LEGACY", "NEW"):
+        url = place.desk.environment[name]
+        place.desk.environment[name] = re.sub(r"://[^@]*@", f"://{role}:{secret}@", url)
+    try:
+        found = place.look()
+        errors = " | ".join(f"{one.text} -> {one.remedy}" for one in found if one.severity == "error")
+        assert "charge" in errors
+        assert "notes" in errors
+        assert "GRANT INSERT" in errors or "INSERT" in errors
+        assert secret not in str(found)
+    finally:
+        if place.kind == "mysql":
+            place.run("new", f"drop user {role}@'%'")
+        else:
+            for which in ("legacy", "new"):
+                place.run(which, f"drop owned by {role}")
+            place.run("new", f"drop role {role}")
