@@ -11,6 +11,7 @@ from ludb.dialects.mysql import MysqlSystem
 from ludb.dialects.settings import Surroundings
 from ludb.ports.source import CanFetch, Source
 from ludb.sources.mysql import MysqlSource
+from ludb.testing.reflect import ReflectContract
 from ludb.testing.source import FetchContract, FilterContract, SourceContract
 
 NATIVE = {pa.int64(): "BIGINT", pa.string(): "VARCHAR(200)", pa.float64(): "DOUBLE"}
@@ -48,3 +49,15 @@ class TestMysql(SourceContract, FetchContract, FilterContract):
             return source
 
         return load
+
+
+class TestMysqlReflects(ReflectContract):
+    @pytest.fixture
+    def reflected(self, mariadb_database, open_source, execute):
+        def reflected(statements):
+            url = mariadb_database()
+            for statement in statements:
+                execute(url, statement)
+            return open_source(url)
+
+        return reflected

@@ -6,10 +6,11 @@ import pytest
 
 from ludb.dialects.mysql import MysqlSystem
 from ludb.dialects.settings import Surroundings
-from ludb.errors import TransientError
+from ludb.errors import ConfigError, TransientError
 from ludb.model.data import WriteSet
 from ludb.ports.target import CanRead
 from ludb.targets.mysql import MysqlTarget
+from ludb.testing.execute import ExecuteContract
 from ludb.testing.rehearsal import RehearsalContract, RehearsedConstraintContract
 from ludb.testing.target import TXN, ConstraintContract, TargetContract, accounts, stored
 
@@ -49,6 +50,18 @@ class TestMysql(Mysql, TargetContract):
         zombie.commit()  # the ledger says that it is done, whoever did it
         assert stored(target) == [0]
         assert target.ledger("repo").num_rows == 1
+
+
+class TestMysqlExecutes(Mysql, ExecuteContract):
+    def test_a_statement_that_the_server_commits_by_itself_stands_alone(self, able):
+        able.check_script("truncate table charge")
+        with pytest.raises(ConfigError, match="commits by itself around TRUNCATE") as caught:
+            able.check_script("insert into account values (1, 'a');\ntruncate table charge;")
+        assert caught.value.line == 2
+
+    def test_backslashes_quotes_and_moments_arrive_as_they_are(self, able, url, execute):
+        able.execute("insert into account (id, name) values (:n, :word)", {"n": 1, "word": "a\\'b;:x"})
+        assert able.read("account").column("name").to_pylist() == ["a\\'b;:x"]
 
 
 class TestMysqlRehearsal(Mysql, RehearsalContract):

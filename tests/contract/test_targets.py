@@ -114,6 +114,16 @@ class TestPostgres(Postgres, TargetContract, RehearsalContract):
             participant.rollback()
 
 
+class TestPostgresExecutes(Postgres, ExecuteContract):
+    def test_dollar_quotes_casts_and_slices_are_no_values(self, reopen):
+        reopen().execute(
+            "do $$ begin insert into account values (1, 'a;:b'); end $$; "
+            "update account set id = ((array[5,6,7])[2:2])[1]::int where name = :name",
+            {"name": "a;:b"},
+        )
+        assert stored(reopen()) == [6]
+
+
 class TestPostgresConstraints(Postgres, ConstraintContract, RehearsedConstraintContract):
     pass
 

@@ -10,6 +10,8 @@ import pyarrow as pa
 
 from ludb.dialects.mysql import Session, literal
 from ludb.errors import ConfigError
+from ludb.model import shape
+from ludb.model.shape import TableShape
 from ludb.model.unit import Column
 
 INTEGERS: Mapping[str, int] = {"tinyint": 8, "smallint": 16, "mediumint": 24, "int": 32, "bigint": 64}
@@ -145,6 +147,37 @@ def reflect(session: Session, database: str, name: str) -> Reflected:
         engine=engine,
         transactional=transactional,
     )
+
+
+def shapes(session: Session, database: str) -> list[TableShape]:
+    """All tables and views of the database in name order; rows as the server estimates them. Foreign keys to other databases
+    are left out.
+    """
+    rows = session.texts(
+        "SELECT TABLE_NAME, TABLE_TYPE, TABLE_ROWS FROM information_schema.TABLES"
+        f" WHERE TABLE_SCHEMA = {literal(database)} AND TABLE_TYPE IN ('BASE TABLE', 'VIEW', 'SYSTEM VERSIONED')",
+        "list the tables",
+    )
+    known = {name for name, _, _ in rows}
+    made = []
+    for name, kind, count in sorted(rows):
+        table = reflect(session, database, name)
+        links = tuple(
+            shape.ForeignKey(key.columns, key.parent[1], key.parent_columns)
+            for key in table.foreign_keys
+            if key.parent[0] == database and key.parent[1] in known
+        )
+        view = kind == "VIEW"
+        made.append(TableShape(name, table.columns, _key_of(table), links, None if view else int(count or 0), view))
+    return made
+
+
+def _key_of(table: Reflected) -> tuple[str, ...]:
+    if table.primary_key:
+        return table.primary_key
+    held = {column.name.lower() for column in table.columns if not column.nullable}
+    unique = next((names for names in table.unique if names <= held), frozenset())
+    return tuple(column.name for column in table.columns if column.name.lower() in unique)
 
 
 def foreign_keys(session: Session, schema: str) -> dict[tuple[str, str], tuple[ForeignKey, ...]]:

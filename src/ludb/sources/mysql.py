@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, ClassVar
 
@@ -12,12 +12,14 @@ from ludb.dialects import mysql_inspect as server
 from ludb.dialects.mysql import SOURCE_MODE, MysqlSystem, Raw, Session, connect, placed, quote, take_turn
 from ludb.dialects.mysql_joins import ROW_NUMBER, Stop, fetch_sql, last_alias, orphans_sql, stops
 from ludb.dialects.mysql_keys import DENSITY, Held, Wanted, wanted
-from ludb.dialects.mysql_schema import Reflected, reflect
+from ludb.dialects.mysql_schema import Reflected, reflect, shapes
+from ludb.dialects.mysql_script import check_script, run_script
 from ludb.dialects.mysql_values import Carriage, asked, carry, exact, plain, plan
 from ludb.dialects.settings import Surroundings
 from ludb.errors import ConfigError, LudbError, UnitError
 from ludb.model.findings import Price
 from ludb.model.keys import key_text
+from ludb.model.shape import TableShape
 from ludb.model.unit import MATCH, Column, Fetched, KeySet, Refusal, UnitTable
 
 OWN = "a"
@@ -25,8 +27,8 @@ OWN = "a"
 
 
 class MysqlSource:
-    """A database on a MySQL or MariaDB server, connected when first read and never written. Implements `Source` and
-    `CanFetch`.
+    """A database on a MySQL or MariaDB server, connected when first read and never written. Implements `Source`,
+    `CanFetch`, `CanFilter`, `CanReflect`, `CanPrice` and `CanExecute`.
 
     One connection, one thread, one stream at a time. Snapshots are consistent for InnoDB tables.
     """
@@ -165,6 +167,22 @@ class MysqlSource:
         """What the server's plan says of a look-up by these columns."""
         reflected = self._reflect(table)
         return server.price(self._session(), reflected, columns)
+
+    def tables(self) -> Sequence[TableShape]:
+        """Every table and view of the system's database that the user may read, with the server's estimates of rows."""
+        try:
+            return shapes(self._session(), self._settings.database)
+        finally:
+            self._let_go()
+
+    check_script = staticmethod(check_script)
+
+    def execute(self, script: str, values: Mapping[str, object]) -> None:
+        """Run a hook's statements, on a session of their own that may write."""
+        run_script(self._writing(), script, values)
+
+    def _writing(self) -> Session:
+        return connect(self._settings, self._surroundings, self._name, mode=SOURCE_MODE, isolation="READ COMMITTED")
 
     def close(self) -> None:
         """Close the connection; the source opens it again if it is read again."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import ClassVar
 
@@ -16,6 +16,7 @@ from ludb.dialects.postgres import PostgresSystem, connect, errors, quote
 from ludb.dialects.postgres_joins import Stop, fetch_sql, orphans_sql, stops
 from ludb.dialects.postgres_lists import comparable
 from ludb.dialects.postgres_schema import Reflected, reflect, shapes
+from ludb.dialects.postgres_script import check_script, run_script
 from ludb.dialects.postgres_stream import Stream
 from ludb.dialects.postgres_values import Carriage, match, plan, row_id, select, typed
 from ludb.dialects.settings import Surroundings
@@ -169,6 +170,13 @@ class PostgresSource:
         reflected = self._reflect(table)
         with connect(self._settings, self._name, write=False) as connection, errors(self._name, "ask for a plan"):
             return server.price(connection, reflected, columns)
+
+    check_script = staticmethod(check_script)
+
+    def execute(self, script: str, values: Mapping[str, object]) -> None:
+        """Run a hook's statements, on a connection of their own that may write."""
+        connection = connect(self._settings, self._name, write=True)
+        run_script(connection, self._name, script, values)
 
     def close(self) -> None:
         """Close the connection; the source opens it again if it is read again."""

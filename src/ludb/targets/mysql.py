@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import ClassVar
 
@@ -14,6 +14,7 @@ from ludb.dialects import mysql_ledger as ledger_table
 from ludb.dialects.mysql import MysqlSystem, Session, connect, placed, quote
 from ludb.dialects.mysql_errors import LOCKED
 from ludb.dialects.mysql_schema import ForeignKey, Reflected, foreign_keys, reflect
+from ludb.dialects.mysql_script import check_script, run_script
 from ludb.dialects.mysql_values import Carriage, asked, carry, exact, plain
 from ludb.dialects.mysql_writer import MysqlParticipant, MysqlWriter
 from ludb.dialects.settings import Surroundings
@@ -31,7 +32,7 @@ NO_ZERO_DATES = ",NO_ZERO_DATE,NO_ZERO_IN_DATE"
 
 class MysqlTarget:
     """A database on a MySQL or MariaDB server that rows are inserted into. Implements `Target`, `CanRead`,
-    `CanRehearse`, `CanInspect` and `HasLedger`.
+    `CanRehearse`, `CanInspect`, `CanExecute` and `HasLedger`.
 
     Each participant has a connection of its own, at READ COMMITTED. Tables must be of an engine with transactions.
     """
@@ -179,6 +180,12 @@ class MysqlTarget:
         values = list(zip(*rows, strict=True)) or [()] * len(plans)
         arrays = [_carried(column, how) for column, how in zip(values, plans, strict=True)]
         return pa.table(arrays, names=[how.column.name for how in plans])
+
+    check_script = staticmethod(check_script)
+
+    def execute(self, script: str, values: Mapping[str, object]) -> None:
+        """Run a hook's statements, on a session of their own that may write."""
+        run_script(self._connect(), script, values)
 
     def close(self) -> None:
         """Nothing stays open between calls; participants close their own connection."""

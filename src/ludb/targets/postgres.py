@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar
 
 import psycopg
@@ -14,6 +14,7 @@ from ludb.dialects.postgres import PostgresSystem, connect, errors, quote, trans
 from ludb.dialects.postgres_ledger import Ledger
 from ludb.dialects.postgres_participant import PostgresParticipant, PostgresRehearsal, positions_of
 from ludb.dialects.postgres_schema import Reflected, reflect
+from ludb.dialects.postgres_script import check_script, run_script
 from ludb.dialects.postgres_stream import Stream
 from ludb.dialects.postgres_values import plan, select, typed
 from ludb.dialects.postgres_writer import Connection, PostgresWriter, open_units
@@ -28,8 +29,8 @@ _RIGHTS = """SELECT current_user, has_table_privilege(%s, 'INSERT') OR has_any_c
 
 
 class PostgresTarget:
-    """A PostgreSQL database that rows are inserted into. Implements `Target`, `CanRead`, `CanRehearse`, `CanInspect`
-    and `HasLedger`.
+    """A PostgreSQL database that rows are inserted into. Implements `Target`, `CanRead`, `CanRehearse`, `CanInspect`,
+    `CanExecute`    and `HasLedger`.
 
     Each participant has a connection of its own, called `ludb:<txn>`, in a READ COMMITTED transaction. Deferrable
     constraints are deferred until `prepare`, all others speak at once.
@@ -189,6 +190,13 @@ class PostgresTarget:
                 as_text |= again
         finally:
             stream.close()
+
+    check_script = staticmethod(check_script)
+
+    def execute(self, script: str, values: Mapping[str, object]) -> None:
+        """Run a hook's statements, on a connection of their own that may write."""
+        connection = self._connect()
+        run_script(connection, self._name, script, values)
 
     def close(self) -> None:
         """Nothing stays open between calls; participants close their own connection."""
