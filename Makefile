@@ -10,8 +10,8 @@ PYTEST := $(BIN)/python -m pytest -n 2
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(firstword $(MAKEFILE_LIST)) | while IFS='|' read -r target line; do printf '  make %-10s %s\n' "$$target" "$$line"; done
 
-demo: $(READY) ## move 2,000 telco customers from a legacy database into a database and two APIs
-	$(BIN)/python examples/telco/demo.py
+demo: $(READY) ## move 2,000 telco customers into a database and two APIs [SYSTEMS=postgres]
+	$(BIN)/python examples/telco/demo.py $(if $(SYSTEMS),--systems $(SYSTEMS))
 
 test: $(READY) ## run the tests
 	$(PYTEST) -m "not long"

@@ -10,7 +10,6 @@ import json
 import os
 import shlex
 import shutil
-import sqlite3
 import subprocess
 import sys
 import time
@@ -19,6 +18,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import expect
+from databases import Postgres, Sqlite, databases
 from generate import generate
 
 HERE = Path(__file__).resolve().parent
@@ -71,6 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--customers", type=int, default=2_000)
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--systems", choices=["sqlite", "postgres"], default="sqlite", help="where the databases are")
     parser.add_argument("--idempotent", action="store_true", help="simulators that honour idempotency keys")
     options = parser.parse_args(arguments)
     out = HERE / "out"
@@ -82,27 +83,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     print(f"{len(truth['quarantined'])} customers must not move, each for one reason (expected.json)")
     extra = ["--idempotent"] if options.idempotent else []
-    simulators = {name: Simulator(name, out, extra) for name in PATHS}
-    try:
-        return show(out, truth, simulators, options.workers)
-    except KeyboardInterrupt:
-        return 130
-    finally:
-        for simulator in simulators.values():
-            simulator.stop()
+    with databases(options.systems, out) as held:
+        simulators = {name: Simulator(name, out, extra) for name in PATHS}
+        try:
+            return show(out, truth, simulators, held, options.workers)
+        except KeyboardInterrupt:
+            return 130
+        finally:
+            for simulator in simulators.values():
+                simulator.stop()
 
 
-def show(out: Path, truth: dict, simulators: dict[str, Simulator], workers: int) -> int:
+def show(out: Path, truth: dict, simulators: dict[str, Simulator], held: Sqlite | Postgres, workers: int) -> int:
     variables = {
-        "LEGACY_URL": str(out / "legacy.sqlite"),
-        "BILLING_URL": str(out / "billing.sqlite"),
+        **held.urls,
         "CRM_URL": simulators["crm"].url,
         "INVENTORY_URL": simulators["inventory"].url,
         "LUDB_STATE": str(out / "state"),
     }
     os.environ |= variables
-    job = str(HERE / "job")
-    title(f"2. Move them: ludb run {HERE.name}/job --workers {workers}")
+    job = str(held.job)
+    title(f"2. Move them: ludb run {os.path.relpath(held.job)} --workers {workers}")
     began = time.monotonic()
     ran = ludb("run", job, "--workers", str(workers), "--json")
     took = time.monotonic() - began
@@ -121,7 +122,7 @@ def show(out: Path, truth: dict, simulators: dict[str, Simulator], workers: int)
     ]:
         print(("DIFFERS: " if differences else "") + line)
     title("4. One customer, before and after")
-    one_customer(out, truth, simulators)
+    one_customer(truth, simulators, held)
     title("5. What to try next")
     what_next(truth, variables)
     if sys.stdout.isatty() and sys.stdin.isatty():
@@ -170,34 +171,26 @@ def verify(truth: dict, summary: dict, simulators: dict[str, Simulator]) -> list
     return differences
 
 
-def one_customer(out: Path, truth: dict, simulators: dict[str, Simulator]) -> None:
-    legacy = sqlite3.connect(out / "legacy.sqlite")
-    legacy.row_factory = sqlite3.Row
-    chosen = None
-    for row in legacy.execute("SELECT customer_id FROM customers ORDER BY customer_id"):
-        if str(row["customer_id"]) not in truth["quarantined"]:
-            chosen = row["customer_id"]
-            break
+def one_customer(truth: dict, simulators: dict[str, Simulator], held: Sqlite | Postgres) -> None:
+    first = "SELECT customer_id FROM customers WHERE customer_id > ? ORDER BY customer_id"
+    moved = (row["customer_id"] for row in held.rows("LEGACY_URL", first, 0))
+    chosen = next(key for key in moved if str(key) not in truth["quarantined"])
     print("before, in the legacy database:")
     for table in ("customers", "contracts"):
-        for row in legacy.execute(f"SELECT * FROM {table} WHERE customer_id = ? LIMIT 2", (chosen,)):
+        for row in held.rows("LEGACY_URL", f"SELECT * FROM {table} WHERE customer_id = ? LIMIT 2", chosen):
             print(f"  {table}: " + shown(row))
-    legacy.close()
     print("after, in the CRM:")
     for customer in simulators["crm"].objects():
         if any(one.get("name") == "legacyId" and one.get("value") == str(chosen) for one in customer["characteristic"]):
             print("  " + json.dumps(customer, ensure_ascii=False)[:600])
             crm_id = customer["id"]
     print("and in the new billing database:")
-    billing = sqlite3.connect(out / "billing.sqlite")
-    billing.row_factory = sqlite3.Row
-    for row in billing.execute("SELECT * FROM account WHERE crm_id = ?", (crm_id,)):
+    for row in held.rows("BILLING_URL", "SELECT * FROM account WHERE crm_id = ?", crm_id):
         print("  account: " + shown(row))
-    billing.close()
 
 
-def shown(row: sqlite3.Row) -> str:
-    return ", ".join(f"{key}={value!r}" for key, value in dict(row).items())
+def shown(row: dict) -> str:
+    return ", ".join(f"{key}={value!r}" for key, value in row.items())
 
 
 def title(text: str) -> None:

@@ -10,16 +10,23 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 TELCO = Path(__file__).parents[2] / "examples" / "telco"
 
 
-def test_the_demo_moves_everybody_it_should_and_ends_without_a_terminal(tmp_path):
+@pytest.mark.parametrize("systems", ["sqlite", "postgres"])
+def test_the_demo_moves_everybody_it_should_and_ends_without_a_terminal(request, tmp_path, systems):
+    if systems == "postgres":
+        server = request.getfixturevalue("postgres_server")  # skipped loudly where there is none
+        server_url = {"LUDB_POSTGRES_URL": server.url("postgres")}
     copy = tmp_path / "telco"
     shutil.copytree(TELCO, copy, ignore=shutil.ignore_patterns("out", "__pycache__"))
     ended = subprocess.run(
-        [sys.executable, str(copy / "demo.py"), "--customers", "150"],
+        [sys.executable, str(copy / "demo.py"), "--customers", "150", "--systems", systems],
         cwd=tmp_path, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=200, check=False,
-        env={name: value for name, value in os.environ.items() if not name.startswith("LUDB_")},
+        env={name: value for name, value in os.environ.items() if not name.startswith("LUDB_")}
+        | (server_url if systems == "postgres" else {}),
     )  # fmt: skip
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert "DIFFERS" not in ended.stdout
