@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 
 import pytest
@@ -122,3 +123,22 @@ def test_a_ledger_in_use_is_never_dropped(shop):
     shop.gate.touch()
     assert shop.said(shop.processes[0]).code == 0
     assert shop.rows("billing", "select count(*) from ludb_ledger") == [(4,)]
+
+
+def test_a_repository_that_was_restored_is_recovered_from_the_command_line(shop):
+    first = shop.ludb("run", shop.job, "--limit", "2")
+    assert first.code == 0, first.err
+    state = shop.job / ".ludb"
+    kept = [shutil.copyfile(path, path.with_name(f"kept-{path.name}")) for path in state.glob("repository.sqlite*")]
+    assert shop.ludb("recover", shop.job).out.strip() == "ledgers and repository agree"
+    assert shop.ludb("run", shop.job).code == 0
+    for path in state.glob("repository.sqlite*"):
+        path.unlink()
+    for path in kept:
+        path.rename(path.with_name(path.name.removeprefix("kept-")))
+    refused = shop.ludb("run", shop.job)
+    assert (refused.code, "restored from a backup" in refused.err) == (1, True)
+    said = shop.ludb("recover", shop.job, "--json")
+    assert said.code == 0
+    assert said.json["hopeless"], "the second run was planned after the backup"
+    assert "was planned after the backup" in shop.ludb("recover", shop.job).out

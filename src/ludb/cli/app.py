@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from ludb.cli import evidence, holding, inspect, moving, quarantine, retention, scaffold, staging, steering
+from ludb.cli import evidence, holding, inspect, moving, quarantine, recovery, retention, scaffold, staging, steering
 from ludb.cli.console import answer, err, error_fields, show_error
 from ludb.cli.options import SelectingCommand
 from ludb.errors import ConfigError, LudbError
@@ -39,6 +39,7 @@ app.command("unit")(inspect.unit)
 app.command("report")(evidence.report)
 app.command("orphans")(evidence.orphans)
 app.command("ledger")(evidence.ledger)
+app.command("recover")(recovery.recover)
 app.command("purge")(retention.purge)
 app.command("schema")(inspect.schema)
 app.add_typer(quarantine.app, name="quarantine")

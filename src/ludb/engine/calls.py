@@ -21,6 +21,8 @@ from ludb.model.run import CallState, Chunk, UnitState
 from ludb.model.unit import POSITION, UNIT_KEY, UnitSchema
 from ludb.ports.target import CallTarget
 
+RESTORED = "restored"
+"""Setting of a run whose repository was restored: when that was told (Unix seconds)."""
 WAVE = 128
 """Calls marked `sent` in one repository transaction: what a crash can leave in doubt at once."""
 
@@ -246,6 +248,20 @@ class _Desk:
         if fresh:
             self.journal.intend(self.chunk, fresh)
             self.at.announce("call.intended", self.chunk, level="debug", output=self.spec.name, calls=len(fresh))
+            self._doubt_the_journal(items, fresh)
+
+    def _doubt_the_journal(self, items: list[_Item], fresh: list[Call]) -> None:
+        """Where the repository was restored, a call that it does not know may have been made: it counts as sent, and is
+        looked up.
+        """
+        restored_at = self.at.run.settings.get(RESTORED)
+        if not isinstance(restored_at, int | float):
+            return
+        self.journal.mark(self.chunk, fresh, CallState.SENT)
+        for item in items:
+            assert item.call is not None
+            item.call = replace(item.call, state=CallState.SENT)
+            item.since = self.at.monotonic() - max(0.0, self.at.clock() - restored_at)
 
     def _call(self, item: _Item, generation: int) -> Call:
         instance, name = self.at.run.instance, self.spec.name

@@ -76,6 +76,7 @@ class Worker:
         self._dead: frozenset[str] = frozenset()
         self._deferred = False
         self._leaves = False
+        self._seq = 0
 
     def work(self) -> Run:
         """Work until the run has ended, paused or stopped, or this worker is dismissed; returns the run as it then is."""
@@ -113,6 +114,12 @@ class Worker:
         if chunk is None:
             return False
         at.announce("phase.end", chunk, level="debug", phase="claim")
+        if chunk.seq <= self._seq:
+            # Numbers only grow, so the repository went back in time while this worker was at work.
+            self._end(RunState.FAILED, f"the repository gave out sequence number {chunk.seq} again: it was restored from a "
+                      "backup, or failed over; `ludb recover JOB` shows what can be done")  # fmt: skip
+            return True
+        self._seq = chunk.seq
         pile: list[tuple[Chunk, Extract | None]] = [(chunk, None)]
         while pile:
             one, read = pile.pop(0)

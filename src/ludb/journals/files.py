@@ -67,6 +67,12 @@ class FileJournal:
             raise FatalError(f"journal: {path} is not what was written: its sha256 differs from the decision's")
         return WriteSet(target, _decoded(content))
 
+    def parts(self, chunk: Chunk) -> dict[str, str]:
+        """What stands there for the chunk's txn: sha256 by the name of the part's file, without its ending."""
+        claim = self._claim(chunk)
+        found = sorted(claim.glob("*.arrow")) if claim.is_dir() else []
+        return {path.stem: sha256(path) for path in found}
+
     def discard(self, chunk: Chunk) -> None:
         """Delete the parts of the chunk's present txn, if any."""
         shutil.rmtree(self._claim(chunk), ignore_errors=True)

@@ -14,6 +14,7 @@ from ludb.model.events import Event
 from ludb.model.run import CallState, Chunk, Decision, Owner, Run, RunState, Segment, UnitException
 from ludb.model.steering import Command, Orders
 from ludb.ports.evidence import RunEvidence
+from ludb.ports.recovery import Recovery
 from ludb.ports.retention import Retention
 from ludb.ports.views import RunViews
 
@@ -206,3 +207,5 @@ class Repository(Protocol):
     def evidence(self) -> RunEvidence: ...  # noqa: D102
     @property
     def retention(self) -> Retention: ...  # noqa: D102
+    @property
+    def recovery(self) -> Recovery: ...  # noqa: D102

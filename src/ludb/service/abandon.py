@@ -14,8 +14,8 @@ from ludb.engine.workplace import Workplace, unit_texts
 from ludb.errors import ConfigError, LudbError
 from ludb.model.run import DONE_STATES, Chunk, ChunkState, Decision, Run, RunState, UnitException, UnitState
 from ludb.model.unit import POSITION
+from ludb.service.holding import hold
 from ludb.service.pinning import load_pinned
-from ludb.service.runs import hold
 from ludb.service.site import Site
 from ludb.service.worker_process import at_work
 

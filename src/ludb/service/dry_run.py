@@ -8,9 +8,10 @@ from pathlib import Path
 
 from ludb.model.run import Run, RunState
 from ludb.service.dry_adapters import dried
+from ludb.service.holding import hold
 from ludb.service.pinning import pin
 from ludb.service.planning import plan_run
-from ludb.service.runs import Started, hold
+from ludb.service.runs import Started
 from ludb.service.selection import Selection
 from ludb.service.site import DRY_RUNS, Site, open_site
 

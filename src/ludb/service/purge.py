@@ -14,7 +14,7 @@ from ludb.errors import TransientError
 from ludb.model.run import Run, RunState
 from ludb.ports.retention import Room, What
 from ludb.service.activity import living
-from ludb.service.runs import hold
+from ludb.service.holding import hold
 from ludb.service.site import Site
 
 EVERYTHING: tuple[What, ...] = ("journal", "quarantine", "runs")

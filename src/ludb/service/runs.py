@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ludb.engine.liveness import AT_WORK, OwnerLock, lock_is_free
+from ludb.engine.liveness import OwnerLock
 from ludb.engine.plan import reflect
 from ludb.engine.preflight import preflight
 from ludb.engine.unit_list import UnitList
@@ -18,11 +17,13 @@ from ludb.model.run import DONE_STATES, Chunk, Run, RunState
 from ludb.project.folder import JobFolder, read_job
 from ludb.project.load import load_migration
 from ludb.project.parameters import resolve_parameters
+from ludb.service.holding import hold
 from ludb.service.hooks import hooks_open
 from ludb.service.orphans import kept_orphans
 from ludb.service.overlap import check_retry
 from ludb.service.pinning import pin
 from ludb.service.planning import bound_place, instance_name, plan_run, texts_of
+from ludb.service.restored import check_restored, mend_targets
 from ludb.service.selection import EVERYTHING, Selection
 from ludb.service.site import DRY_RUNS, Site
 from ludb.service.staging import STAGED, staged, takes_used
@@ -111,6 +112,7 @@ def _create(site: Site, folder: Path, given: Mapping[str, str], selection: Selec
         try:
             for target in planned.migration.targets.values():
                 target.prepare_schema()
+            check_restored(site, planned.migration)
             lost = kept_orphans(site, planned.run.id)
             lost.parent.mkdir(parents=True, exist_ok=True)
             (kept / "orphans").rename(lost)  # before the run is there: no run without its orphans
@@ -172,6 +174,8 @@ def repin(site: Site, run: Run, folder: Path, *, accept_change: bool) -> bool:
     try:
         for target in migration.targets.values():
             target.prepare_schema()
+        check_restored(site, migration)
+        mend_targets(site, run, migration)
         migration = staged(site, job, migration)
         columns = reflect(migration)
         preflight(bound_place(site, run, migration), columns, texts_of(job))
@@ -215,25 +219,6 @@ def _refuse_dry(site: Site) -> None:
             f"{site.state} holds a dry run: it is only looked at",
             remedy="Start another one (ludb run JOB --dry-run), or leave out --state",
         )
-
-
-def hold(site: Site, instance: str) -> OwnerLock:
-    """Keep everybody else from starting or ending the instance; `ConfigError` naming who holds it already."""
-    digest = hashlib.sha256(instance.encode()).hexdigest()[:16]
-    path = site.locks / f"start-{digest}.lock"
-    try:
-        return OwnerLock(path)
-    except BlockingIOError:
-        raise ConfigError(_live(site, instance)) from None
-
-
-def _live(site: Site, instance: str) -> str:
-    for run in site.repository.views.runs():
-        if run.instance == instance:
-            for owner in site.repository.owners.all(run.id):
-                if owner.role == "supervisor" and owner.state in AT_WORK and not lock_is_free(owner.lock):
-                    return f"{instance} is running: run {run.id} on {owner.host}, process {owner.pid}"
-    return f"{instance} is being started by another process"
 
 
 def retry(site: Site, run_id: str, positions: Sequence[int]) -> Chunk | None:

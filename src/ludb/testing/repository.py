@@ -20,6 +20,7 @@ from ludb.testing.repository_claims import ClaimsContract
 from ludb.testing.repository_evidence import EvidenceContract, RetentionContract
 from ludb.testing.repository_outcomes import OutcomesContract
 from ludb.testing.repository_people import PeopleContract
+from ludb.testing.repository_recovery import RecoveryContract
 from ludb.testing.repository_runs import RunsContract
 from ludb.testing.repository_world import ManualClock
 
@@ -33,8 +34,9 @@ class RepositoryContract(
     PeopleContract,
     EvidenceContract,
     RetentionContract,
+    RecoveryContract,
 ):
-    """All promises of `ludb.ports.repository`, `views`, `evidence` and `retention`, as tests."""
+    """All promises of `ludb.ports.repository`, `views`, `evidence`, `retention` and `recovery`, as tests."""
 
     @pytest.fixture
     def clock(self) -> ManualClock:

@@ -25,11 +25,11 @@ class StoreKeyMap:
             known = _known(connection, job, name, old)
         if not all(key in known for key in old):
             with self._db.write() as connection:
-                _lock(connection, job, name, start)
+                lock_counter(connection, job, name, start)
                 known = _known(connection, job, name, old)
                 missing = [key for key in dict.fromkeys(old) if key not in known]
                 if missing:
-                    first = _block(connection, job, name, len(missing))
+                    first = take_block(connection, job, name, len(missing))
                     fresh = {key: str(first + number) for number, key in enumerate(missing)}
                     try:
                         _insert(connection, job, name, fresh)
@@ -79,7 +79,7 @@ def _known(connection: Connection, job: str, name: str, old: Sequence[bytes]) ->
     return found
 
 
-def _lock(connection: Connection, job: str, name: str, start: int) -> None:
+def lock_counter(connection: Connection, job: str, name: str, start: int) -> None:
     """Make others wait who want numbers of this map, from before the look at what is missing."""
     c = t.key_counter.c
     mine = select(c.next).where(c.job == job, c.map == name).with_for_update()
@@ -92,7 +92,8 @@ def _lock(connection: Connection, job: str, name: str, start: int) -> None:
         connection.execute(mine)
 
 
-def _block(connection: Connection, job: str, name: str, size: int) -> int:
+def take_block(connection: Connection, job: str, name: str, size: int) -> int:
+    """Take the next `size` numbers of a counter that is locked; returns the first of them."""
     c = t.key_counter.c
     mine = (c.job == job, c.map == name)
     connection.execute(update(t.key_counter).where(*mine).values(next=c.next + size))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ludb.ports.evidence import RunEvidence
+from ludb.ports.recovery import Recovery
 from ludb.ports.repository import CallJournal, Chunks, Commands, Events, KeyMap, Owners, Runs
 from ludb.ports.retention import Retention
 from ludb.ports.views import RunViews
@@ -14,6 +15,7 @@ from ludb.repositories.store.events import StoreEvents
 from ludb.repositories.store.evidence import StoreEvidence
 from ludb.repositories.store.keymap import StoreKeyMap
 from ludb.repositories.store.owners import StoreOwners
+from ludb.repositories.store.recovery import StoreRecovery
 from ludb.repositories.store.retention import StoreRetention
 from ludb.repositories.store.runs import StoreRuns
 from ludb.repositories.store.schema import open_schema
@@ -38,6 +40,7 @@ class StoreRepository:
         self._commands, self._owners = StoreCommands(database), StoreOwners(database)
         self._events, self._views = StoreEvents(database), StoreViews(database, segments)
         self._evidence, self._retention = StoreEvidence(database), StoreRetention(database)
+        self._recovery = StoreRecovery(database)
 
     @property
     def id(self) -> str:
@@ -93,6 +96,11 @@ class StoreRepository:
     def retention(self) -> Retention:
         """What may be forgotten."""
         return self._retention
+
+    @property
+    def recovery(self) -> Recovery:
+        """What was lost with a backup, given back."""
+        return self._recovery
 
     def close(self) -> None:
         """Let go of all connections; safe to repeat."""
