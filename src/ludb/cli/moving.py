@@ -28,6 +28,7 @@ def check(
     import os
 
     from ludb.cli.render import render_findings
+    from ludb.engine.modes import told as told_modes
     from ludb.project.folder import read_job
     from ludb.project.load import load_migration
     from ludb.service.examine import examine
@@ -44,9 +45,10 @@ def check(
     finally:
         migration.close()
     steps = sum(len(one.steps) for one in migration.folders)
+    modes = told_modes(folder.job, {})
     wrong = any(one.severity == "error" for one in found)
     if json:
-        told = {"job": folder.job.name, "version": folder.job.version, "steps": steps, "ok": not wrong}
+        told = {"job": folder.job.name, "version": folder.job.version, "steps": steps, "ok": not wrong, "modes": modes}
         answer(told | ({"findings": found} if connect else {}))
     else:
         render_findings(out, found)
@@ -54,6 +56,9 @@ def check(
         out.print(
             f"{folder.job.name} {folder.job.version}: {steps} steps, {len(folder.job.outputs)} outputs, {verdict}"
         )
+        for name, mode in modes.items():
+            if mode != "insert":
+                out.print(f"{name}: {mode}", soft_wrap=True)
     sys.exit(2 if wrong else 0)
 
 
@@ -105,7 +110,7 @@ def plan_facts(planned: object) -> dict[str, object]:
         "unselected": planned.units.unselected,
         "rows": planned.run.counts, "orphans": planned.run.notes["orphans"], "columns": columns,
         "refused": Counter(fault.reason for fault in planned.refused.values()),
-        "unread": planned.preflight.unread, "unfilled": planned.preflight.unfilled,
+        "unread": planned.preflight.unread, "unfilled": planned.preflight.unfilled, "modes": planned.preflight.modes,
     }  # fmt: skip
 
 

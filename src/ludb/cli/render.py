@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from ludb.cli.report import moment, table_of
+from ludb.engine.preflight import Preflight
 from ludb.model.findings import Finding
 from ludb.service.planning import Planned
 from ludb.service.trial import Trial
@@ -48,11 +49,17 @@ def render_plan(console: Console, planned: Planned) -> None:
         )
     for reason, count in Counter(fault.reason for fault in planned.refused.values()).items():
         console.print(f"[yellow]would be refused[/]: {count:,} units: {escape(reason)}")
-    for name, left in planned.preflight.unread.items():
+    _preflight(console, planned.preflight)
+
+
+def _preflight(console: Console, seen: Preflight) -> None:
+    for name, left in seen.unread.items():
         console.print(f"no step reads {escape(name)}: {escape(', '.join(left))}")
-    for name, left in planned.preflight.unfilled.items():
+    for name, left in seen.unfilled.items():
         console.print(f"no step fills {escape(name)}: {escape(', '.join(left))}")
-    for warning in planned.preflight.warnings:
+    for name, mode in seen.modes.items():
+        console.print(f"{escape(name)}: {escape(mode)}", soft_wrap=True)
+    for warning in seen.warnings:
         console.print(f"[yellow]warning[/] {escape(warning)}")
 
 

@@ -6,22 +6,20 @@ needs a right that many servers withhold, and lets the server ask for any file o
 
 from __future__ import annotations
 
-import contextlib
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ludb.dialects import mysql_ledger as ledger_table
+from ludb.dialects.merging import key_columns, key_faults
 from ludb.dialects.mysql import Session, conjunction, placed, quote
 from ludb.dialects.mysql_bind import bind
+from ludb.dialects.mysql_rewrite import Links, Remover, both_keys, merge_tail
 from ludb.dialects.mysql_schema import Detail, ForeignKey, Reflected
-from ludb.errors import ConfigError, FatalError, Fault, LudbError, TransientError, UnitError
-from ludb.model.data import WriteSet
-from ludb.model.run import Txn
+from ludb.errors import ConfigError, Fault, UnitError
+from ludb.model.data import Removal, WriteSet
 from ludb.model.unit import POSITION
 
 STATEMENT = 1 << 20
@@ -35,8 +33,8 @@ LOOK_UPS = 500
 class _Batch:
     """The rows of one table as SQL: `(1,'a')` each."""
 
-    def __init__(self, head: str, rows: pa.Array, positions: Sequence[int], most: int) -> None:
-        self.head, self.positions, self.most = head.encode(), positions, most
+    def __init__(self, head: str, rows: pa.Array, positions: Sequence[int], most: int, tail: str = "") -> None:
+        self.head, self.positions, self.most, self.tail = head.encode(), positions, most, tail.encode()
         self._text = rows
 
     def statements(self, rows: Sequence[int] | None = None) -> Iterator[bytes]:
@@ -48,7 +46,7 @@ class _Batch:
         start = first
         while start < end:
             stop = max(start + 1, bisect_right(offsets, offsets[start] + self.most, start, end + 1) - 1)
-            yield self.head + bytes(data[offsets[start] : offsets[stop] - 1])
+            yield self.head + bytes(data[offsets[start] : offsets[stop] - 1]) + self.tail
             start = stop
 
     def sizes(self) -> list[int]:
@@ -63,7 +61,7 @@ class MysqlWriter:
     """
 
     def __init__(
-        self, session: Session, reflect: Callable[[str], Reflected], knotted: Callable[[Reflected], bool]
+        self, session: Session, reflect: Callable[[str], Reflected], knotted: Callable[[Reflected], bool], links: Links
     ) -> None:
         """The session is in a transaction."""
         self.session, self.system = session, session.system
@@ -71,17 +69,34 @@ class MysqlWriter:
         self._packet = session.number("SELECT @@max_allowed_packet", "ask for the size of a packet") - HEAD_ROOM
         self._touched: dict[ForeignKey, tuple[Reflected, dict[tuple[str, ...], list[int]]]] = {}
         self.rows: dict[str, int] = {}
+        self._remover = Remover(session, reflect, knotted, links)
 
-    def insert(self, table: str, rows: pa.Table) -> None:
-        """Insert the rows; `UnitError` with every unit that a column cannot hold or a constraint refuses."""
+    def remove(self, removals: Mapping[str, Removal]) -> None:
+        """Delete the rows of units; `UnitError` with every unit whose rows something keeps."""
+        self._remover.remove(removals)
+
+    def carry_out(self, writes: WriteSet) -> None:
+        """All of a write-set, in its order."""
+        self.remove(writes.removals)
+        for table, rows in writes.tables.items():
+            self.insert(table, rows, writes.keys.get(table, ()))
+
+    def insert(self, table: str, rows: pa.Table, key: Sequence[str] = ()) -> None:
+        """Insert the rows, merged by `key` if there is one; `UnitError` with every unit that a column cannot hold or a
+        constraint refuses.
+        """
         reflected = self._reflect(table)
         names = [name for name in rows.column_names if name != POSITION]
         details = [self._column(reflected, table, name) for name in names]
         positions: list[int] = rows.column(POSITION).to_pylist()
         if not positions:
             return
+        own = key_columns(names, key, f"{self.system}.{table}")
         literals, faults = self._literals(rows, names, details, table, positions)
-        batch = self._batch(reflected, details, literals, positions)
+        if key:
+            faults = key_faults(rows, key, f"{self.system}.{table}") | faults
+        tail = merge_tail(self.session, reflected, names, key) if key else ""
+        batch = self._batch(reflected, details, literals, positions, tail)
         for row, size in enumerate(batch.sizes()):
             if size > self._packet:
                 reason = f"{self.system}.{table}: the row is larger than max_allowed_packet of the server"
@@ -90,7 +105,10 @@ class MysqlWriter:
         if knotted:
             self.session.run("SET foreign_key_checks = 0", "put off the foreign keys")
         shown = lambda row: {name: rows.column(name)[row].as_py() for name in names}  # noqa: E731
-        faults |= self._place_all(batch, faults.keys(), table, shown)
+        refused = self._place_all(batch, faults.keys(), table, shown)
+        if key:
+            self._explain(refused, reflected, key, [literals[at] for at in own], positions)
+        faults |= refused
         if knotted:
             self.session.run("SET foreign_key_checks = 1", "put the foreign keys back")
             self._note_links(reflected, details, literals, positions)
@@ -99,9 +117,10 @@ class MysqlWriter:
         self.rows[table] = self.rows.get(table, 0) + len(positions)
 
     def check_links(self) -> None:
-        """`UnitError` with every unit whose foreign keys lead nowhere; only rows of knotted tables are looked at, and what
-        they point to stays locked.
+        """`UnitError` with every unit whose foreign keys lead nowhere, or to whose removed rows others lead; only rows of
+        knotted tables are looked at, and what they point to stays locked.
         """
+        self._remover.check()
         faults: dict[int, Fault] = {}
         for key, (table, seen) in self._touched.items():
             held = list(seen.items())
@@ -121,6 +140,7 @@ class MysqlWriter:
     def forget(self) -> None:
         """Start anew after a rollback to the state before the first insert."""
         self._touched.clear()
+        self._remover.forget()
         self.rows.clear()
 
     def _column(self, reflected: Reflected, table: str, name: str) -> Detail:
@@ -152,7 +172,12 @@ class MysqlWriter:
         return literals, faults
 
     def _batch(
-        self, table: Reflected, details: Sequence[Detail], literals: Sequence[pa.Array], positions: Sequence[int]
+        self,
+        table: Reflected,
+        details: Sequence[Detail],
+        literals: Sequence[pa.Array],
+        positions: Sequence[int],
+        tail: str,
     ) -> _Batch:
         columns = ", ".join(quote(detail.name) for detail in details)
         head = f"INSERT INTO {placed(table.schema, table.name)} ({columns}) VALUES "
@@ -163,7 +188,23 @@ class MysqlWriter:
         else:
             left, right, none = (pa.scalar(mark, pa.large_string()) for mark in ("(", "),", ""))
             text = pc.binary_join_element_wise(left, body, right, none)
-        return _Batch(head, text, positions, min(STATEMENT, self._packet))
+        return _Batch(head, text, positions, min(STATEMENT, self._packet), tail)
+
+    def _explain(
+        self,
+        faults: dict[int, Fault],
+        table: Reflected,
+        key: Sequence[str],
+        texts: Sequence[pa.Array],
+        rows: Sequence[int],
+    ) -> None:
+        """Say of a refused unit that a row has its key but for its bytes, where that is the reason."""
+        for *values, position in zip(*(column.to_pylist() for column in texts), rows, strict=True):
+            if position in faults:
+                both = both_keys(self.session, table, dict(zip(key, values, strict=True)))
+                if both:
+                    what = f"key ({', '.join(key)}) equals that of another row but for its bytes (collation)"
+                    faults[position] = Fault(f"{self.system}.{table.name}: {what}", both)
 
     def _place_all(
         self, batch: _Batch, refused: Any, table: str, shown: Callable[[int], dict[str, Any]]
@@ -261,107 +302,3 @@ class MysqlWriter:
             asked.append(f"SELECT {number}, EXISTS({there})")
         found = self.session.texts(" UNION ALL ".join(asked), "look foreign keys up")
         return [int(number) for number, there in found if there == "0"]
-
-
-class MysqlParticipant:
-    """One chunk's part in a MySQL database, on a connection of its own; see `ludb.ports.target.Participant`.
-
-    After any error it is broken: the server may have rolled back part of the transaction (1205) or all of it (1213), so
-    that nothing more may be done in it but ROLLBACK.
-    """
-
-    def __init__(self, writer: MysqlWriter, txn: Txn, schema: str | None, reopen: Callable[[], Session]) -> None:
-        """The transaction is open and holds the ledger row in `schema`; None: a rehearsal, which has none and cannot
-        commit. `reopen` gives another session.
-        """
-        self._writer, self._txn, self._schema, self._reopen = writer, txn, schema, reopen
-        self._session = writer.session
-        self._broken = self._committed = False
-
-    def write(self, table: str, rows: pa.Table) -> None:
-        """Insert the rows; values that do not fit and constraints speak here, circular foreign keys in `prepare`."""
-        self._guarded(lambda: self._writer.insert(table, rows))
-
-    def prepare(self) -> None:
-        """Look up the foreign keys that were put off, and read the own ledger row back."""
-        self._guarded(self._prepare)
-
-    def attempt(self, writes: WriteSet, positions: Sequence[int]) -> Mapping[int, Fault]:
-        """Write and check everything for the units at these positions, or nothing: the units at fault, after which the
-        transaction is as before.
-        """
-        self._txn = replace(self._txn, positions=tuple(positions))
-        self._session.run("SAVEPOINT ludb_attempt", "set a savepoint")
-        self._writer.forget()
-        try:
-            for table, rows in writes.tables.items():
-                self._writer.insert(table, rows)
-            self._prepare()
-        except UnitError as error:
-            if not error.faults:
-                raise FatalError(f"system {self._writer.system}: a decided chunk cannot be applied: {error}") from error
-            self._session.run("SET foreign_key_checks = 1", "put the foreign keys back")
-            self._session.run("ROLLBACK TO SAVEPOINT ludb_attempt", "undo an attempt")
-            return error.faults
-        return {}
-
-    def commit(self) -> None:
-        """COMMIT, and close the connection. Where the answer is lost, the ledger tells; `TransientError` if it does not
-        (yet): recovery waits behind the transaction, should it still be alive.
-        """
-        if self._committed:
-            return
-        if self._schema is None:
-            self.rollback()
-            return
-        system = self._writer.system
-        if self._broken:
-            raise TransientError(f"system {system}: the transaction was lost before COMMIT", system=system)
-        try:
-            self._session.run("COMMIT", "commit")
-        except UnitError as error:
-            self._broken = True
-            raise FatalError(f"system {system}: COMMIT was refused after prepare: {error}") from error
-        except LudbError as error:
-            self._broken = True
-            self._look_up(error)
-        self._committed = True
-        self._session.close()
-
-    def rollback(self) -> None:
-        """Undo what is not committed and close the connection, whatever state it is in."""
-        if not self._committed:
-            self._end()
-
-    def _end(self) -> None:
-        self._broken = True
-        with contextlib.suppress(LudbError):  # closing the connection rolls back as well, a moment later
-            self._session.run("ROLLBACK", "roll back")
-        self._session.close()
-
-    def _look_up(self, error: LudbError) -> None:
-        other = self._reopen()
-        try:
-            assert self._schema is not None
-            if not ledger_table.present(other, self._schema, self._txn.id):
-                system = self._writer.system
-                raise TransientError(f"system {system}: COMMIT was not answered: {error}", system=system) from error
-        finally:
-            other.close()
-
-    def _prepare(self) -> None:
-        self._writer.check_links()
-        if self._schema is not None and not ledger_table.seal(
-            self._session, self._schema, self._txn, self._writer.rows
-        ):
-            raise FatalError(f"system {self._writer.system}: the ledger row of {self._txn.id} cannot be read back")
-
-    def _guarded(self, work: Callable[[], None]) -> None:
-        system = self._writer.system
-        if self._broken:
-            raise TransientError(f"system {system}: the transaction was given up after an error", system=system)
-        try:
-            work()
-        except BaseException:
-            self._end()
-            raise

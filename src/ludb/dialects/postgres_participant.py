@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 import psycopg
@@ -14,9 +14,8 @@ from ludb.dialects.postgres import errors
 from ludb.dialects.postgres_ledger import Ledger
 from ludb.dialects.postgres_writer import Connection, Piece, PostgresWriter
 from ludb.errors import FatalError, Fault, TransientError, UnitError
-from ludb.model.data import WriteSet
+from ludb.model.data import Removal, WriteSet
 from ludb.model.run import Txn
-from ludb.model.unit import POSITION
 
 
 class PostgresParticipant:
@@ -33,6 +32,14 @@ class PostgresParticipant:
         """Copy the rows; values that would not stay as they are, and constraints, speak here or in `prepare`."""
         self._writer.insert(table, rows)
 
+    def remove(self, removals: Mapping[str, Removal]) -> None:
+        """Delete the rows of the units; what keeps one speaks here or in `prepare`."""
+        self._writer.remove(removals)
+
+    def merge(self, table: str, rows: pa.Table, key: Sequence[str]) -> None:
+        """Copy the rows aside and merge them from there."""
+        self._writer.insert(table, rows, key)
+
     def prepare(self) -> None:
         """Let deferred constraints speak, move sequences, and read the own ledger row back."""
         self._writer.check()
@@ -46,9 +53,9 @@ class PostgresParticipant:
         """Write every unit that fits, and prepare; the others are returned. The transaction is ready for `commit`."""
         failed: dict[int, Fault] = {}
         while True:
-            kept = writes.only(positions_of(writes) - failed.keys()) if failed else writes
+            kept = writes.only(writes.positions - failed.keys()) if failed else writes
             try:
-                pieces: list[Piece] = [self._writer.bound(table, rows) for table, rows in kept.tables.items()]
+                pieces: list[Piece] = self._writer.pieces(kept)
             except UnitError as error:
                 failed.update(error.faults)
                 continue
@@ -108,8 +115,3 @@ class PostgresRehearsal(PostgresParticipant):
     def commit(self) -> None:
         """Roll back: everything that could be learnt has been."""
         self.rollback()
-
-
-def positions_of(writes: WriteSet) -> set[int]:
-    """The units that a write-set has rows of."""
-    return {position for rows in writes.tables.values() for position in rows.column(POSITION).to_pylist()}

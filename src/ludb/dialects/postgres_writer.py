@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import psycopg
@@ -14,10 +14,13 @@ import pyarrow.compute as pc
 import pyarrow.csv
 from psycopg import sql
 
+from ludb.dialects.merging import key_columns, key_faults
 from ludb.dialects.postgres import condition, is_misfit, quote, translate
 from ludb.dialects.postgres_bind import bind
+from ludb.dialects.postgres_rewrite import INCOMING, Clash, Link, drop_incoming, make_incoming, merge, remove, way
 from ludb.dialects.postgres_schema import Reflected
 from ludb.errors import ConfigError, Fault, UnitError
+from ludb.model.data import Removal, WriteSet
 from ludb.model.unit import POSITION
 
 Connection = psycopg.Connection[tuple[Any, ...]]
@@ -28,12 +31,17 @@ _SHOWN = 3
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """The rows of one `write`, as COPY takes them; `positions` tell their units."""
+    """The rows of one `write` or `merge` (then with its `key`), as COPY takes them; `positions` tell their units.
+
+    Of a removal they are values of `names` in the table at the end of the `links` from `table`.
+    """
 
     table: Reflected
     names: tuple[str, ...]
     rows: pa.Table
     positions: pa.Array
+    key: tuple[str, ...] = ()
+    links: tuple[Link, ...] | None = None
 
     def only(self, units: pa.Array | None) -> pa.Table:
         """The rows of these units; None: of all."""
@@ -51,22 +59,47 @@ class PostgresWriter:
         self._now: Piece | None = None
         self.rows: dict[str, int] = {}
 
-    def insert(self, table: str, rows: pa.Table) -> None:
-        """Write the rows; `UnitError` with every unit whose values a column would change or a constraint refuses."""
-        self._pieces.append(self.bound(table, rows))
+    def insert(self, table: str, rows: pa.Table, key: Sequence[str] = ()) -> None:
+        """Write the rows, merged by `key` if there is one; `UnitError` with every unit whose values a column would change
+        or a constraint refuses.
+        """
+        self._pieces.append(self.bound(table, rows, key))
         self._attempt(lambda: self._copy(self._pieces[-1], None))
         self.rows[table] = self.rows.get(table, 0) + rows.num_rows
+
+    def remove(self, removals: Mapping[str, Removal]) -> None:
+        """Delete the rows of units; `UnitError` with every unit whose rows something keeps."""
+        for piece in self.removing(removals):
+            self._pieces.append(piece)
+            self._attempt(lambda: self._copy(self._pieces[-1], None))
+
+    def pieces(self, writes: WriteSet) -> list[Piece]:
+        """All of a write-set, in its order; `UnitError` as of `bound`."""
+        rows = [self.bound(table, rows, writes.keys.get(table, ())) for table, rows in writes.tables.items()]
+        return [*self.removing(writes.removals), *rows]
+
+    def removing(self, removals: Mapping[str, Removal]) -> list[Piece]:
+        """Removals as they are carried out; `UnitError` for values that the column which tells the unit cannot hold."""
+        found = []
+        for table in removals:
+            links, last, removal = way(table, removals, self._reflect)
+            held = self.bound(last, removal.units)
+            found.append(replace(held, table=self._reflect(table), links=links))
+        return found
 
     def check(self) -> None:
         """Let deferred constraints speak: `UnitError` with every unit that they refuse."""
         self._attempt(lambda: self.connection.execute("SET CONSTRAINTS ALL IMMEDIATE"))
 
-    def bound(self, table: str, rows: pa.Table) -> Piece:
+    def bound(self, table: str, rows: pa.Table, key: Sequence[str] = ()) -> Piece:
         """The rows as COPY takes them; `UnitError` naming every unit with a value that would not stay as it is."""
         reflected = self._reflect(table)
         names = [name for name in rows.column_names if name != POSITION]
         positions = rows.column(POSITION).combine_chunks()
         faults: dict[int, Fault] = {}
+        if key:
+            key_columns(names, key, f"{self.system}.{reflected.label}")
+            faults = key_faults(rows, key, f"{self.system}.{reflected.label}")
         columns = []
         for name in names:
             place = f"{self.system}.{reflected.label}, column {name}"
@@ -79,7 +112,7 @@ class PostgresWriter:
             raise UnitError(
                 f"{len(faults)} units hold values that {self.system}.{reflected.label} cannot hold", faults=faults
             )
-        return Piece(reflected, tuple(names), pa.table(columns, names=names), positions)
+        return Piece(reflected, tuple(names), pa.table(columns, names=names), positions, tuple(key))
 
     def sift(self, pieces: Sequence[Piece]) -> dict[int, Fault]:
         """Write all units that can be written, by halves, in order, and leave out the others, each with its fault.
@@ -101,7 +134,7 @@ class PostgresWriter:
                 break
         kept = pa.array(sorted(order.keys() - faults.keys()), pa.int64())
         self.rows = {}
-        for piece in pieces:
+        for piece in (piece for piece in pieces if piece.links is None):
             self.rows[piece.table.label] = self.rows.get(piece.table.label, 0) + piece.only(kept).num_rows
         return {at: fault for at, (fault, _) in sorted(faults.items())}
 
@@ -109,7 +142,7 @@ class PostgresWriter:
         """Numbers written into columns that count by themselves are left behind by their sequences: no later insert
         gets one of them. Sequences know no transactions, so a rollback merely leaves a gap.
         """
-        for piece in self._pieces:
+        for piece in (piece for piece in self._pieces if piece.links is None):
             for name in set(piece.names) & piece.table.sequences.keys():
                 highest = pc.max(piece.rows.column(name).cast(pa.int64())).as_py()
                 if highest is not None:
@@ -179,11 +212,24 @@ class PostgresWriter:
             for _ in range(count or 0):
                 self.connection.execute(f"INSERT INTO {piece.table.sql} DEFAULT VALUES".encode())
             return
-        columns = ", ".join(quote(name) for name in piece.names)
+        if not piece.key and piece.links is None:
+            self._send(piece.table.sql, piece.names, rows)
+            return
+        like = piece.links[-1].parent if piece.links else piece.table
+        make_incoming(self.connection, like, piece.names)
+        self._send(INCOMING, piece.names, rows)
+        if piece.links is not None:
+            remove(self.connection, piece.table, piece.links, piece.names)
+        else:
+            merge(self.connection, piece.table, piece.names, piece.key, rows.num_rows)
+        drop_incoming(self.connection)
+
+    def _send(self, into: str, names: Sequence[str], rows: pa.Table) -> None:
+        columns = ", ".join(quote(name) for name in names)
         text = io.BytesIO()
         options = pyarrow.csv.WriteOptions(include_header=False, quoting_style="all_valid")
         pyarrow.csv.write_csv(rows, text, options)
-        statement = f"COPY {piece.table.sql} ({columns}) FROM STDIN (FORMAT csv)"
+        statement = f"COPY {into} ({columns}) FROM STDIN (FORMAT csv)"
         with self.connection.cursor().copy(statement.encode()) as copy:
             copy.write(text.getbuffer())
 
@@ -209,6 +255,8 @@ class PostgresWriter:
         column = said.column_name or (found[1] if found else None)
         place = f"{self.system}.{table}" + (f", column {column}" if column else "")
         reason = f"{place}: {condition(error.sqlstate or '')}"
+        if isinstance(error, Clash):
+            return Fault(f"{place}: {error}", error.keys)
         if said.constraint_name:
             reason += f" of {said.constraint_name}"
         shown = self._now.only(unit).slice(0, _SHOWN).to_pylist() if self._now else []

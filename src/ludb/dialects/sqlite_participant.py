@@ -14,8 +14,9 @@ from ludb.dialects import sqlite_ledger as ledger_table
 from ludb.dialects.sqlite import file_of, is_busy, is_full, translate
 from ludb.dialects.sqlite_writer import SqliteWriter
 from ludb.errors import FatalError, Fault, LudbError, TransientError, UnitError
-from ludb.model.data import WriteSet
+from ludb.model.data import Removal, WriteSet
 from ludb.model.run import Txn
+from ludb.ports.target import write_all
 
 COMMIT_TRIES = 5
 """How often a COMMIT that is refused as busy is repeated, each after the connection's own time-out."""
@@ -45,6 +46,14 @@ class SqliteParticipant:
         """Make the rows ready; values that do not fit speak here, constraints in `prepare`."""
         self._guarded(f"write {self._writer.system}.{table}", lambda: self._writer.bind(table, rows))
 
+    def remove(self, removals: Mapping[str, Removal]) -> None:
+        """Remember what is deleted in `prepare`, before anything is written."""
+        self._writer.take(removals)
+
+    def merge(self, table: str, rows: pa.Table, key: Sequence[str]) -> None:
+        """Make the rows ready to be merged; keys that are none speak here."""
+        self._guarded(f"write {self._writer.system}.{table}", lambda: self._writer.bind(table, rows, key))
+
     def prepare(self) -> None:
         """Take the write lock, insert the ledger row and the rows, look up their foreign keys, and read the own ledger
         row back.
@@ -71,8 +80,7 @@ class SqliteParticipant:
         self._connection.execute("SAVEPOINT ludb_attempt")
         self._writer.forget()
         try:
-            for table, rows in writes.tables.items():
-                self.write(table, rows)
+            write_all(self, writes)
             self._guarded("prepare", self._insert)
         except UnitError as error:
             if not error.faults or not self._connection.in_transaction:

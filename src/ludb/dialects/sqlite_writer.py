@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, compress, islice, repeat
 from typing import Any
 
 import pyarrow as pa
 
+from ludb.dialects.merging import key_columns, key_faults
 from ludb.dialects.sqlite import quote
 from ludb.dialects.sqlite_bind import bind
+from ludb.dialects.sqlite_rewrite import Clash, Remover, clash, merge_sql
 from ludb.dialects.sqlite_schema import Reflected
 from ludb.errors import ConfigError, Fault, UnitError
+from ludb.model.data import Removal
 from ludb.model.shape import ForeignKey
 from ludb.model.unit import POSITION
 
@@ -28,7 +31,7 @@ Row = tuple[Any, ...]
 @dataclass(frozen=True, slots=True)
 class Bound:
     """Rows of one table as they will be inserted: `values` holds a list per column, `positions` the units of the rows.
-    `names` are the output's columns, `columns` the table's.
+    `names` are the output's columns, `columns` the table's; `key` those by which rows are merged, if they are.
     """
 
     table: str
@@ -37,6 +40,18 @@ class Bound:
     columns: Sequence[str]
     values: Sequence[Sequence[Any]]
     positions: Sequence[int]
+    key: Sequence[str] = ()
+
+    @property
+    def sql(self) -> str:
+        """The statement of one row."""
+        if self.key:
+            return merge_sql(self.reflected.name, self.columns, self.key)
+        return _insert_sql(self.reflected.name, self.columns)
+
+    def key_of(self, row: Row) -> Row:
+        """The key of a row that is merged."""
+        return tuple(row[self.columns.index(name)] for name in self.key)
 
     def rows(self) -> Iterator[Row]:
         """The rows, one tuple each."""
@@ -66,16 +81,25 @@ class SqliteWriter:
         self._reflect = reflect
         self._bound: list[Bound] = []
         self._links: list[tuple[Bound, ForeignKey, Sequence[int]]] = []
+        self._removals: dict[str, Removal] = {}
+        self._remover = Remover(connection, system, reflect)
         self.rows: dict[str, int] = {}
 
-    def bind(self, table: str, rows: pa.Table) -> None:
-        """Make the rows ready; `UnitError` with every unit that holds a value that its column cannot."""
+    def take(self, removals: Mapping[str, Removal]) -> None:
+        """What is deleted first when rows are inserted."""
+        self._removals |= removals
+
+    def bind(self, table: str, rows: pa.Table, key: Sequence[str] = ()) -> None:
+        """Make the rows ready, to be merged by `key` if there is one; `UnitError` with every unit that holds a value that
+        its column cannot, or a key that is no key.
+        """
         reflected = self._reflect(table)
         names = [name for name in rows.column_names if name != POSITION]
         columns = [self._column(reflected, table, name) for name in names]
         positions: list[int] = rows.column(POSITION).to_pylist()
         bound: list[list[Any]] = []
-        faults: dict[int, Fault] = {}
+        own = [columns[at].name for at in key_columns(names, key, f"{self.system}.{table}")]
+        faults: dict[int, Fault] = key_faults(rows, key, f"{self.system}.{table}") if key else {}
         for name, column in zip(names, columns, strict=True):
             values, refused = bind(rows.column(name), column, f"{self.system}.{table}, column {name}")
             bound.append(values)
@@ -84,14 +108,16 @@ class SqliteWriter:
         if faults:
             raise UnitError(f"{len(faults)} units hold values that {self.system}.{table} cannot hold", faults=faults)
         if positions:
-            self._bound.append(Bound(table, reflected, names, [column.name for column in columns], bound, positions))
+            found = [column.name for column in columns]
+            self._bound.append(Bound(table, reflected, names, found, bound, positions, own))
 
     def insert(self) -> None:
-        """Insert what is bound, table by table; `UnitError` with every unit that a constraint refuses.
+        """Remove what is to go, insert what is bound, table by table; `UnitError` with every unit that a constraint refuses.
 
         Once somebody is refused nothing of this will stay. The other tables are asked all the same, so that one more
         try is enough, but not the large ones: they cost more than that try.
         """
+        self._remover.remove(self._removals)
         faults: dict[int, Fault] = {}
         large = sum(len(bound.positions) for bound in self._bound) / 4
         for bound in _small_first(self._bound):
@@ -105,7 +131,8 @@ class SqliteWriter:
             raise UnitError(f"{len(faults)} units break a constraint of system {self.system}", faults=faults)
 
     def check_links(self) -> None:
-        """`UnitError` with every unit whose foreign keys lead nowhere; only rows written here are looked at."""
+        """`UnitError` with every unit whose foreign keys lead nowhere; only rows written or removed here are looked at."""
+        self._remover.check()
         faults: dict[int, Fault] = {}
         for bound, key, at in self._links:
             columns = [bound.values[number] for number in at]
@@ -140,6 +167,8 @@ class SqliteWriter:
         """Start anew after a rollback to the state before the first insert."""
         self._bound.clear()
         self._links.clear()
+        self._removals.clear()
+        self._remover.forget()
         self.rows.clear()
 
     def _column(self, reflected: Reflected, table: str, name: str) -> Any:
@@ -160,10 +189,11 @@ class SqliteWriter:
     def _insert_all(self, bound: Bound) -> dict[int, Fault]:
         """Insert the rows of one table; the units that it refuses, whose rows are not there then."""
         run, table = self.connection.execute, bound.table
-        sql = _insert_sql(bound.reflected.name, bound.columns)
         run("SAVEPOINT ludb_table")
         try:
-            self.connection.executemany(sql, bound.rows())
+            changed = self.connection.executemany(bound.sql, bound.rows()).rowcount
+            if bound.key and changed < len(bound.positions):
+                raise Clash
         except (sqlite3.IntegrityError, sqlite3.DataError) as error:
             if not self.connection.in_transaction:
                 # A trigger's RAISE(ROLLBACK) took the whole transaction: the chunk must be taken apart to find the unit.
@@ -171,11 +201,11 @@ class SqliteWriter:
                     f"{self.system}.{table}: a trigger rolled back the transaction", detail=str(error)
                 ) from error
             run("ROLLBACK TO ludb_table")
-            return self._scan(sql, bound)
+            return self._scan(bound)
         run("RELEASE ludb_table")
         return {}
 
-    def _scan(self, sql: str, bound: Bound) -> dict[int, Fault]:
+    def _scan(self, bound: Bound) -> dict[int, Fault]:
         """Insert a few units at a time, in order, and where that fails unit by unit; keep what the failing ones did
         wrong.
         """
@@ -185,24 +215,26 @@ class SqliteWriter:
         units = iter(by_unit.items())
         faults: dict[int, Fault] = {}
         while self.connection.in_transaction and (some := dict(islice(units, SCAN_UNITS))):
-            if self._attempt(sql, [row for rows in some.values() for row in rows]) is None:
+            if self._attempt(bound, [row for rows in some.values() for row in rows]) is None:
                 continue
             for position, rows in some.items():
-                found = self._attempt(sql, rows) if self.connection.in_transaction else None
+                found = self._attempt(bound, rows) if self.connection.in_transaction else None
                 if found is not None:
                     error, row = found
                     shown = dict(zip(bound.names, row, strict=True))
                     reason = f"{self.system}.{bound.table}: {_told(error)}"
-                    faults[position] = Fault(reason, f"{error}; row: {shown!r}")
+                    detail = "; ".join(str(part) for part in error.args)
+                    faults[position] = Fault(reason, f"{detail}; row: {shown!r}")
         return faults
 
-    def _attempt(self, sql: str, rows: Sequence[Row]) -> tuple[sqlite3.Error, Row] | None:
+    def _attempt(self, bound: Bound, rows: Sequence[Row]) -> tuple[sqlite3.Error, Row] | None:
         """Insert all these rows, or none: then the row that a constraint refuses, and what it says."""
         run = self.connection.execute
         run("SAVEPOINT ludb_unit")
         for row in rows:
             try:
-                run(sql, row)
+                if run(bound.sql, row).rowcount < 1 and bound.key:
+                    raise clash(self.connection, bound.reflected.name, bound.key, bound.key_of(row))
             except (sqlite3.IntegrityError, sqlite3.DataError) as error:
                 if self.connection.in_transaction:
                     run("ROLLBACK TO ludb_unit")
@@ -242,4 +274,4 @@ def _insert_sql(table: str, columns: Sequence[str]) -> str:
 def _told(error: sqlite3.Error) -> str:
     """What the driver says of a constraint: names only. A trigger's own words may hold values, so they are left out."""
     name = getattr(error, "sqlite_errorname", "")
-    return "a trigger refused the row" if name == "SQLITE_CONSTRAINT_TRIGGER" else str(error)
+    return "a trigger refused the row" if name == "SQLITE_CONSTRAINT_TRIGGER" else str(error.args[0])

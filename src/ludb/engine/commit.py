@@ -7,6 +7,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 
 from ludb.engine.calls import Documents, alive_calls, make_calls
+from ludb.engine.modes import in_order
 from ludb.engine.retry import backoff
 from ludb.engine.transform import Produced
 from ludb.engine.verdicts import Verdicts
@@ -14,7 +15,7 @@ from ludb.engine.workplace import Workplace
 from ludb.errors import FatalError, LeaseLost, TransientError, UnitError
 from ludb.model.data import WriteSet
 from ludb.model.run import CallState, Chunk, ChunkState, Decision, Txn, UnitException, UnitState
-from ludb.ports.target import Participant
+from ludb.ports.target import Participant, write_all
 
 Participants = dict[str, Participant]
 Rows = dict[str, dict[str, int]]
@@ -66,7 +67,9 @@ def _can_undo(documents: Documents, at: Workplace) -> bool:
 def _open(chunk: Chunk, produced: Produced, verdicts: Verdicts, at: Workplace, transactions: ExitStack) -> Prepared:
     """Write into an open transaction per target, rejecting units until all targets accept what is left."""
     while True:
-        ready = Prepared({}, produced.writes(verdicts.alive))
+        targets = at.migration.targets
+        chosen = produced.writes(verdicts.alive)
+        ready = Prepared({}, {name: in_order(writes, targets[name]) for name, writes in chosen.items()})
         try:
             for writes in ready.writes.values():
                 _write(writes, ready.participants, at.txn(chunk, verdicts.alive), at, transactions)
@@ -91,8 +94,7 @@ def _write(writes: WriteSet, participants: Participants, txn: Txn, at: Workplace
     participant = target.begin(txn)
     transactions.callback(participant.rollback)
     participants[writes.target] = participant
-    for table in target.order(list(writes.tables)):
-        participant.write(table, writes.tables[table])
+    write_all(participant, writes)
     participant.prepare()
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pyarrow as pa
 
 from ludb.engine.assemble import open_batch, returned_keys
 from ludb.engine.migration import Migration, Rule
+from ludb.engine.modes import merge_keys, mode_errors, told
 from ludb.engine.transform import known_columns
 from ludb.engine.workplace import Workplace
 from ludb.errors import ConfigError, ConfigErrors, UnitError
@@ -26,11 +27,13 @@ class Preflight:
     """What the dry look found that a person may want to know: nothing here keeps a run from starting.
 
     `unread`: source columns whose name no step, rule or key map mentions. `unfilled`: target columns that no step fills.
+    `modes`: how each output table is written.
     """
 
     unread: Mapping[str, Sequence[str]]
     unfilled: Mapping[str, Sequence[str]]
     warnings: tuple[str, ...] = ()
+    modes: Mapping[str, str] = field(default_factory=dict)
 
 
 def preflight(at: Workplace, columns: Mapping[str, Sequence[Column]], texts: Sequence[str]) -> Preflight:
@@ -54,9 +57,14 @@ def preflight(at: Workplace, columns: Mapping[str, Sequence[Column]], texts: Seq
     for name, spec in migration.job.outputs.items():
         if spec.call is None:
             errors.extend(_check_output(spec, made.get(name, []), migration, unfilled))
+    errors.extend(mode_errors(migration, {name: _names(found) for name, found in made.items() if found}))
     if errors:
         raise ConfigErrors(errors) if len(errors) > 1 else errors[0]
-    return Preflight(_unread(at, columns, texts), unfilled)
+    return Preflight(_unread(at, columns, texts), unfilled, modes=told(migration.job, merge_keys(migration)))
+
+
+def _names(found: Sequence[tuple[str, pa.Schema]]) -> list[str]:
+    return list(dict.fromkeys(name for _, schema in found for name in schema.names if name != POSITION))
 
 
 def _empty_extract(at: Workplace, columns: Mapping[str, Sequence[Column]]) -> Extract:

@@ -17,7 +17,6 @@ from ludb.errors import ConfigError, FatalError, Fault, RoomError, TransientErro
 from ludb.model.data import rows_of
 from ludb.model.exceptions import decode_exceptions
 from ludb.model.run import Chunk, Decision, RunState, UnitException, UnitState
-from ludb.model.unit import POSITION
 
 LOOK_EVERY = 0.5
 """Seconds between two looks at what the run is to do, while a target is waited for."""
@@ -43,8 +42,7 @@ def recover(chunk: Chunk, at: Workplace) -> None:
 
 def _apply(name: str, chunk: Chunk, decision: Decision, at: Workplace) -> dict[int, Fault]:
     writes = at.journal.read(chunk, name, decision.journal[name])
-    moved = {position for rows in writes.tables.values() for position in rows.column(POSITION).to_pylist()}
-    txn = replace(at.txn(chunk, sorted(moved)), seq=decision.seq)
+    txn = replace(at.txn(chunk, sorted(writes.positions)), seq=decision.seq)
     attempt = 0
     while True:
         at.fence.check(decided=True)

@@ -12,10 +12,11 @@ import pyarrow.compute as pc
 from ludb.engine.assemble import open_batch, returned_keys
 from ludb.engine.calls import Documents, make_calls
 from ludb.engine.migration import Folder, Migration, Rule
+from ludb.engine.modes import merge_keys, own_values, removal, strangers
 from ludb.engine.verdicts import Verdicts
 from ludb.engine.workplace import Workplace
 from ludb.errors import ConfigError, FatalError, Fault
-from ludb.model.data import Extract, WriteSet, rows_of
+from ludb.model.data import Extract, Removal, WriteSet, rows_of
 from ludb.model.job import Job, OutputSpec
 from ludb.model.keys import key_bytes
 from ludb.model.run import Chunk
@@ -30,7 +31,8 @@ class Produced:
     """What the steps made of a chunk: rows by output, of every unit, also of those rejected later.
 
     `conversions` counts values that functions of `ludb.sql` changed, in all these units; `entered` are the units at the
-    start of each step folder, and `key_maps` the keys they read.
+    start of each step folder, and `key_maps` the keys they read. `merged` are the keys of outputs that are merged, `own`
+    the values that tell a unit's rows in outputs that are replaced.
     """
 
     job: Job
@@ -39,16 +41,30 @@ class Produced:
     conversions: Mapping[str, int] = field(default_factory=dict)
     entered: tuple[frozenset[int], ...] = ()
     key_maps: Mapping[str, pa.Table] = field(default_factory=dict)
+    merged: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    own: Mapping[str, pa.Table] = field(default_factory=dict)
 
     def writes(self, positions: Collection[int]) -> dict[str, WriteSet]:
-        """Rows for tables, by target in name order; targets without rows are left out."""
+        """Rows for tables and what goes before them, by target in name order; targets without either are left out."""
         found: dict[str, dict[str, pa.Table]] = {}
+        keys: dict[str, dict[str, tuple[str, ...]]] = {}
+        removals: dict[str, dict[str, Removal]] = {}
         for name, rows in self.tables.items():
             spec = self.job.outputs[name]
             kept = rows_of(rows, positions)
             if spec.call is None and kept.num_rows:
                 found.setdefault(spec.system, {})[spec.table] = kept
-        return {target: WriteSet(target, found[target]) for target in sorted(found)}
+                if name in self.merged:
+                    keys.setdefault(spec.system, {})[spec.table] = self.merged[name]
+        for name, units in self.own.items():
+            spec = self.job.outputs[name]
+            kept = rows_of(units, positions)
+            if kept.num_rows:
+                removals.setdefault(spec.system, {})[spec.table] = removal(spec, kept)
+        return {
+            target: WriteSet(target, found.get(target, {}), keys.get(target, {}), removals.get(target, {}))
+            for target in sorted(found.keys() | removals.keys())
+        }
 
     def documents(self, *, returning: bool) -> list[Documents]:
         """Rows that become calls: those made in their step folder, or those made after all rules."""
@@ -87,7 +103,12 @@ def transform(chunk: Chunk, extract: Extract, verdicts: Verdicts, at: Workplace)
             for name in batch.outputs
             if (rows := batch.output(name, everyone)) is not None
         }
-    return Produced(migration.job, tables, extract.keys, dict(converted), tuple(entered), batch.key_maps)
+        own = own_values(migration, extract.keys, batch.key_maps, sorted(entered[0]) if entered else ())
+    for position, (output, fault) in strangers(migration, tables, own).items():
+        verdicts.reject({position: fault}, phase="steps", step=output)
+    return Produced(
+        migration.job, tables, extract.keys, dict(converted), tuple(entered), batch.key_maps, merge_keys(migration), own
+    )
 
 
 def _run_folder(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import shutil
 from pathlib import Path
 
@@ -10,18 +11,22 @@ import pyarrow as pa
 
 from ludb.dialects.durable import disk_error, file_name, sha256, sync_file, sync_folders, write_new
 from ludb.errors import FatalError, TransientError
-from ludb.model.data import WriteSet
+from ludb.model.data import Removal, WriteSet
 from ludb.model.run import Chunk
 
 _TABLE = b"ludb_table"
 """Schema metadata that names the table of a stream."""
+_KEY = b"ludb_key"
+"""Schema metadata of a table that is merged: its key columns, as JSON."""
+_REMOVAL = b"ludb_removal"
+"""Schema metadata of a stream that holds no rows but units whose rows go: parent table and link, as JSON."""
 
 
 class FileJournal:
     """Write-sets as `<folder>/<run>/<chunk>/<txn>/<target>.arrow`: create-only, fsynced by `sync`, checked by sha256.
 
-    A part is a row of zstd-compressed Arrow IPC streams, one per table in writing order. The folder must be on a disk
-    that every worker of the run sees. A failing disk is a `TransientError`, a full one a `RoomError`.
+    A part is a row of zstd-compressed Arrow IPC streams: one per removal, then one per table, in writing order. The
+    folder must be on a disk that every worker of the run sees. A failing disk is a `TransientError`, a full one a `RoomError`.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -65,7 +70,7 @@ class FileJournal:
             raise TransientError(f"journal: cannot read {path}: {error.strerror}", system="journal") from error
         if hashlib.sha256(content).hexdigest() != sha:
             raise FatalError(f"journal: {path} is not what was written: its sha256 differs from the decision's")
-        return WriteSet(target, _decoded(content))
+        return _decoded(target, content)
 
     def parts(self, chunk: Chunk) -> dict[str, str]:
         """What stands there for the chunk's txn: sha256 by the name of the part's file, without its ending."""
@@ -91,20 +96,40 @@ class FileJournal:
 def _encoded(writes: WriteSet) -> bytes:
     sink = pa.BufferOutputStream()
     options = pa.ipc.IpcWriteOptions(compression="zstd")
+    for name, removal in writes.removals.items():
+        told = json.dumps({"parent": removal.parent, "through": removal.through}).encode()
+        _put(sink, options, removal.units, {_TABLE: name.encode(), _REMOVAL: told})
     for name, table in writes.tables.items():
-        schema = table.schema.with_metadata({**(table.schema.metadata or {}), _TABLE: name.encode()})
-        with pa.ipc.new_stream(sink, schema, options=options) as writer:
-            writer.write_table(table.replace_schema_metadata(schema.metadata))
+        key = {_KEY: json.dumps(writes.keys[name]).encode()} if name in writes.keys else {}
+        _put(sink, options, table, {_TABLE: name.encode(), **key})
     return bytes(sink.getvalue())
 
 
-def _decoded(content: bytes) -> dict[str, pa.Table]:
+def _put(
+    sink: pa.BufferOutputStream, options: pa.ipc.IpcWriteOptions, table: pa.Table, said: dict[bytes, bytes]
+) -> None:
+    schema = table.schema.with_metadata({**(table.schema.metadata or {}), **said})
+    with pa.ipc.new_stream(sink, schema, options=options) as writer:
+        writer.write_table(table.replace_schema_metadata(schema.metadata))
+
+
+def _decoded(target: str, content: bytes) -> WriteSet:
     source = pa.BufferReader(content)
-    tables = {}
+    tables: dict[str, pa.Table] = {}
+    keys: dict[str, tuple[str, ...]] = {}
+    removals: dict[str, Removal] = {}
     while source.tell() < source.size():
         with pa.ipc.open_stream(source) as reader:
             table = reader.read_all()
         metadata = dict(table.schema.metadata or {})
         name = metadata.pop(_TABLE).decode()
-        tables[name] = table.replace_schema_metadata(metadata or None)
-    return tables
+        key, told = metadata.pop(_KEY, None), metadata.pop(_REMOVAL, None)
+        table = table.replace_schema_metadata(metadata or None)
+        if told is not None:
+            said = json.loads(told)
+            removals[name] = Removal(table, said["parent"], tuple((one, other) for one, other in said["through"]))
+            continue
+        tables[name] = table
+        if key is not None:
+            keys[name] = tuple(json.loads(key))
+    return WriteSet(target, tables, keys, removals)

@@ -55,15 +55,48 @@ class Extract:
 
 
 @dataclass(frozen=True, slots=True)
+class Removal:
+    """The rows of one table that belong to a chunk's units and are deleted before the chunk writes.
+
+    `units` starts with `ludb_position`, one row per unit; its other columns are the table's, with the values that the
+    unit's rows share, compared by bytes. With `parent` they are instead the rows that lead to the unit's rows of that
+    table, which has a removal of its own: by `through`, pairs (column, column of the parent); `units` has positions only.
+    """
+
+    units: pa.Table
+    parent: str | None = None
+    through: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class WriteSet:
-    """The rows that one target gets from one chunk, in writing order. Each table starts with `ludb_position`."""
+    """What one target gets from one chunk: rows by table, in writing order. Each table starts with `ludb_position`.
+
+    `removals`, by table and in their order, are carried out before anything is written. Tables in `keys` are merged: a
+    row whose key (these columns) is there already gets the columns that are written. All others are inserted.
+    """
 
     target: str
     tables: Mapping[str, pa.Table]
+    keys: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    removals: Mapping[str, Removal] = field(default_factory=dict)
 
     def only(self, positions: Collection[int]) -> WriteSet:
         """The same write-set for fewer units."""
-        return replace(self, tables={name: rows_of(table, positions) for name, table in self.tables.items()})
+        return replace(
+            self,
+            tables={name: rows_of(table, positions) for name, table in self.tables.items()},
+            removals={
+                name: replace(removal, units=rows_of(removal.units, positions))
+                for name, removal in self.removals.items()
+            },
+        )
+
+    @property
+    def positions(self) -> set[int]:
+        """The units that have rows here, or may lose some."""
+        held = [*self.tables.values(), *(removal.units for removal in self.removals.values())]
+        return {position for rows in held for position in rows.column(POSITION).to_pylist()}
 
     @property
     def rows(self) -> int:

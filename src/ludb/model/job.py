@@ -29,13 +29,34 @@ class CallSpec:
     settle: float = 0.0
 
 
+Mode = Literal["insert", "upsert", "replace_unit"]
+"""How the rows of a table are written: added; merged by key; in place of all that the unit had there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where the value comes from that all rows of a unit share: a column of the unit's key, the unit's new key in the key
+    map `name`, or column `name` of the unit's rows in the table `parent`, which is replaced as well.
+    """
+
+    kind: Literal["unit", "map", "table"]
+    name: str
+    parent: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class OutputSpec:
-    """An output table of the job: rows for a target's table, or documents for a call. Name is `<target>.<table>`."""
+    """An output table of the job: rows for a target's table, or documents for a call. Name is `<target>.<table>`.
+
+    `key` names the columns by which `upsert` finds a row; none: the table's primary key. `by` says which rows of the
+    table are a unit's own for `replace_unit`: pairs (column, origin), see `Origin`.
+    """
 
     system: str
     table: str
-    mode: Literal["insert"] = "insert"
+    mode: Mode = "insert"
+    key: tuple[str, ...] = ()
+    by: tuple[tuple[str, Origin], ...] = ()
     call: CallSpec | None = None
 
     @property
@@ -120,3 +141,8 @@ class Job:
     def targets(self) -> tuple[str, ...]:
         """The names of the systems written to, in name order (the order in which participants open)."""
         return tuple(sorted({output.system for output in self.outputs.values()}))
+
+    @property
+    def repeatable(self) -> bool:
+        """Whether a unit may be moved again by another run: every output writes over what an earlier one wrote."""
+        return all(output.call is None and output.mode != "insert" for output in self.outputs.values())

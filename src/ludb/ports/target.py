@@ -7,8 +7,9 @@ from typing import Any, Protocol, runtime_checkable
 
 import pyarrow as pa
 
+from ludb.errors import ConfigError
 from ludb.model.calls import Ability, Action, CallRequest, Result
-from ludb.model.data import Applied, WriteSet
+from ludb.model.data import Applied, Removal, WriteSet
 from ludb.model.run import Txn
 from ludb.model.unit import Column
 
@@ -68,6 +69,40 @@ class Target(Protocol):
 
 
 @runtime_checkable
+class Rewriting(Participant, Protocol):
+    """A participant that can also write over what is there; what it does, and when constraints speak, is as for `write`."""
+
+    def remove(self, removals: Mapping[str, Removal]) -> None:
+        """Delete the rows of the units, table by table in this order (children before parents), before anything is
+        written. Values are compared by bytes, whatever the collation. `UnitError` with every unit whose rows cannot go.
+        """
+
+    def merge(self, table: str, rows: pa.Table, key: Sequence[str]) -> None:
+        """Write rows; one whose key is there already is updated with these columns, and its others stay.
+
+        Refused by unit (`UnitError`): NULL in a key, a key that a second row of the chunk has, a key that the database
+        takes for another one which differs in its bytes (the `detail` shows both), a unique constraint beside the key.
+        """
+
+
+@runtime_checkable
+class CanRewrite(Protocol):
+    """A target whose participants are `Rewriting`: the modes `upsert` and `replace_unit` need it. Called before any unit
+    moves; errors are `ConfigError`s with a remedy.
+    """
+
+    def check_merge(self, table: str, key: Sequence[str], written: Sequence[str]) -> None:
+        """Refuse a key that no unique constraint has exactly, columns that foreign keys of other rows point to and that an
+        update would change, and rights that are missing.
+        """
+
+    def check_removal(self, table: str, columns: Sequence[str], removed: Sequence[str]) -> None:
+        """Refuse columns that are not there, rights that are missing, and a table that would take rows of others with it
+        (ON DELETE CASCADE, SET NULL, SET DEFAULT), unless these are `removed` as well.
+        """
+
+
+@runtime_checkable
 class CanRead(Protocol):
     """A target whose tables can be read back: verification and the before-and-after view need it."""
 
@@ -99,6 +134,22 @@ class CanRehearse(Protocol):
         """A transaction that can only be rolled back: `commit` rolls back too. No ledger row, and `prepare_schema` was
         not called: nothing of ours is there before, meanwhile (for others to see) or afterwards. Faults as of `begin`.
         """
+
+
+def write_all(participant: Participant, writes: WriteSet) -> None:
+    """Carry out a write-set in its own order: removals, then rows. `ConfigError` if the participant cannot."""
+    if writes.keys or writes.removals:
+        if not isinstance(participant, Rewriting):
+            raise ConfigError(f"system {writes.target} is only added to", remedy="Use mode: insert")
+        participant.remove(writes.removals)
+        for table, rows in writes.tables.items():
+            if table in writes.keys:
+                participant.merge(table, rows, writes.keys[table])
+            else:
+                participant.write(table, rows)
+        return
+    for table, rows in writes.tables.items():
+        participant.write(table, rows)
 
 
 @runtime_checkable

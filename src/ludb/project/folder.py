@@ -18,6 +18,7 @@ from ludb.project.content import JOB_FILE, Content, RuleFile, StepFolder, conten
 from ludb.project.hooks import build_hooks, roles_for
 from ludb.project.lookups import check_lookups
 from ludb.project.mistakes import Mistakes
+from ludb.project.modes import with_modes
 from ludb.project.outputs import build_outputs, roles_of
 from ludb.project.parameters import build_parameters
 from ludb.project.secrets import Secrets
@@ -79,6 +80,7 @@ def read_job(folder: Path, environment: Mapping[str, str], *, home: Path | None 
         mistakes.raise_any()
         raise AssertionError("a unit is missing only where a mistake says why")
     keys = build_keys(settings.keys, unit, mistakes)
+    outputs = with_modes(outputs, settings.outputs, types, unit, keys, mistakes)
     hooks = build_hooks(settings, folder, types, mistakes)
     roles = roles_for(hooks, roles_of(unit, outputs, types, mistakes))
     systems = build_systems(settings.systems, types, roles, secrets, mistakes)

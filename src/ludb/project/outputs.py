@@ -84,14 +84,13 @@ def _listed(
         return None
     kind = types.get(system)
     if output.call is None:
-        for field in _CALL_FIELDS:
-            if field in output.model_fields_set:
-                mistakes.at((*path, field), f"only a call has `{field}`", "Add `call:`, such as call: POST /customer")
+        for field in (field for field in _CALL_FIELDS if field in output.model_fields_set):
+            mistakes.at((*path, field), f"only a call has `{field}`", "Add `call:`, such as call: POST /customer")
         if kind is not None and kind not in registry.names(registry.TARGETS):
             mistakes.at(path, _takes(system, kind), "Add `call:` and `row:`")
         return OutputSpec(system, table)
-    if output.mode is not None:
-        mistakes.at((*path, "mode"), "a call has no mode", "Remove `mode:` or `call:`")
+    for field in output.model_fields_set & {"mode", "key", "by"}:
+        mistakes.at((*path, field), f"a call has no {field}", f"Remove `{field}:` or `call:`")
     if kind is not None and kind not in registry.names(registry.CALL_TARGETS):
         mistakes.at(
             (*path, "call"), f"system {system} is of type {kind}, which takes rows and no calls", "Remove `call:`"

@@ -82,7 +82,16 @@ class IdempotentSettings(Entry):
 class OutputSettings(Entry):
     """An output: rows for a table (`mode`), or documents for an API (`call` and what belongs to it)."""
 
-    mode: Literal["insert"] | None = Field(default=None, description="How rows are written; insert")
+    mode: Literal["insert", "upsert", "replace_unit"] | None = Field(
+        default=None, description="How rows are written: insert (default), upsert, or replace_unit"
+    )
+    key: Columns | None = Field(
+        default=None, description="Columns by which upsert finds a row; default: the table's primary key"
+    )
+    by: Pairs | None = Field(
+        default=None,
+        description="Which rows replace_unit replaces: {column: part of the unit key, keys.<map> or system.table.column}",
+    )
     call: str | None = Field(default=None, pattern=_CALL, description="The call one row becomes: POST /customer")
     row: Columns | None = Field(
         default=None, description="Columns that tell a unit's rows apart; [unit_key] if it has one"

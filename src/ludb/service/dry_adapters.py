@@ -17,7 +17,7 @@ from ludb.model.keys import named_uuid
 from ludb.model.run import Txn
 from ludb.model.unit import Column
 from ludb.ports.repository import KeyMap, Repository
-from ludb.ports.target import CallTarget, CanRehearse, Participant, Target
+from ludb.ports.target import CallTarget, CanRehearse, CanRewrite, Participant, Target
 
 _LEDGER = pa.schema([("txn", pa.string()), ("seq", pa.int64()), ("run", pa.string()), ("chunk", pa.string())])
 
@@ -51,6 +51,19 @@ class DryTarget:
     def order(self, tables: Sequence[str]) -> Sequence[str]:
         """As the real target says."""
         return self._target.order(tables)
+
+    def check_merge(self, table: str, key: Sequence[str], written: Sequence[str]) -> None:
+        """As the real target says; `ConfigError` too if that is only added to."""
+        self._rewriting().check_merge(table, key, written)
+
+    def check_removal(self, table: str, columns: Sequence[str], removed: Sequence[str]) -> None:
+        """As the real target says; `ConfigError` too if that is only added to."""
+        self._rewriting().check_removal(table, columns, removed)
+
+    def _rewriting(self) -> CanRewrite:
+        if not isinstance(self._target, CanRewrite):
+            raise ConfigError("this system is only added to", remedy="Use mode: insert")
+        return self._target
 
     def begin(self, txn: Txn) -> Participant:
         """A rehearsal."""

@@ -17,14 +17,15 @@ _OVER = frozenset({RunState.COMPLETED, RunState.EXCEPTIONS, RunState.ABANDONED})
 """States of runs that have no pending units, or never will move them."""
 
 
-def moved_before(site: Site, job: str, but: str = "") -> Collection[bytes]:
+def moved_before(site: Site, job: str, but: str = "", *, again: bool = False) -> Collection[bytes]:
     """Key bytes of units that any run of the job (`but` one) has moved, or has left in doubt: `insert` must not move
-    them twice.
+    them twice. Where they may be moved `again`, only those in doubt.
     """
     found: set[bytes] = set()
     for run in _runs(site, job, but):
         doubtful = [one.position for one in site.repository.views.exceptions(run.id, UnitState.IN_DOUBT)]
-        found |= _keys(site, run, [*site.repository.views.done(run.id).to_pylist(), *doubtful])
+        done = [] if again else site.repository.views.done(run.id).to_pylist()
+        found |= _keys(site, run, [*done, *doubtful])
     return found
 
 

@@ -142,7 +142,8 @@ def in_sample(key: bytes, share: Decimal, seed: int) -> bool:
 
 
 def select_units(site: Site, migration: Migration, selection: Selection, *, some: bool = False) -> UnitList:
-    """Freeze the unit list: the selected units that no run of the job has moved yet, in the source's own order.
+    """Freeze the unit list: the selected units that no run of the job has moved yet, in the source's own order. Where
+    every output writes over what is there, units are moved again, but for those in doubt.
 
     With a limit, units that no run has set aside yet come first. `ConfigError` for keys of the file that the source does
     not have, and for a selection that nothing is left of, saying which part emptied it. Without a selection there may be
@@ -157,7 +158,7 @@ def select_units(site: Site, migration: Migration, selection: Selection, *, some
         if not kept:
             raise _emptied(what, before)
     selected = len(kept)
-    moved = moved_before(site, migration.job.name)
+    moved = moved_before(site, migration.job.name, again=migration.job.repeatable)
     if moved:
         kept = [at for at in kept if key_bytes(values[at]) not in moved]
         if not kept and (selection or some):

@@ -11,18 +11,20 @@ import pyarrow as pa
 
 from ludb.dialects import mysql_inspect as server
 from ludb.dialects import mysql_ledger as ledger_table
+from ludb.dialects import mysql_rewrite as rewrite
 from ludb.dialects.mysql import MysqlSystem, Session, connect, placed, quote
 from ludb.dialects.mysql_errors import LOCKED
+from ludb.dialects.mysql_participant import MysqlParticipant
 from ludb.dialects.mysql_schema import ForeignKey, Reflected, foreign_keys, reflect
 from ludb.dialects.mysql_script import check_script, run_script
 from ludb.dialects.mysql_values import Carriage, asked, carry, exact, plain
-from ludb.dialects.mysql_writer import MysqlParticipant, MysqlWriter
+from ludb.dialects.mysql_writer import MysqlWriter
 from ludb.dialects.settings import Surroundings
 from ludb.errors import ConfigError, FatalError, Fault, LudbError, TransientError, UnitError
 from ludb.model.data import MISFIT, Applied, WriteSet
 from ludb.model.findings import Finding
 from ludb.model.run import Txn
-from ludb.model.unit import POSITION, Column
+from ludb.model.unit import Column
 
 MODE = "STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION,NO_AUTO_VALUE_ON_ZERO"
 """The SQL mode of writing sessions: errors instead of near values, and an id 0 stays 0."""
@@ -31,8 +33,8 @@ NO_ZERO_DATES = ",NO_ZERO_DATE,NO_ZERO_IN_DATE"
 
 
 class MysqlTarget:
-    """A database on a MySQL or MariaDB server that rows are inserted into. Implements `Target`, `CanRead`,
-    `CanRehearse`, `CanInspect`, `CanExecute` and `HasLedger`.
+    """A database on a MySQL or MariaDB server that rows are written into. Implements `Target`, `CanRead`,
+    `CanRehearse`, `CanRewrite`, `CanInspect`, `CanExecute` and `HasLedger`.
 
     Each participant has a connection of its own, at READ COMMITTED. Tables must be of an engine with transactions.
     """
@@ -73,6 +75,17 @@ class MysqlTarget:
             left.remove(free)
         return ordered
 
+    def check_merge(self, table: str, key: Sequence[str], written: Sequence[str]) -> None:
+        """Refuse a key that no unique constraint holds exactly, or that may be NULL, and columns that others point to."""
+        with self._session() as session:
+            rewrite.check_merge(session, self._reflect(table), key, written, self._links_of)
+
+    def check_removal(self, table: str, columns: Sequence[str], removed: Sequence[str]) -> None:
+        """Refuse unknown columns, and tables whose rows would go or change with these."""
+        found = [self._reflect(name) for name in removed]
+        with self._session() as session:
+            rewrite.check_removal(session, self._reflect(table), columns, found)
+
     def begin(self, txn: Txn) -> MysqlParticipant:
         """Start a transaction and insert the ledger row; `TransientError` while the server or a lock is in the way."""
         participant, session = self._start(txn)
@@ -101,7 +114,7 @@ class MysqlTarget:
             try:
                 ledger_table.insert(session, self._ledger, txn, self._clock())
             except UnitError:
-                left_out = ledger_table.left_out(session, self._ledger, txn.id, _positions(writes))
+                left_out = ledger_table.left_out(session, self._ledger, txn.id, writes.positions)
                 return Applied(already=True, failed=dict.fromkeys(left_out, MISFIT))
             except TransientError as error:
                 if f"(error {LOCKED})" in str(error):
@@ -109,9 +122,7 @@ class MysqlTarget:
                 raise
             while True:
                 kept = [at for at in txn.positions if at not in failed]
-                faults = participant.attempt(
-                    writes.only(_positions(writes) - failed.keys()) if failed else writes, kept
-                )
+                faults = participant.attempt(writes.only(writes.positions - failed.keys()) if failed else writes, kept)
                 if not faults:
                     break
                 failed.update(faults)
@@ -210,7 +221,7 @@ class MysqlTarget:
             # Without autocommit, what follows an unnoticed rollback (deadlock) is not committed by itself.
             session.run("SET autocommit = 0", "begin a transaction")
             session.run("START TRANSACTION", "begin a transaction")
-            writer = MysqlWriter(session, self._reflect, self._is_knotted)
+            writer = MysqlWriter(session, self._reflect, self._is_knotted, self._links_of)
         except LudbError:
             session.close()
             raise
@@ -238,6 +249,12 @@ class MysqlTarget:
             self._tables[table] = found
         return self._tables[table]
 
+    def _links_of(self, schema: str) -> dict[tuple[str, str], tuple[ForeignKey, ...]]:
+        if schema not in self._links:
+            with self._session() as session:
+                self._links[schema] = foreign_keys(session, schema)
+        return self._links[schema]
+
     def _is_knotted(self, table: Reflected) -> bool:
         """Whether foreign keys lead from the table back to itself."""
         home = (table.schema, table.name)
@@ -245,10 +262,7 @@ class MysqlTarget:
         frontier = [home]
         while frontier:
             place = frontier.pop()
-            if place[0] not in self._links:
-                with self._session() as session:
-                    self._links[place[0]] = foreign_keys(session, place[0])
-            parents = {key.parent for key in self._links[place[0]].get(place, ())}
+            parents = {key.parent for key in self._links_of(place[0]).get(place, ())}
             if home in parents:
                 return True
             frontier.extend(parents - seen)
@@ -261,7 +275,3 @@ def _carried(values: Sequence[bytes | None], how: Carriage) -> pa.Array:
     if not faults:
         return array
     return pa.array([None if value is None else str(plain(value)) for value in values], pa.string())
-
-
-def _positions(writes: WriteSet) -> set[int]:
-    return {position for rows in writes.tables.values() for position in rows.column(POSITION).to_pylist()}

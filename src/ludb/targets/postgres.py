@@ -10,9 +10,10 @@ import psycopg
 import pyarrow as pa
 
 from ludb.dialects import postgres_inspect as server
+from ludb.dialects import postgres_rewrite as rewrite
 from ludb.dialects.postgres import PostgresSystem, connect, errors, quote, translate
 from ludb.dialects.postgres_ledger import Ledger
-from ludb.dialects.postgres_participant import PostgresParticipant, PostgresRehearsal, positions_of
+from ludb.dialects.postgres_participant import PostgresParticipant, PostgresRehearsal
 from ludb.dialects.postgres_schema import Reflected, reflect
 from ludb.dialects.postgres_script import check_script, run_script
 from ludb.dialects.postgres_stream import Stream
@@ -29,8 +30,8 @@ _RIGHTS = """SELECT current_user, has_table_privilege(%s, 'INSERT') OR has_any_c
 
 
 class PostgresTarget:
-    """A PostgreSQL database that rows are inserted into. Implements `Target`, `CanRead`, `CanRehearse`, `CanInspect`,
-    `CanExecute`    and `HasLedger`.
+    """A PostgreSQL database that rows are written into. Implements `Target`, `CanRead`, `CanRehearse`, `CanRewrite`,
+    `CanInspect`, `CanExecute` and `HasLedger`.
 
     Each participant has a connection of its own, called `ludb:<txn>`, in a READ COMMITTED transaction. Deferrable
     constraints are deferred until `prepare`, all others speak at once.
@@ -82,6 +83,19 @@ class PostgresTarget:
             left.remove(free)
         return ordered
 
+    def check_merge(self, table: str, key: Sequence[str], written: Sequence[str]) -> None:  # noqa: ARG002  (the port)
+        """Refuse a key that no unique constraint holds exactly and at once, and missing rights. What others point to
+        speaks by itself.
+        """
+        with self._connect() as connection, errors(self._name, f"look at {self._name}.{table}"):
+            rewrite.check_merge(connection, self._name, self._reflect(table), key)
+
+    def check_removal(self, table: str, columns: Sequence[str], removed: Sequence[str]) -> None:
+        """Refuse unknown columns, missing rights, and tables whose rows would go or change with these."""
+        found = [self._reflect(name) for name in removed]
+        with self._connect() as connection, errors(self._name, f"look at {self._name}.{table}"):
+            rewrite.check_removal(connection, self._name, self._reflect(table), columns, found)
+
     def begin(self, txn: Txn) -> PostgresParticipant:
         """Open a transaction and insert the ledger row; `FatalError` if it was committed before."""
         connection = self._start(txn)
@@ -114,7 +128,7 @@ class PostgresTarget:
         except psycopg.errors.UniqueViolation:
             with errors(self._name, "read the ledger row"):
                 connection.execute("ROLLBACK")
-                left_out = self._ledger.left_out(connection, txn.id, positions_of(writes))
+                left_out = self._ledger.left_out(connection, txn.id, writes.positions)
             connection.close()
             return Applied(already=True, failed=dict.fromkeys(left_out, MISFIT))
         participant = self._participant(connection, txn)

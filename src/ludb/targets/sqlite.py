@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from ludb.dialects import sqlite_inspect as server
 from ludb.dialects import sqlite_ledger as ledger_table
+from ludb.dialects import sqlite_rewrite as rewrite
 from ludb.dialects.settings import Surroundings
 from ludb.dialects.sqlite import SqliteSystem, connect, database_path, quote, translate
 from ludb.dialects.sqlite_participant import SqliteParticipant, SqliteRehearsal
@@ -23,13 +24,13 @@ from ludb.errors import FatalError, Fault, LudbError, TransientError
 from ludb.model.data import MISFIT, Applied, WriteSet
 from ludb.model.findings import Finding
 from ludb.model.run import Txn
-from ludb.model.unit import POSITION, Column
+from ludb.model.unit import Column
 
 P = TypeVar("P", bound=SqliteParticipant)
 
 
 class SqliteTarget:
-    """A SQLite database that rows are inserted into. Implements `Target`, `CanRead`, `CanRehearse`,
+    """A SQLite database that rows are written into. Implements `Target`, `CanRead`, `CanRehearse`, `CanRewrite`,
     `CanExecute`, `CanInspect` and `HasLedger`.
 
     Each participant has a connection of its own (WAL or not is the user's choice, `synchronous` is FULL on ours),
@@ -71,6 +72,24 @@ class SqliteTarget:
             left.remove(free)
         return ordered
 
+    def check_merge(self, table: str, key: Sequence[str], written: Sequence[str]) -> None:
+        """Refuse a key that no unique index has exactly, and columns that others point to."""
+        connection = self._connect()
+        try:
+            with self._errors(f"look at {self._name}.{table}"):
+                rewrite.check_merge(connection, self._name, self._reflect, table, key, written)
+        finally:
+            connection.close()
+
+    def check_removal(self, table: str, columns: Sequence[str], removed: Sequence[str]) -> None:
+        """Refuse unknown columns, and tables whose rows would go or change with these."""
+        connection = self._connect()
+        try:
+            with self._errors(f"look at {self._name}.{table}"):
+                rewrite.check_removal(connection, self._name, self._reflect, table, columns, removed)
+        finally:
+            connection.close()
+
     def begin(self, txn: Txn) -> SqliteParticipant:
         """A participant that takes the write lock when its rows are ready (`TransientError` then, while another writer
         holds it); `TransientError` here if the file is not there (it was when the run started).
@@ -103,13 +122,11 @@ class SqliteTarget:
         try:
             if not participant.open():
                 with self._errors("read the ledger row"):
-                    left_out = ledger_table.left_out(connection, txn.id, _positions(writes))
+                    left_out = ledger_table.left_out(connection, txn.id, writes.positions)
                 return Applied(already=True, failed=dict.fromkeys(left_out, MISFIT))
             while True:
                 kept = [at for at in txn.positions if at not in failed]
-                faults = participant.attempt(
-                    writes.only(_positions(writes) - failed.keys()) if failed else writes, kept
-                )
+                faults = participant.attempt(writes.only(writes.positions - failed.keys()) if failed else writes, kept)
                 if not faults:
                     break
                 failed.update(faults)
@@ -235,7 +252,3 @@ def _carried(values: Sequence[Any], how: Any) -> pa.Array:
     if not faults:
         return array
     return pa.array([None if value is None else str(plain(value)) for value in values], pa.string())
-
-
-def _positions(writes: WriteSet) -> set[int]:
-    return {position for rows in writes.tables.values() for position in rows.column(POSITION).to_pylist()}

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pytest
 
 from ludb.errors import FatalError
-from ludb.model.data import WriteSet
+from ludb.model.data import Removal, WriteSet
 from ludb.model.run import Chunk, ChunkState
 from ludb.model.unit import POSITION
 
@@ -36,6 +36,11 @@ def writes(target: str = "billing") -> WriteSet:
         {
             "z/first \u4e2d": pa.table({POSITION: [0, 1], "amount": money, "doc": nested}),
             "a": pa.schema([(POSITION, pa.int64()), ("x", pa.string())]).empty_table(),
+        },
+        keys={"a": ("x", "y")},
+        removals={
+            "child": Removal(pa.table({POSITION: [0, 1]}), "z", (("z_id", "id"),)),
+            "z": Removal(pa.table({POSITION: [0, 1], "owner": ["ä", None]})),
         },
     )
 
@@ -57,6 +62,8 @@ class JournalContract:
         assert list(read.tables) == list(writes().tables)
         for name, table in writes().tables.items():
             assert read.tables[name].equals(table, check_metadata=True)
+        assert dict(read.keys) == dict(writes().keys)
+        assert list(read.removals.items()) == list(writes().removals.items())
 
     def test_a_write_set_without_tables_is_a_part_too(self, journal: Any) -> None:
         """A chunk of units without rows for this target is committed as well."""

@@ -96,7 +96,9 @@ def _key(chunk: Chunk, target: str) -> PartKey:
 
 def _sha256(writes: WriteSet) -> str:
     digest = hashlib.sha256(writes.target.encode())
-    for name, table in writes.tables.items():
+    links = {name: (removal.parent, removal.through) for name, removal in writes.removals.items()}
+    digest.update(repr((dict(writes.keys), links)).encode())
+    for name, table in [*((name, one.units) for name, one in writes.removals.items()), *writes.tables.items()]:
         sink = pa.BufferOutputStream()
         with pa.ipc.new_stream(sink, table.schema) as writer:
             writer.write_table(table)
