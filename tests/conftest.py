@@ -21,6 +21,7 @@ pytest.register_assert_rewrite(
     "ludb.testing.source",
     "ludb.testing.reflect",
     "ludb.testing.target",
+    "ludb.testing.target_modes",
     "ludb.testing.execute",
     "ludb.testing.journal",
     "ludb.testing.rehearsal",

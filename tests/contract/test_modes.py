@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
+from dataclasses import replace
 
+import psycopg
 import pyarrow as pa
 import pytest
 
@@ -11,12 +13,15 @@ from ludb.dialects.mysql import MysqlSystem
 from ludb.dialects.postgres import PostgresSystem
 from ludb.dialects.settings import Surroundings
 from ludb.dialects.sqlite import SqliteSystem
-from ludb.model.unit import Column
+from ludb.errors import ConfigError
+from ludb.model.data import WriteSet
+from ludb.model.unit import POSITION, Column
 from ludb.targets.mysql import MysqlTarget
 from ludb.targets.postgres import PostgresTarget
 from ludb.targets.sqlite import SqliteTarget
 from ludb.testing.memory_target import MemoryStore, MemoryTarget
-from ludb.testing.target_modes import ModesContract
+from ludb.testing.target import TXN
+from ludb.testing.target_modes import ModesContract, written
 
 
 class TestMemory(ModesContract):
@@ -25,7 +30,7 @@ class TestMemory(ModesContract):
     @pytest.fixture
     def store(self):
         def columns(*names):
-            numbers = {"id", "holder", "main_item"}
+            numbers = {"id", "holder", "main_item", "code"}
             return [Column(name, pa.int64() if name in numbers else pa.string(), "") for name in names]
 
         return MemoryStore(
@@ -33,8 +38,9 @@ class TestMemory(ModesContract):
                 "holder": columns("id", "owner", "name", "main_item", "note"),
                 "item": columns("id", "holder", "label"),
                 "person": columns("email", "name"),
+                "seat": columns("id", "code"),
             },
-            {"holder": (("id",),), "item": (("id",),), "person": (("email",),)},
+            {"holder": (("id",),), "item": (("id",),), "person": (("email",),), "seat": (("id",), ("code",))},
             folded={("holder", "owner"), ("person", "email")},
         )
 
@@ -55,7 +61,8 @@ class TestSqlite(ModesContract):
                 "CREATE TABLE holder (id INTEGER PRIMARY KEY, owner TEXT NOT NULL COLLATE NOCASE, name TEXT,"
                 " main_item INTEGER REFERENCES item, note TEXT);"
                 "CREATE TABLE item (id INTEGER PRIMARY KEY, holder INTEGER NOT NULL REFERENCES holder, label TEXT);"
-                "CREATE TABLE person (email TEXT COLLATE NOCASE PRIMARY KEY, name TEXT)"
+                "CREATE TABLE person (email TEXT COLLATE NOCASE PRIMARY KEY, name TEXT);"
+                "CREATE TABLE seat (id INTEGER PRIMARY KEY, code INTEGER NOT NULL UNIQUE)"
             )
         connection.close()
         settings = SqliteSystem(type="sqlite", url="billing.db", busy_timeout=0.05)
@@ -71,7 +78,8 @@ CREATE COLLATION ci (provider = icu, locale = 'und-u-ks-level2', deterministic =
 CREATE TABLE holder (id bigint PRIMARY KEY, owner text COLLATE ci NOT NULL, name text, main_item bigint, note text);
 CREATE TABLE item (id bigint PRIMARY KEY, holder bigint NOT NULL REFERENCES holder, label text);
 ALTER TABLE holder ADD FOREIGN KEY (main_item) REFERENCES item DEFERRABLE;
-CREATE TABLE person (email text COLLATE ci PRIMARY KEY, name text)
+CREATE TABLE person (email text COLLATE ci PRIMARY KEY, name text);
+CREATE TABLE seat (id bigint PRIMARY KEY, code bigint NOT NULL UNIQUE)
 """
 
 
@@ -89,6 +97,48 @@ class TestPostgres(ModesContract):
         for participant in hanging:
             participant.rollback()
 
+    def test_an_upsert_of_identity_columns_moves_their_sequences_along(self, tmp_path, postgres_database):
+        """Numbers of our own in GENERATED ALWAYS; the next insert of somebody else must not get one of them."""
+        url = postgres_database(
+            "CREATE TABLE ticket (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, what text,"
+            " loud text GENERATED ALWAYS AS (upper(what)) STORED)"
+        )
+        target = PostgresTarget("billing", PostgresSystem(type="postgres", url=url), Surroundings(tmp_path, tmp_path))
+        target.prepare_schema()
+        for number, what in enumerate(("a", "b")):
+            rows = pa.table({POSITION: [0], "id": [70], "what": [what]})
+            written(target, WriteSet("billing", {"ticket": rows}, {"ticket": ("id",)}), replace(TXN, id=f"t{number}"))
+        with psycopg.connect(url) as connection:
+            connection.execute("INSERT INTO ticket (what) VALUES ('next')")
+            found = connection.execute("SELECT * FROM ticket ORDER BY id").fetchall()
+        assert found == [(70, "b", "B"), (71, "next", "NEXT")]
+
+    def test_a_circle_that_speaks_at_once_is_refused_with_the_command_that_mends_it(self, tmp_path, postgres_database):
+        url = postgres_database(
+            "CREATE TABLE one (id bigint PRIMARY KEY, other bigint); CREATE TABLE other (id bigint PRIMARY KEY,"
+            " one bigint REFERENCES one); ALTER TABLE one ADD CONSTRAINT back FOREIGN KEY (other) REFERENCES other"
+        )
+        settings = PostgresSystem(type="postgres", url=url)
+        with pytest.raises(ConfigError, match="circle") as caught:
+            PostgresTarget("billing", settings, Surroundings(tmp_path, tmp_path)).order(["one", "other"])
+        with psycopg.connect(url) as connection:
+            connection.execute(caught.value.remedy.encode())
+        target = PostgresTarget("billing", settings, Surroundings(tmp_path, tmp_path))
+        assert sorted(target.order(["one", "other"])) == ["one", "other"]
+
+    def test_what_postgres_cannot_do_is_refused_by_name(self, tmp_path, postgres_database):
+        """A deferrable key is no arbiter; a cascade takes rows that nobody writes again."""
+        url = postgres_database(
+            "CREATE TABLE late (id bigint PRIMARY KEY DEFERRABLE); CREATE TABLE top (id bigint PRIMARY KEY);"
+            "CREATE TABLE leaf (top bigint REFERENCES top ON DELETE CASCADE)"
+        )
+        target = PostgresTarget("billing", PostgresSystem(type="postgres", url=url), Surroundings(tmp_path, tmp_path))
+        with pytest.raises(ConfigError, match="deferrable"):
+            target.check_merge("late", ["id"], ["id"])
+        with pytest.raises(ConfigError, match=r"leaf .ON DELETE CASCADE"):
+            target.check_removal("top", ["id"], ["top"])
+        target.check_removal("top", ["id"], ["top", "leaf"])
+
 
 MYSQL = """
 CREATE TABLE holder (id BIGINT PRIMARY KEY, owner VARCHAR(60) COLLATE utf8mb4_general_ci NOT NULL, name VARCHAR(60),
@@ -96,7 +146,8 @@ CREATE TABLE holder (id BIGINT PRIMARY KEY, owner VARCHAR(60) COLLATE utf8mb4_ge
 CREATE TABLE item (id BIGINT PRIMARY KEY, holder BIGINT NOT NULL, label VARCHAR(60),
   FOREIGN KEY (holder) REFERENCES holder (id));
 ALTER TABLE holder ADD FOREIGN KEY (main_item) REFERENCES item (id);
-CREATE TABLE person (email VARCHAR(60) COLLATE utf8mb4_general_ci PRIMARY KEY, name VARCHAR(60))
+CREATE TABLE person (email VARCHAR(60) COLLATE utf8mb4_general_ci PRIMARY KEY, name VARCHAR(60));
+CREATE TABLE seat (id BIGINT PRIMARY KEY, code BIGINT NOT NULL UNIQUE)
 """
 
 
@@ -109,3 +160,19 @@ class TestMysql(ModesContract):
     @pytest.fixture
     def crash(self):
         return lambda participant: participant._session.close()
+
+    def test_what_mysql_cannot_do_is_refused_by_name(self, tmp_path, mariadb_database):
+        """A key that may be NULL, a cascade, a column that others point to."""
+        url = mariadb_database(
+            "CREATE TABLE top (id BIGINT PRIMARY KEY, code BIGINT UNIQUE, name BIGINT NOT NULL UNIQUE);\n"
+            "CREATE TABLE leaf (top BIGINT, FOREIGN KEY (top) REFERENCES top (id) ON DELETE SET NULL)"
+        )
+        target = MysqlTarget("billing", MysqlSystem(type="mysql", url=url), Surroundings(tmp_path, tmp_path))
+        with pytest.raises(ConfigError, match="may be NULL"):
+            target.check_merge("top", ["code"], ["code"])
+        with pytest.raises(ConfigError, match="leaf points to id"):
+            target.check_merge("top", ["name"], ["name", "id"])
+        target.check_merge("top", ["name"], ["name"])
+        with pytest.raises(ConfigError, match=r"leaf .ON DELETE SET NULL"):
+            target.check_removal("top", ["id"], ["top"])
+        target.check_removal("top", ["id"], ["top", "leaf"])

@@ -164,7 +164,14 @@ IN_JOB = [
         "new.person?",
     ),
     ("new.person: {mode", "nwe.person: {mode", 15, "outputs.nwe.person", "no system 'nwe'", "Did you mean new?"),
-    ("{mode: insert}", "{mode: upsert}", 15, "outputs.new.person.mode", "must be 'insert'", ""),
+    (
+        "{mode: insert}",
+        "{mode: merge}",
+        15,
+        "outputs.new.person.mode",
+        "must be 'insert', 'upsert' or 'replace_unit'",
+        "",
+    ),
     ("{mode: insert}", "{undo: DELETE /x}", 15, "outputs.new.person.undo", "only a call has `undo`", "Add `call:`"),
     ("{mode: insert}", "{call: POST /x, row: a}", 15, "outputs.new.person.call", "takes rows and no calls", "Remove"),
     (

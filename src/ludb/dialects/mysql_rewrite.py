@@ -51,7 +51,10 @@ def both_keys(session: Session, table: Reflected, values: Mapping[str, str]) -> 
     """The key (literals by column) beside the one that the table has for it, if these differ in their bytes."""
     columns = list(values)
     same = [f"a.{quote(name)} = {value}" for name, value in values.items()]
-    other = [f"{_exact(table, name, session.system)} <> CAST({value} AS BINARY)" for name, value in values.items()]
+    texts = [name for name in columns if table.get(name, session.system).kind in TEXTS]
+    other = [f"{_exact(table, name, session.system)} <> CAST({values[name]} AS BINARY)" for name in texts]
+    if not other:
+        return None
     shown = ", ".join(f"a.{quote(name)}" for name in columns)
     found = session.texts(
         f"SELECT {shown} FROM {placed(table.schema, table.name)} AS a WHERE {conjunction(same)}"

@@ -8,7 +8,7 @@ from typing import Any
 
 from ludb.dialects.sqlite import quote
 from ludb.dialects.sqlite_bind import bind
-from ludb.dialects.sqlite_schema import Reflected, table_names
+from ludb.dialects.sqlite_schema import Reflected
 from ludb.errors import ConfigError, Fault, UnitError
 from ludb.model.data import Removal
 from ludb.model.shape import ForeignKey
@@ -46,8 +46,17 @@ def clash(connection: sqlite3.Connection, table: str, key: Sequence[str], values
 
 def referrers(connection: sqlite3.Connection, reflect: Reflect, table: str) -> list[tuple[Reflected, ForeignKey]]:
     """All foreign keys of this database that lead to the table."""
-    tables = [reflect(name) for name in sorted(table_names(connection))]
-    return [(one, key) for one in tables for key in one.foreign_keys if key.parent.lower() == table.lower()]
+    names = connection.execute(
+        "SELECT DISTINCT m.name FROM main.sqlite_master AS m, pragma_foreign_key_list(m.name, 'main') AS f"
+        " WHERE m.type = 'table' AND lower(f.\"table\") = lower(?) ORDER BY m.name",
+        (table,),
+    ).fetchall()
+    return [
+        (child, key)
+        for child in (reflect(name) for (name,) in names)
+        for key in child.foreign_keys
+        if key.parent.lower() == table.lower() and len(key.columns) == len(key.parent_columns)
+    ]
 
 
 class Remover:
@@ -57,14 +66,22 @@ class Remover:
         """Used within one transaction whose foreign keys are deferred."""
         self._connection, self._system, self._reflect = connection, system, reflect
         self._gone: dict[tuple[Reflected, ForeignKey], dict[tuple[Any, ...], list[int]]] = {}
+        self._removals: dict[str, Removal] = {}
+        self._pointing: dict[str, list[tuple[Reflected, ForeignKey]]] = {}
 
-    def remove(self, removals: Mapping[str, Removal]) -> None:
+    def take(self, removals: Mapping[str, Removal]) -> None:
+        """Remember what is to be deleted, and read everything about the tables, which needs no lock."""
+        self._removals |= removals
+        for table in removals:
+            self._pointing[table] = referrers(self._connection, self._reflect, self._reflect(table).name)
+
+    def remove(self) -> None:
         """Delete table by table; `UnitError` with the units whose rows a RESTRICT or a trigger keeps."""
         faults: dict[int, Fault] = {}
-        for table in removals:
+        for table in self._removals:
             reflected = self._reflect(table)
-            where, units = self._where(table, removals)
-            pointing = referrers(self._connection, self._reflect, reflected.name)
+            where, units = self._where(table, self._removals)
+            pointing = self._pointing[table]
             sql = f"DELETE FROM main.{quote(reflected.name)} AS t0 WHERE {where}"
             for position, values in units:
                 if position in faults:
@@ -103,6 +120,7 @@ class Remover:
     def forget(self) -> None:
         """Start anew after a rollback."""
         self._gone.clear()
+        self._removals.clear()
 
     def _where(self, table: str, removals: Mapping[str, Removal]) -> tuple[str, list[tuple[int, tuple[Any, ...]]]]:
         """A condition on `t0` with one parameter per column of the unit's values, and these by unit."""

@@ -81,13 +81,12 @@ class SqliteWriter:
         self._reflect = reflect
         self._bound: list[Bound] = []
         self._links: list[tuple[Bound, ForeignKey, Sequence[int]]] = []
-        self._removals: dict[str, Removal] = {}
         self._remover = Remover(connection, system, reflect)
         self.rows: dict[str, int] = {}
 
     def take(self, removals: Mapping[str, Removal]) -> None:
         """What is deleted first when rows are inserted."""
-        self._removals |= removals
+        self._remover.take(removals)
 
     def bind(self, table: str, rows: pa.Table, key: Sequence[str] = ()) -> None:
         """Make the rows ready, to be merged by `key` if there is one; `UnitError` with every unit that holds a value that
@@ -117,7 +116,7 @@ class SqliteWriter:
         Once somebody is refused nothing of this will stay. The other tables are asked all the same, so that one more
         try is enough, but not the large ones: they cost more than that try.
         """
-        self._remover.remove(self._removals)
+        self._remover.remove()
         faults: dict[int, Fault] = {}
         large = sum(len(bound.positions) for bound in self._bound) / 4
         for bound in _small_first(self._bound):
@@ -167,7 +166,6 @@ class SqliteWriter:
         """Start anew after a rollback to the state before the first insert."""
         self._bound.clear()
         self._links.clear()
-        self._removals.clear()
         self._remover.forget()
         self.rows.clear()
 

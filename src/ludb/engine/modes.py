@@ -136,8 +136,9 @@ def in_order(writes: WriteSet, target: Target) -> WriteSet:
 
 
 def mode_errors(migration: Migration, filled: Mapping[str, Sequence[str]]) -> list[ConfigError]:
-    """What is wrong with the modes of the outputs. `filled` are the columns that steps fill, by output; outputs of which
-    that is not known are left out.
+    """What is wrong with the modes of the outputs, and with the order of their tables.
+
+    `filled` are the columns that steps fill, by output; outputs of which that is not known are left out.
     """
     errors: list[ConfigError] = []
     removed = {
@@ -151,6 +152,11 @@ def mode_errors(migration: Migration, filled: Mapping[str, Sequence[str]]) -> li
             except ConfigError as error:
                 error.file, error.field = error.file or "job.yaml", error.field or f"outputs.{name}"
                 errors.append(error)
+    for system, target in migration.targets.items():
+        try:
+            target.order([spec.table for spec in migration.job.outputs.values() if spec.system == system])
+        except ConfigError as error:  # foreign keys in a circle, or a table that is not there
+            errors.append(error)
     return errors
 
 

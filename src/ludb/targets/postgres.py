@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import psycopg
 import pyarrow as pa
@@ -75,13 +75,23 @@ class PostgresTarget:
         while left:
             free = next((name for name in left if not parents[name] & set(left)), None)
             if free is None:
-                raise ConfigError(
-                    f"system {self._name}: the foreign keys of {', '.join(left)} form a circle, so that no table can be first",
-                    remedy="Make one of them deferrable: ALTER TABLE ... ALTER CONSTRAINT ... DEFERRABLE",
-                )
+                raise self._circle(left[0], parents, known)
             ordered.append(free)
             left.remove(free)
         return ordered
+
+    def _circle(self, start: str, parents: Mapping[str, set[str]], known: Mapping[str, Reflected]) -> ConfigError:
+        """The error of tables that wait for each other: the circle, and the command that opens it."""
+        path = [start]
+        while (following := min(parents[path[-1]] & parents.keys())) not in path:
+            path.append(following)
+        circle = path[path.index(following) :]
+        last, first = known[circle[-1]], known[circle[0]]
+        key = next(k for k in last.foreign_keys if k.parent == (first.schema, first.name) and not k.deferrable)
+        return ConfigError(
+            f"system {self._name}: the foreign keys of {', '.join(circle)} form a circle, so that no table can be first",
+            remedy=f"ALTER TABLE {last.sql} ALTER CONSTRAINT {quote(key.name)} DEFERRABLE",
+        )
 
     def check_merge(self, table: str, key: Sequence[str], written: Sequence[str]) -> None:  # noqa: ARG002  (the port)
         """Refuse a key that no unique constraint holds exactly and at once, and missing rights. What others point to

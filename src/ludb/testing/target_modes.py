@@ -8,8 +8,8 @@
 
 The store must know the tables `holder` (id integer, primary key; owner text, whose collation takes A for a; name, note
 text; main_item integer, a foreign key to `item`), `item` (id integer, primary key; holder integer, a foreign key to
-`holder`; label text) and `person` (email text, primary key, whose collation takes A for a; name text). The two foreign
-keys form a circle, which must not be in the way.
+`holder`; label text), `person` (email text, primary key, whose collation takes A for a; name text) and `seat` (id
+integer, primary key; code integer, NOT NULL, unique). The two foreign keys form a circle, which must not be in the way.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ ITEM = ("id", "holder", "label")
 """The columns of table `item`."""
 PERSON = ("email", "name")
 """The columns of table `person`."""
-_NUMBERS = frozenset({"id", "holder", "main_item"})
+_NUMBERS = frozenset({"id", "holder", "main_item", "code"})
 
 Reopen = Callable[[], Any]
 
@@ -172,6 +172,20 @@ class ModesContract:
         left = [row for row in people if row[0] not in faults]
         written(target, upsert(people=left), replace(TXN, id="again"))
         assert self.rows(target)["person"] == sorted([("ann@x", "Ann"), *((row[1], row[2]) for row in left)])
+
+    @pytest.mark.parametrize("key", ["id", "code"])
+    def test_an_upsert_minds_every_unique_key_but_follows_its_own(self, target: Any, key: str) -> None:
+        """The row of another unique key must not be updated in place of the one that the key names."""
+        columns = ("id", "code")
+        there = WriteSet("billing", {"seat": filled(columns, [(7, 1, 10), (7, 2, 20), (7, 3, 30)])})
+        written(target, there, replace(TXN, id="seats", seq=2))
+        rows = [(0, 1, 20), (1, 4, 40)] if key == "id" else [(0, 2, 10), (1, 4, 40)]
+        faults = refused(target.begin(TXN), WriteSet("billing", {"seat": filled(columns, rows)}, {"seat": (key,)}))
+        assert sorted(faults) == [0]
+        good = [(0, 1, 11)] if key == "id" else [(0, 5, 10)]
+        written(target, WriteSet("billing", {"seat": filled(columns, good)}, {"seat": (key,)}))
+        found = sorted(tuple(row.values()) for row in target.read("seat").to_pylist())
+        assert found == sorted([(1, 11) if key == "id" else (5, 10), (2, 20), (3, 30)])
 
     def test_replacing_takes_all_old_rows_of_the_units_and_no_other(self, target: Any, reopen: Reopen) -> None:
         """Unit 1 has no rows any more: its old ones go. The stranger whose owner differs in case stays."""
