@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
+import uuid
 from dataclasses import replace
+from urllib.parse import urlsplit
 
 import psycopg
 import pyarrow as pa
@@ -138,6 +140,27 @@ class TestPostgres(ModesContract):
         with pytest.raises(ConfigError, match=r"leaf .ON DELETE CASCADE"):
             target.check_removal("top", ["id"], ["top"])
         target.check_removal("top", ["id"], ["top", "leaf"])
+
+    def test_missing_rights_are_told_before_any_unit_moves(self, tmp_path, postgres_database):
+        """A role that may insert, and neither update nor delete, nor make temporary tables."""
+        role = f"modes_{uuid.uuid4().hex[:12]}"
+        url = postgres_database(
+            f"CREATE TABLE top (id bigint PRIMARY KEY); CREATE ROLE {role} LOGIN; GRANT INSERT, SELECT ON top TO {role}"
+        )
+        parts = urlsplit(url)
+        with psycopg.connect(url, autocommit=True) as admin:
+            try:
+                settings = PostgresSystem(type="postgres", url=url, user=role)
+                target = PostgresTarget("billing", settings, Surroundings(tmp_path, tmp_path))
+                with pytest.raises(ConfigError, match="UPDATE"):
+                    target.check_merge("top", ["id"], ["id"])
+                with pytest.raises(ConfigError, match="DELETE"):
+                    target.check_removal("top", ["id"], ["top"])
+                admin.execute(f"REVOKE TEMPORARY ON DATABASE {parts.path[1:]} FROM PUBLIC")
+                with pytest.raises(ConfigError, match="temporary tables"):
+                    target.check_merge("top", ["id"], ["id"])
+            finally:
+                admin.execute(f"DROP OWNED BY {role}; DROP ROLE {role}")
 
 
 MYSQL = """

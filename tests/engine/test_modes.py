@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import re
+from contextlib import closing
+from urllib.parse import urlsplit
 
+import psycopg
+import pymysql
 import pytest
 
 from ludb.errors import ConfigError, ConfigErrors
@@ -240,3 +244,58 @@ def test_a_cascade_that_would_take_rows_of_others_is_refused(shop):
     )
     with pytest.raises(ConfigError, match="ON DELETE CASCADE"):
         plan_run(shop.site, shop.job, {})
+
+
+# -- the same on servers ---------------------------------------------------------------------------------------------------
+
+
+def on_server(shop, kind: str, url: str):
+    """The shop's target on a server; gives a function that asks it."""
+    text = (
+        (shop.job / "job.yaml").read_text().replace('{type: sqlite, url: "${NEW}"}', f'{{type: {kind}, url: "{url}"}}')
+    )
+    (shop.job / "job.yaml").write_text(text)
+
+    def ask(query: str) -> list[tuple[object, ...]]:
+        parts = urlsplit(url)
+        if kind == "postgres":
+            with psycopg.connect(url) as connection:
+                return connection.execute(query.encode()).fetchall()
+        with closing(
+            pymysql.connect(host=parts.hostname, port=parts.port, user=parts.username, database=parts.path[1:])
+        ) as connection, connection.cursor() as cursor:  # fmt: skip
+            cursor.execute(query)
+            found = list(cursor.fetchall())
+            connection.commit()
+            return found
+
+    return ask
+
+
+@pytest.mark.parametrize("kind", ["postgres", pytest.param("mysql", marks=pytest.mark.long)])
+def test_a_changed_source_is_moved_again_into_a_server(shop, kind, request, balanced):
+    """Upserted, replaced and again replaced; a unit that a constraint refuses keeps what it had."""
+    make = request.getfixturevalue("postgres_database" if kind == "postgres" else "mariadb_database")
+    tables = [line.replace("text", "varchar(40)") for line in NEW.strip().splitlines()]
+    for child, parent in (("account", "account(id)"), ("charge", "charge(oid)")):
+        tables = [line.replace(f"{child} int not null references {parent}", f"{child} int not null") for line in tables]
+    tables += [
+        "alter table charge add foreign key (account) references account (id);",
+        "alter table part add foreign key (charge) references charge (oid);",
+    ]
+    ask = on_server(shop, kind, make("\n".join(tables)))
+    assert shop.run().run.state is RunState.COMPLETED
+    change(shop, "update customers set name = 'New ' || name where id % 2 = 0", "delete from lines where lid % 3 = 0",
+           "delete from lines where oid in (select oid from orders where cid in (3, 7))",
+           "delete from orders where cid in (3, 7)", "update orders set amount = -1 where oid = 60")  # fmt: skip
+    before = ask("select * from charge where account = 105 order by oid")
+    summary = shop.run(round="2")
+    assert balanced(summary)
+    assert (summary.counters.done, shop.set_aside(summary.run.id).keys()) == (19, {"6"})
+    assert ask("select * from charge where account = 105 order by oid") == before
+    rows = (
+        "select name, o.oid, amount, l.lid, what from {} a left join {} o on o.{} = a.id"
+        " left join {} l on l.{} = o.oid where a.id <> {}"
+    )
+    source = shop.rows("legacy", rows.format("customers", "orders", "cid", "lines", "oid", 6))
+    assert set(ask(rows.format("account", "charge", "account", "part", "charge", 105))) == set(source)

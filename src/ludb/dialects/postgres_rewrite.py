@@ -156,6 +156,14 @@ def check_removal(
 def _check_rights(connection: Connection, system: str, table: Reflected, needed: Sequence[str]) -> None:
     row = connection.execute(_RIGHTS, (table.sql,) * 3).fetchone() or (False,) * 3
     may = dict(zip(("SELECT", "DELETE", "UPDATE"), row, strict=True))
+    database = connection.execute(
+        "SELECT quote_ident(current_database()), has_database_privilege(current_database(), 'TEMPORARY')"
+    ).fetchone()
+    if database and not database[1]:
+        raise ConfigError(
+            f"system {system}: the role may not make temporary tables, which upsert and replace_unit need",
+            remedy=f"GRANT TEMPORARY ON DATABASE {database[0]} TO the role",
+        )
     missing = [right for right in needed if not may[right]]
     if missing:
         raise ConfigError(
