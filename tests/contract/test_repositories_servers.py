@@ -19,6 +19,7 @@ from ludb.repositories.postgres import PostgresRepository
 from ludb.repositories.store.tables import SCHEMA_VERSION, meta, metadata
 from ludb.testing.repository import RepositoryContract
 from ludb.testing.repository_world import RUN, claimed, decision, started
+from ludb.testing.services import running
 
 
 def emptied(make, url, clock):
@@ -218,11 +219,10 @@ class TestMariadb(OnAServer, RepositoryContract):
         ):
             mariadb_told(server, f"kill {session}")
 
-    def test_a_server_that_may_forget_decisions_is_refused(self, server, fresh_url):
-        mariadb_told(server, "set global innodb_flush_log_at_trx_commit = 2")
-        try:
+    def test_a_server_that_may_forget_decisions_is_refused(self, server):
+        # A server of its own: the setting is the whole server's, and other tests use the shared one meanwhile.
+        with running("mariadb", ["--innodb-flush-log-at-trx-commit=2"]) as lax:
+            url = mariadb_made(lax)
             with pytest.raises(ConfigError, match="innodb_flush_log_at_trx_commit is 2"):
-                MysqlRepository(fresh_url)
-            MysqlRepository(f"{fresh_url}?durability=off").close()
-        finally:
-            mariadb_told(server, "set global innodb_flush_log_at_trx_commit = 1")
+                MysqlRepository(url)
+            MysqlRepository(f"{url}?durability=off").close()

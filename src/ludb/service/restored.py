@@ -192,7 +192,10 @@ def _read(one: Entry, chunk: Chunk, parts: Mapping[str, str], journal: FileJourn
     positions: set[int] = set()
     output: dict[str, int] = {}
     for target, sha in parts.items():
-        for table, rows in journal.read(chunk, target, sha).tables.items():
+        writes = journal.read(chunk, target, sha)
+        for removal in writes.removals.values():
+            positions.update(removal.units.column(POSITION).to_pylist())
+        for table, rows in writes.tables.items():
             positions.update(rows.column(POSITION).to_pylist())
             output[f"{target}.{table}"] = rows.num_rows
     return Lost(one.txn, one.seq, one.chunk, tuple(sorted(positions)), parts, {"output": output})
