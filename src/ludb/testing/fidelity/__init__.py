@@ -1,0 +1,1 @@
+"""Nasty values, by number: what a system can hold, and in which form it is compared once it has moved."""
