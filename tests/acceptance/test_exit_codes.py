@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import signal
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 CLI = Path(__file__).parents[2] / "docs" / "reference" / "cli.md"
@@ -48,6 +50,23 @@ def test_a_retry_with_a_broken_job_leaves_the_units_set_aside(shop):
     assert [one.unit_key for one in shop.site.repository.views.exceptions(shop.site.repository.views.runs()[0].id)] == [
         "5"
     ]
+
+
+def test_0_a_look_at_the_systems_with_warnings_and_2_with_errors(shop):
+    billing = shop.environment["BILLING_URL"]
+    with closing(sqlite3.connect(billing)) as connection, connection:
+        connection.execute("insert into account (id, name) values (99, 'somebody')")
+    said = shop.ludb("check", "job", "--connect", "--json")
+    assert (said.code, said.json["ok"]) == (0, True), said.out + said.err
+    assert [(one["severity"], one["system"], one["table"]) for one in said.json["findings"]] == [
+        ("warning", "billing", "account")
+    ]
+    with closing(sqlite3.connect(billing)) as connection, connection:
+        connection.execute("drop table account")
+    said = shop.ludb("check", "job", "--connect")
+    assert said.code == 2
+    assert "error billing.account: system billing has no table 'account'" in said.out
+    assert shop.ludb("check", "job").code == 0, "the text alone is right"
 
 
 def test_1_a_rule_that_stops_the_run_fails_it_with_its_reason_and_the_command_to_go_on(shop):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import sqlite3
 from contextlib import closing
 from dataclasses import replace
@@ -196,3 +197,77 @@ def test_rights_that_a_role_lacks_are_errors_with_the_statement_that_grants_them
             for which in ("legacy", "new"):
                 place.run(which, f"drop owned by {role}")
             place.run("new", f"drop role {role}")
+
+
+def test_every_missing_table_of_every_system_is_named_at_once(place):
+    for which, table in (("legacy", "orders"), ("legacy", "notes"), ("new", "person"), ("new", "charge")):
+        place.run(which, f"drop table {table}")
+    found = place.look()
+    assert {(one.severity, one.system, one.table) for one in found} == {
+        ("error", "legacy", "orders"), ("error", "legacy", "notes"), ("error", "new", "person"), ("error", "new", "charge"),
+    }  # fmt: skip
+    assert all(one.remedy.startswith("Tables that are there") for one in found)
+
+
+def test_unit_keys_that_are_null_or_come_twice_are_counted_and_named(place):
+    place.write(extract="staged")
+    place.run("legacy", "drop table customers")
+    place.run("legacy", "create table customers (id int, name varchar(40) not null)")
+    assert [(one.severity, one.table, one.text) for one in place.look()] == [
+        ("error", "customers", "there is no unit to move: the table has no rows")
+    ]
+    place.run("legacy", "insert into customers values (1, 'a'), (2, 'b'), (2, 'c'), (2, 'd')")
+    (found,) = place.look()
+    assert (found.severity, found.table) == ("error", "customers")
+    assert "2 row(s) repeat a unit key (for example 2)" in found.text
+    place.run("legacy", "insert into customers values (null, 'a')")
+    (found,) = place.look()
+    assert "customers.id is NULL in 1 row(s)" in found.text
+
+
+@pytest.mark.parametrize("place", ["postgres", "mysql"], indirect=True)
+def test_a_refused_login_is_told_once_and_without_the_password(place):
+    place.write(extract="staged")
+    url = place.desk.environment["LEGACY"]
+    place.desk.environment["LEGACY"] = re.sub(r"://[^@]*@", "://nobody_here:Gr4nt-me@", url)
+    (found,) = place.look()
+    assert (found.severity, found.system, found.table) == ("error", "legacy", "")
+    assert "nobody_here" in found.text
+    assert "Gr4nt-me" not in str(found)
+
+
+@pytest.mark.parametrize("place", ["postgres"], indirect=True)
+def test_rights_on_ledger_sequences_and_single_columns_are_told_with_their_grants(place):
+    place.write(extract="staged")
+    role = f"poor_{place.run('new', 'select pg_backend_pid()')[0][0]}"
+    place.run("new", "drop table person")
+    place.run("new", "create table person (id serial primary key, name varchar(40) not null)")
+    place.run("new", f"create role {role} login password 'x'")
+    place.run("new", "revoke create on schema public from public")
+    place.run("new", f"grant select, insert on person, charge to {role}")
+    place.run("legacy", f"grant select on customers, notes to {role}")
+    place.run("legacy", f"grant select (oid, cid) on orders to {role}")
+    admin = dict(place.desk.environment)
+    for name in ("LEGACY", "NEW"):
+        place.desk.environment[name] = re.sub(r"://[^@]*@", f"://{role}:x@", admin[name])
+    try:
+        said = {(one.severity, one.system, one.table): one.text + " -> " + one.remedy for one in place.look()}
+        assert said.keys() == {("error", "new", ""), ("error", "new", "person"), ("error", "legacy", "orders")}
+        assert "may not make the ledger in schema public -> Let a DBA make it" in said["error", "new", ""]
+        assert f'GRANT UPDATE ON SEQUENCE public.person_id_seq TO "{role}"' in said["error", "new", "person"]
+        assert f'GRANT SELECT ("amount") ON "public"."orders" TO "{role}"' in said["error", "legacy", "orders"]
+        for which in (("new", "person"), ("legacy", "orders")):
+            place.run(which[0], said["error", *which].partition(" -> ")[2])
+        place.run("new", f"grant create on schema public to {role}")
+        assert place.look() == []
+    finally:
+        for which in ("legacy", "new"):
+            place.run(which, f"drop owned by {role}")
+        place.run("new", f"drop role {role}")
+
+
+@pytest.mark.parametrize("place", ["sqlite"], indirect=True)
+def test_a_disk_too_small_is_a_warning_of_state_directory_and_target(place, monkeypatch):
+    place.write(extract="staged")
+    monkeypatch.setattr("shutil.disk_usage", lambda path: shutil._ntuple_diskusage(100, 99, 1))
+    assert [(one.severity, one.system) for one in place.look()] == [("warning", "state directory"), ("warning", "new")]

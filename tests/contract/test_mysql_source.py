@@ -11,6 +11,7 @@ from ludb.dialects.mysql import MysqlSystem
 from ludb.dialects.settings import Surroundings
 from ludb.ports.source import CanFetch, Source
 from ludb.sources.mysql import MysqlSource
+from ludb.testing.inspect import PriceContract
 from ludb.testing.reflect import ReflectContract
 from ludb.testing.source import FetchContract, FilterContract, SourceContract
 
@@ -32,7 +33,7 @@ def open_source(tmp_path: Path):
         source.close()
 
 
-class TestMysql(SourceContract, FetchContract, FilterContract):
+class TestMysql(SourceContract, FetchContract, FilterContract, PriceContract):
     @pytest.fixture
     def load(self, mariadb_database, open_source, execute):
         def load(tables):

@@ -11,6 +11,7 @@ from ludb.model.data import WriteSet
 from ludb.ports.target import CanRead
 from ludb.targets.mysql import MysqlTarget
 from ludb.testing.execute import ExecuteContract
+from ludb.testing.inspect import InspectContract
 from ludb.testing.rehearsal import RehearsalContract, RehearsedConstraintContract
 from ludb.testing.target import TXN, ConstraintContract, TargetContract, accounts, stored
 
@@ -34,7 +35,7 @@ class Mysql:
         return lambda participant: participant._session.close()
 
 
-class TestMysql(Mysql, TargetContract):
+class TestMysql(Mysql, TargetContract, InspectContract):
     def test_rows_can_be_read_back(self, target):
         assert isinstance(target, CanRead)
 
@@ -57,6 +58,9 @@ class TestMysqlExecutes(Mysql, ExecuteContract):
         able.check_script("truncate table charge")
         with pytest.raises(ConfigError, match="commits by itself around TRUNCATE") as caught:
             able.check_script("insert into account values (1, 'a');\ntruncate table charge;")
+        assert caught.value.line == 2
+        with pytest.raises(ConfigError, match="one transaction of their own") as caught:
+            able.check_script("select 1;\nset session\n autocommit = 1;")
         assert caught.value.line == 2
 
     def test_backslashes_quotes_and_moments_arrive_as_they_are(self, able, url, execute):

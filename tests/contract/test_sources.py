@@ -17,6 +17,7 @@ from ludb.ports.source import CanFetch, Source
 from ludb.sources.files import FilesSource
 from ludb.sources.postgres import PostgresSource
 from ludb.sources.sqlite import SqliteSource
+from ludb.testing.inspect import PriceContract
 from ludb.testing.reflect import ReflectContract
 from ludb.testing.source import FetchContract, FilterContract, SourceContract
 
@@ -24,7 +25,7 @@ POSTGRES = {pa.int64(): "bigint", pa.string(): "text", pa.float64(): "double pre
 NATIVE = {pa.int64(): "INTEGER", pa.string(): "TEXT", pa.float64(): "REAL"}
 
 
-class TestSqlite(SourceContract, FetchContract, FilterContract):
+class TestSqlite(SourceContract, FetchContract, FilterContract, PriceContract):
     @pytest.fixture
     def load(self, tmp_path):
         opened = []
@@ -73,7 +74,7 @@ class TestSqliteReflects(ReflectContract):
             source.close()
 
 
-class TestPostgres(SourceContract, FetchContract, FilterContract):
+class TestPostgres(SourceContract, FetchContract, FilterContract, PriceContract):
     @pytest.fixture
     def load(self, tmp_path, postgres_database):
         opened = []
@@ -109,7 +110,7 @@ class TestPostgresReflects(ReflectContract):
         return reflected
 
 
-class TestParquetFiles(SourceContract):
+class TestParquetFiles(SourceContract, PriceContract):
     @pytest.fixture
     def load(self, tmp_path):
         def load(tables):

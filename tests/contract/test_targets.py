@@ -23,6 +23,7 @@ from ludb.targets.postgres import PostgresTarget
 from ludb.targets.sqlite import SqliteTarget
 from ludb.testing.dump import unfinished_files
 from ludb.testing.execute import ExecuteContract
+from ludb.testing.inspect import InspectContract, RoomContract
 from ludb.testing.memory_target import MemoryStore, MemoryTarget
 from ludb.testing.rehearsal import RehearsalContract, RehearsedConstraintContract
 from ludb.testing.target import TXN, ConstraintContract, TargetContract, accounts, rows_for, stored
@@ -39,7 +40,7 @@ class Sqlite:
         return lambda: SqliteTarget("billing", settings, Surroundings(tmp_path, tmp_path), clock=lambda: 1.5)
 
 
-class TestSqlite(Sqlite, TargetContract, RehearsalContract, ExecuteContract):
+class TestSqlite(Sqlite, TargetContract, RehearsalContract, ExecuteContract, InspectContract, RoomContract):
     def test_rows_can_be_read_back(self, target):
         assert isinstance(target, CanRead)
 
@@ -101,7 +102,7 @@ class Postgres:
         return lambda: PostgresTarget("billing", settings, Surroundings(tmp_path, tmp_path), clock=lambda: 1.5)
 
 
-class TestPostgres(Postgres, TargetContract, RehearsalContract):
+class TestPostgres(Postgres, TargetContract, RehearsalContract, InspectContract):
     def test_rows_can_be_read_back(self, target):
         assert isinstance(target, CanRead)
 
@@ -179,8 +180,24 @@ class Files(TargetContract, RehearsalContract):
         return lambda: FilesTarget("lake", settings, Surroundings(tmp_path, tmp_path), clock=lambda: 1.5)
 
 
-class TestParquetFiles(Files):
+class TestParquetFiles(Files, InspectContract, RoomContract):
     form = "parquet"
+
+    def test_a_folder_that_cannot_be_made_or_written_is_an_error_and_nothing_is_made(self, tmp_path, monkeypatch):
+        def look(path):
+            around = Surroundings(tmp_path, tmp_path)
+            return [
+                (one.severity, one.text)
+                for one in FilesTarget("lake", FilesSystem(type="files", path=path), around).inspect(["t"])
+            ]
+
+        (tmp_path / "file").write_text("")
+        assert look("out") == []
+        assert look("no/such/out") == [("error", f"there is no {tmp_path / 'no/such'}")]
+        assert look("file/out") == [("error", f"{tmp_path / 'file'} is no folder")]
+        monkeypatch.setattr("os.access", lambda place, mode: False)
+        assert look("out") == [("error", f"{tmp_path} cannot be written")]
+        assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
     def test_a_commit_cut_off_between_two_tables_is_finished_by_recovery(self, target, reopen, tmp_path, monkeypatch):
         """The first table is published, the second not: nothing is written twice, nothing is missing."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import re
 from collections.abc import Mapping
 from decimal import Decimal
 
@@ -24,11 +25,19 @@ COMMITS = frozenset({
 """First words of statements around which the server commits by itself."""
 
 
+_AUTOCOMMIT = re.compile(r"set\b.*\bautocommit\b", re.IGNORECASE | re.DOTALL)
+
+
 def check_script(script: str) -> None:
     """`ConfigError` with the line of the first statement that is none, that would end the transaction, or that the server
     commits by itself although there are others.
     """
     found = check(script, "mysql", WORDS)
+    switched = next((one for one in found if _AUTOCOMMIT.match(one.text)), None)
+    if switched is not None:
+        raise ConfigError(
+            "the statements run in one transaction of their own", line=switched.line, remedy="Leave autocommit as it is"
+        )
     alone = next((one for one in found if one.word in COMMITS), None)
     if alone is not None and len(found) > 1:
         raise ConfigError(

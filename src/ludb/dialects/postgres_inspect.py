@@ -19,19 +19,22 @@ SETTINGS = ("fsync", "synchronous_commit", "full_page_writes")
 
 
 def size(connection: Connection, system: str, table: Reflected) -> int:
-    """Bytes of the table without its indexes; `ConfigError` where the role may not read it."""
+    """Bytes of the table without its indexes; `ConfigError` where the role may not read all of its columns."""
     row = connection.execute(
-        "SELECT current_user, has_table_privilege(%s, 'SELECT') OR has_any_column_privilege(%s, 'SELECT'),"
-        " pg_table_size(%s::regclass)",
-        (table.sql, table.sql, table.sql),
+        "SELECT current_user, ARRAY(SELECT name FROM unnest(%s::text[]) AS name"
+        " WHERE NOT has_column_privilege(%s, name, 'SELECT')), pg_table_size(%s::regclass)",
+        ([column.name for column in table.columns], table.sql, table.sql),
     ).fetchone()
     assert row is not None
-    if not row[1]:
+    role, hidden, taken = row
+    if hidden:
+        some = f" ({', '.join(hidden)})" if len(hidden) < len(table.columns) else ""
+        names = f" ({', '.join(quote(name) for name in hidden)})" if some else ""
         raise ConfigError(
-            f"system {system}: role {row[0]} may not read {table.label}",
-            remedy=f"GRANT SELECT ON {table.sql} TO {quote(row[0])}",
+            f"system {system}: role {role} may not read {table.label}{some}",
+            remedy=f"GRANT SELECT{names} ON {table.sql} TO {quote(role)}",
         )
-    return int(row[2])
+    return int(taken)
 
 
 def price(connection: Connection, table: Reflected, columns: Sequence[str]) -> Price | None:
@@ -47,6 +50,8 @@ def price(connection: Connection, table: Reflected, columns: Sequence[str]) -> P
     if any("Index Cond" in node or "Recheck Cond" in node for node in _nodes(plan)):
         return None
     whole = _plan(connection, f"EXPLAIN (FORMAT JSON) SELECT 1 FROM {table.sql} AS a")
+    if table.kind == "v":
+        return Price(int(whole.get("Plan Rows", 0)), f"Index {', '.join(columns)} in the tables behind {table.label}")
     return Price(int(whole.get("Plan Rows", 0)), f"CREATE INDEX ON {table.sql} ({', '.join(names)})")
 
 

@@ -59,7 +59,7 @@ def root_keys(migration: Migration) -> pa.Table:
             f"{unit.root.table} has no rows: there is no unit to move", file="job.yaml", field="unit.root",
             remedy="Check the table and the system's URL",
         )  # fmt: skip
-    _check_keys(unit, keys)
+    check_keys(unit, keys)
     return keys
 
 
@@ -95,7 +95,8 @@ def _filtered(root: UnitTable, names: Sequence[str], where: str, source: Source)
         yield database.query(f"SELECT {wanted} FROM {quote(root.name)} WHERE (\n{where}\n)")
 
 
-def _check_keys(unit: UnitSchema, keys: pa.Table) -> None:
+def check_keys(unit: UnitSchema, keys: pa.Table) -> None:
+    """`ConfigError` for NULL keys, counted, and for keys that come twice, counted and up to five of them named."""
     for name in unit.key:
         nulls = keys.column(name).null_count
         if nulls:

@@ -9,7 +9,7 @@ from typing import Literal
 @dataclass(frozen=True, slots=True)
 class Finding:
     """Something that a start would stumble over (`error`), or that a person should know before it (`warning`): where, what,
-    and what to do. Never a row value; a unit key may be named.
+    and what to do. Never a row value; a unit key may be named. `column` names those that it is about, by commas.
     """
 
     severity: Literal["error", "warning"]
@@ -17,6 +17,7 @@ class Finding:
     text: str
     remedy: str = ""
     table: str = ""
+    column: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from ludb.model.findings import Finding, Price
@@ -24,9 +25,17 @@ class CanPrice(Protocol):
 
 @runtime_checkable
 class CanInspect(Protocol):
-    """A target that can tell whether a run could write into it. Nothing is written, not even a ledger."""
+    """A target that can tell whether a run could write into it. Nothing is written, not even a ledger. Safe to repeat."""
 
     def inspect(self, tables: Sequence[str]) -> Sequence[Finding]:
         """What stands in the way (durability, rights on tables, sequences and ledger), and tables that hold rows already.
         `ConfigError` for a table that is not there, `TransientError` where the system is away.
         """
+
+
+@runtime_checkable
+class HasRoom(Protocol):
+    """A target that lies on a disk of this machine."""
+
+    def room(self) -> tuple[Path, int]:
+        """A folder on that disk, and the bytes that are free there."""

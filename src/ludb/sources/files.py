@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
@@ -13,11 +14,13 @@ from ludb.dialects.files_reader import TableFile, read, schema_of
 from ludb.dialects.settings import Surroundings
 from ludb.dialects.types import arrow_type
 from ludb.errors import ConfigError, TransientError
+from ludb.model.findings import Price
 from ludb.model.unit import Column, Fetched, UnitTable
 
 
 class FilesSource:
-    """CSV, Parquet and JSON lines files of one folder, a table each. Implements `Source` only: it cannot look rows up.
+    """CSV, Parquet and JSON lines files of one folder, a table each. Implements `Source` and `CanPrice`: it cannot look
+    rows up.
 
     A CSV has no types, so its columns are text unless `types:` (of the system's table, or of the unit's) says
     otherwise; a value that is not of its type is refused by row number. The order of rows and keys is the file's.
@@ -68,6 +71,19 @@ class FilesSource:
             raise TransientError(
                 f"system {self._name}: cannot read {table.table}: {error}", system=self._name
             ) from error
+
+    def size(self, table: UnitTable) -> int:
+        """The file's bytes; `ConfigError` where it may not be read."""
+        path = self._file(table).path
+        if not os.access(path, os.R_OK):
+            raise ConfigError(
+                f"system {self._name}: {path} cannot be read", remedy="Give the user that runs ludb the right to"
+            )
+        return path.stat().st_size
+
+    def price(self, table: UnitTable, columns: Sequence[str]) -> Price | None:  # noqa: ARG002  (the port names them)
+        """Always None: a file is read once, when it is staged."""
+        return None
 
     def close(self) -> None:
         """Nothing stays open between calls."""

@@ -17,10 +17,12 @@ import pyarrow as pa
 
 from ludb.dialects.durable import disk_error, file_name, publish, sha256, sync_file, sync_folder, write_new
 from ludb.dialects.files import FilesSystem, folder_of
+from ludb.dialects.files_inspect import inspect, standing
 from ludb.dialects.files_writer import encode, read_parts
 from ludb.dialects.settings import Surroundings
 from ludb.errors import ConfigError, FatalError, UnitError
 from ludb.model.data import Applied, WriteSet
+from ludb.model.findings import Finding
 from ludb.model.run import Txn
 from ludb.model.unit import POSITION, Column
 
@@ -28,8 +30,8 @@ _SCHEMA = pa.schema([("txn", pa.string()), ("seq", pa.int64()), ("run", pa.strin
 
 
 class FilesTarget:
-    """Files below one folder: `<table>/part-<txn>.<format>`. Implements `Target`, `CanRead`, `CanRehearse` and
-    `HasLedger`.
+    """Files below one folder: `<table>/part-<txn>.<format>`. Implements `Target`, `CanRead`, `CanRehearse`,
+    `CanInspect`, `HasRoom` and `HasLedger`.
 
     `.ludb/<chunk>~<txn>/` holds a transaction's parts until they are renamed; it bears its chunk's name, so that the
     chunk's next claim can delete what an earlier one left. `.ludb/ledger/<txn>.json` is written once all parts are in
@@ -109,6 +111,15 @@ class FilesTarget:
                 f"system {self._name}: cannot make {self._folder}: {error.strerror}",
                 remedy="Create the folder above it, or mend the system's path",
             ) from error
+
+    def inspect(self, tables: Sequence[str]) -> Sequence[Finding]:
+        """Whether the folder is there, or can be made, and can be written; tables that have parts already."""
+        return list(inspect(self._name, self._folder, tables))
+
+    def room(self) -> tuple[Path, int]:
+        """Of the disk that the folder is on, or will be."""
+        place = standing(self._folder)
+        return place, shutil.disk_usage(place).free
 
     def ledger_ddl(self) -> str:
         """A comment: a folder of files needs rights, no table."""

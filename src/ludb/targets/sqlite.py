@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
 import pyarrow as pa
@@ -31,7 +33,7 @@ P = TypeVar("P", bound=SqliteParticipant)
 
 class SqliteTarget:
     """A SQLite database that rows are written into. Implements `Target`, `CanRead`, `CanRehearse`, `CanRewrite`,
-    `CanExecute`, `CanInspect` and `HasLedger`.
+    `CanExecute`, `CanInspect`, `HasRoom` and `HasLedger`.
 
     Each participant has a connection of its own (WAL or not is the user's choice, `synchronous` is FULL on ours),
     holds the database's one write lock from `prepare` to `commit`, and waits up to `busy_timeout` for it.
@@ -162,6 +164,10 @@ class SqliteTarget:
                 return list(server.inspect(connection, self._name, self._path, reflected))
         finally:
             connection.close()
+
+    def room(self) -> tuple[Path, int]:
+        """Of the disk that the file is on."""
+        return self._path.parent, shutil.disk_usage(self._path.parent).free
 
     def ledger_ddl(self) -> str:
         """`CREATE TABLE` of the ledger, for this database's file."""
