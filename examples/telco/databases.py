@@ -10,6 +10,7 @@ import sqlite3
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import psycopg
 from legacy.estate import TABLES
@@ -18,7 +19,9 @@ from psycopg.rows import dict_row
 from ludb.testing.services import missing, running
 
 HERE = Path(__file__).resolve().parent
-NAMES = {"LEGACY_URL": "telco_legacy", "BILLING_URL": "telco_billing"}
+NAMES = {"LEGACY_URL": "ludb_demo_legacy", "BILLING_URL": "ludb_demo_billing"}
+OURS = "made by the demo of ludb, which drops it when it is run again"
+"""The comment that tells a database of the demo from one that somebody needs."""
 
 
 class Sqlite:
@@ -44,11 +47,9 @@ class Postgres:
 
     def __init__(self, out: Path, server: str) -> None:
         self.job = _job(out)
-        self.urls = {variable: f"{server.rsplit('/', 1)[0]}/{name}" for variable, name in NAMES.items()}
+        self.urls = {variable: urlsplit(server)._replace(path=f"/{name}").geturl() for variable, name in NAMES.items()}
         with psycopg.connect(server, autocommit=True) as admin:
-            for name in NAMES.values():
-                admin.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
-                admin.execute(f"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8'")
+            _make_anew(admin)
         schema = (HERE / "legacy" / "schema.sql").read_text(encoding="utf-8")
         schema = schema.replace("term_months INTEGER", "term_months VARCHAR(20)")
         tables, _, indexes = schema.partition("CREATE INDEX")
@@ -70,6 +71,21 @@ class Postgres:
         """The rows of a query with one value in it."""
         with psycopg.connect(self.urls[variable], row_factory=dict_row) as connection:
             return connection.execute(query.replace("?", "%s"), (value,)).fetchall()
+
+
+def _make_anew(admin: psycopg.Connection) -> None:
+    """The demo's two databases, empty. One of that name which the demo did not make is left alone, and ends it."""
+    for name in NAMES.values():
+        asked = "SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = %s"
+        there = admin.execute(asked, (name,)).fetchone()
+        if there and there[0] != OURS:
+            sys.exit(
+                f"the server has a database {name} that the demo did not make: rename it, or unset LUDB_POSTGRES_URL"
+            )
+        if there:
+            admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+        admin.execute(f"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8'")
+        admin.execute(f"COMMENT ON DATABASE {name} IS '{OURS}'")
 
 
 @contextlib.contextmanager
