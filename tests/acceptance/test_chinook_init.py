@@ -88,3 +88,34 @@ def test_customers_go_from_mariadb_into_postgres_with_every_row_and_cent(bench, 
     for table in TABLES:
         assert rows_of(f"{shop}#shop", table) == rows_of(legacy, table)
     assert sum(row[-1] for row in rows_of(f"{shop}#shop", "Invoice")) == Decimal("2328.60")
+    assert spent(shop) == spent(legacy)
+    assert len(spent(shop)) == 59
+
+
+def spent(url: str) -> dict[int, Decimal]:
+    """What each customer's invoices, and the lines of them, say that was paid: both must agree."""
+    invoices = {row[0]: (row[1], row[-1]) for row in rows_of(f"{url}#shop" if "postgresql" in url else url, "Invoice")}
+    lines = rows_of(f"{url}#shop" if "postgresql" in url else url, "InvoiceLine")
+    total: dict[int, Decimal] = {}
+    by_line: dict[int, Decimal] = {}
+    for customer, amount in invoices.values():
+        total[customer] = total.get(customer, Decimal(0)) + amount
+    for _, invoice, _, price, quantity in lines:
+        customer = invoices[invoice][0]
+        by_line[customer] = by_line.get(customer, Decimal(0)) + price * quantity
+    assert total == by_line
+    return total
+
+
+def test_the_proposed_job_of_the_sqlite_file_passes_its_look_and_moves_everybody(bench):
+    path = CHINOOK / "Chinook_Sqlite.sqlite"
+    if not path.exists():
+        message = f"NOT TESTED: {path.name} is not beside the repository"
+        pytest.fail(message) if os.environ.get("CI") == "true" else pytest.skip(message)
+    said = bench.ludb("init", "shop", "--from", str(path))
+    assert said.code == 0, said.err
+    bench.environment["LEGACY_URL"] = str(path)
+    looked = bench.ludb("check", "shop", "--connect")
+    assert looked.code == 0, looked.out
+    moved = bench.ludb("run", "shop", "--json")
+    assert (moved.code, moved.json["counters"]["done"]) == (0, 59), moved.err
