@@ -10,6 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import psycopg
 import pytest
 
 TELCO = Path(__file__).parents[2] / "examples" / "telco"
@@ -22,12 +23,22 @@ def test_the_demo_moves_everybody_it_should_and_ends_without_a_terminal(request,
         server_url = {"LUDB_POSTGRES_URL": server.url("postgres")}
     copy = tmp_path / "telco"
     shutil.copytree(TELCO, copy, ignore=shutil.ignore_patterns("out", "__pycache__"))
-    ended = subprocess.run(
-        [sys.executable, str(copy / "demo.py"), "--customers", "150", "--systems", systems],
-        cwd=tmp_path, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=200, check=False,
-        env={name: value for name, value in os.environ.items() if not name.startswith("LUDB_")}
-        | (server_url if systems == "postgres" else {}),
-    )  # fmt: skip
+
+    def demo(customers: int) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, str(copy / "demo.py"), "--customers", str(customers), "--systems", systems],
+            cwd=tmp_path, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=200, check=False,
+            env={name: value for name, value in os.environ.items() if not name.startswith("LUDB_")}
+            | (server_url if systems == "postgres" else {}),
+        )  # fmt: skip
+
+    if systems == "postgres":
+        with psycopg.connect(server_url["LUDB_POSTGRES_URL"], autocommit=True) as admin:
+            admin.execute("CREATE DATABASE ludb_demo_billing")
+            refused = demo(20)
+            assert (refused.returncode, "that the demo did not make" in refused.stderr) == (1, True), refused.stderr
+            admin.execute("DROP DATABASE ludb_demo_billing")  # somebody's own: it is still there
+    ended = demo(150)
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert "DIFFERS" not in ended.stdout
     assert "are exactly the expected ones" in ended.stdout
