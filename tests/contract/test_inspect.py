@@ -271,3 +271,14 @@ def test_a_disk_too_small_is_a_warning_of_state_directory_and_target(place, monk
     place.write(extract="staged")
     monkeypatch.setattr("shutil.disk_usage", lambda path: shutil._ntuple_diskusage(100, 99, 1))
     assert [(one.severity, one.system) for one in place.look()] == [("warning", "state directory"), ("warning", "new")]
+
+
+@pytest.mark.parametrize("place", ["postgres", "mysql"], indirect=True)
+def test_behind_a_view_the_tables_are_to_be_indexed(place):
+    place.run("legacy", "alter table orders rename to sales")
+    place.run("legacy", "create view orders as select oid, cid, amount from sales")
+    (found,) = place.look()
+    assert (found.table, found.column) == ("orders", "cid")
+    assert found.remedy.startswith("Index cid in the tables behind ")
+    place.run("legacy", "create index sales_cid on sales (cid)")
+    assert place.look() == []
