@@ -260,6 +260,10 @@ def test_rights_on_ledger_sequences_and_single_columns_are_told_with_their_grant
             place.run(which[0], said["error", *which].partition(" -> ")[2])
         place.run("new", f"grant create on schema public to {role}")
         assert place.look() == []
+        text = (place.desk.job / "job.yaml").read_text() + "outputs: {new.person: {mode: upsert}}\n"
+        (place.desk.job / "job.yaml").write_text(text)
+        (found,) = place.look()
+        assert (found.severity, "UPDATE" in found.text + found.remedy) == ("error", True)
     finally:
         for which in ("legacy", "new"):
             place.run(which, f"drop owned by {role}")
@@ -281,4 +285,12 @@ def test_behind_a_view_the_tables_are_to_be_indexed(place):
     assert (found.table, found.column) == ("orders", "cid")
     assert found.remedy.startswith("Index cid in the tables behind ")
     place.run("legacy", "create index sales_cid on sales (cid)")
+    assert place.look() == []
+
+
+def test_rows_that_stand_there_are_expected_by_an_output_that_updates(place):
+    place.write(extract="staged")
+    place.run("new", "insert into person values (7, 'somebody')")
+    text = (place.desk.job / "job.yaml").read_text() + "outputs: {new.person: {mode: upsert}}\n"
+    (place.desk.job / "job.yaml").write_text(text)
     assert place.look() == []

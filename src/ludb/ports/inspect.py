@@ -28,7 +28,8 @@ class CanInspect(Protocol):
     """A target that can tell whether a run could write into it. Nothing is written, not even a ledger. Safe to repeat."""
 
     def inspect(self, tables: Sequence[str]) -> Sequence[Finding]:
-        """What stands in the way (durability, rights on tables, sequences and ledger), and tables that hold rows already.
+        """What stands in the way (durability, rights on tables, sequences and ledger), and tables that hold rows already:
+        the only warning with a `table`.
         `ConfigError` for a table that is not there, `TransientError` where the system is away.
         """
 

@@ -16,6 +16,7 @@ from ludb.engine.preflight import preflight
 from ludb.engine.unit_list import check_keys, read_keys
 from ludb.errors import ConfigError, ConfigErrors, LudbError, TransientError
 from ludb.model.findings import Finding
+from ludb.model.job import OutputSpec
 from ludb.model.run import Run, RunState
 from ludb.model.unit import UnitSchema, UnitTable
 from ludb.ports.inspect import CanInspect, CanPrice, HasRoom
@@ -42,8 +43,8 @@ def examine(site: Site, job: JobFolder, migration: Migration) -> list[Finding]:
     for name, called in migration.calls.items():
         found.ask(name, called.check)
     for name, target in migration.targets.items():
-        tables = [spec.table for spec in migration.job.outputs.values() if spec.system == name and spec.call is None]
-        _look_at_target(found, name, target, tables)
+        outputs = [spec for spec in migration.job.outputs.values() if spec.system == name and spec.call is None]
+        _look_at_target(found, name, target, outputs)
     root = migration.job.unit.root.table.system
     size = _look_at_sources(found, migration)
     if size is None:
@@ -111,15 +112,19 @@ class _Findings(list[Finding]):
         return Finding("error", system, text, error.remedy or "", table)
 
 
-def _look_at_target(found: _Findings, name: str, target: Target, tables: Sequence[str]) -> None:
-    """Every table by itself, so that one that is missing hides no other; then the target as a whole."""
+def _look_at_target(found: _Findings, name: str, target: Target, outputs: Sequence[OutputSpec]) -> None:
+    """Every table by itself, so that one that is missing hides no other; then the target as a whole. Rows that stand there
+    already are what outputs that update or replace are for.
+    """
     there = [
         table
-        for table in tables
+        for table in dict.fromkeys(spec.table for spec in outputs)
         if name not in found.away and found.ask(name, target.columns, table, table=table) is not None
     ]
     if isinstance(target, CanInspect) and name not in found.away:
-        found += found.ask(name, target.inspect, there) or ()
+        rewritten = {spec.table for spec in outputs if spec.mode != "insert"}
+        told = found.ask(name, target.inspect, there) or ()
+        found += [one for one in told if one.severity == "error" or one.table not in rewritten]
 
 
 def _look_at_sources(found: _Findings, migration: Migration) -> int | None:
