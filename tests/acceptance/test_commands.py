@@ -135,7 +135,8 @@ def test_check_reads_the_job_alone(moved):
     assert (said.code, said.err) == (0, "")
     assert "3 steps, 3 outputs, no mistakes found" in said.out
     told = moved.ludb("check", "job/job.yaml", "--json").json
-    assert told == {"job": "shop", "version": told["version"], "steps": 3, "ok": True}
+    modes = dict.fromkeys(("billing.account", "billing.charge", "billing.visit"), "insert")
+    assert told == {"job": "shop", "version": told["version"], "steps": 3, "ok": True, "modes": modes}
 
 
 def test_the_schema_is_one_that_validators_accept_and_the_job_follows_it(moved):
