@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import base64
+import codecs
 import datetime as dt
 import json
 import math
 from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt, field_validator, model_validator
 
 from ludb.dialects.settings import Surroundings, SystemSettings
 from ludb.errors import ConfigError
@@ -20,6 +21,12 @@ Format = Literal["csv", "parquet", "jsonl"]
 """File formats, named as the file's ending."""
 FORMATS: tuple[str, ...] = get_args(Format)
 """All of them."""
+SourceFormat = Literal["csv", "parquet", "jsonl", "json", "xml", "fixed"]
+"""What a source reads; `fixed` has no ending of its own."""
+SOURCE_FORMATS: tuple[str, ...] = get_args(SourceFormat)
+"""All of them."""
+COMPRESSIONS: Mapping[str, str] = {"gz": "gzip", "bz2": "bz2", "zst": "zstd"}
+"""A compressed file's ending -> its compression."""
 
 
 class FileTable(BaseModel):
@@ -27,14 +34,57 @@ class FileTable(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    file: str | None = Field(default=None, description="File name in the folder; default: <table>.<format>")
-    format: Format | None = Field(default=None, description="csv, parquet or jsonl; default: the file's ending")
+    file: str | None = Field(
+        default=None, min_length=1, description="File name or glob in the folder; default: <table>.<format>"
+    )
+    format: SourceFormat | None = Field(default=None, description="Default: the file's ending")
+    compression: Literal["none", "gzip", "bz2", "zstd"] | None = Field(
+        default=None, description="Default: by the ending .gz, .bz2, .zst"
+    )
     types: Mapping[str, str] = Field(
         default_factory=dict, description="Column -> text, integer, decimal(10,2), date, ..."
     )
+    columns: tuple[str, ...] = Field(default=(), description="CSV without a header: the columns' names")
     delimiter: str = Field(default=",", min_length=1, max_length=1, description="Between two CSV values")
-    encoding: str = Field(default="utf-8", description="Character set of a CSV file")
+    quote: str = Field(default='"', max_length=1, description="Around CSV values; '' for none")
+    escape: str | None = Field(default=None, min_length=1, max_length=1, description="Before a quote or delimiter")
+    skip_lines: int = Field(default=0, ge=0, description="Lines before the header that are no data (csv, fixed)")
+    comment: str | None = Field(default=None, min_length=1, description="Lines that start so are no data (csv, fixed)")
+    decimal_comma: bool = Field(default=False, description="Numbers in text are written 1,5; points are refused")
+    encoding: str = Field(default="utf-8", description="Character set, by its Python name")
     null: tuple[str, ...] = Field(default=("",), description="Unquoted CSV texts that mean NULL")
+    widths: Mapping[str, PositiveInt] = Field(default_factory=dict, description="fixed: column -> width in characters")
+    rows: str | None = Field(default=None, description="json: a.b, the path of the array; xml: root/row, of the rows")
+
+    @field_validator("encoding")
+    @classmethod
+    def _known_encoding(cls, name: str) -> str:
+        try:
+            text = codecs.lookup(name)._is_text_encoding  # noqa: SLF001  (as str.encode itself asks)
+        except LookupError:
+            text = False
+        if not text:
+            raise ValueError(f"no encoding is called {name!r}; use a Python name: utf-8, latin-1, cp1252, ...")
+        return name
+
+    @field_validator("columns")
+    @classmethod
+    def _each_once(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        twice = next((name for name in names if names.count(name) > 1), None)
+        if twice is not None:
+            raise ValueError(f"names column {twice!r} twice")
+        return names
+
+    @model_validator(mode="after")
+    def _fitting(self) -> Self:
+        if bool(self.widths) != (self.format == "fixed"):
+            raise ValueError("widths: and format: fixed belong together")
+        if self.format == "xml" and not self.rows:
+            raise ValueError("format: xml needs rows:, the path of the row elements (root/row)")
+        marks = [mark for mark in (self.delimiter, self.quote, self.escape) if mark]
+        if len(set(marks)) < len(marks):
+            raise ValueError("delimiter, quote and escape must differ")
+        return self
 
 
 class FilesSystem(SystemSettings):

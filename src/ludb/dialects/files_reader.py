@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import csv
+import contextlib
 import datetime as dt
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.csv
+import pyarrow.fs as pafs
 import pyarrow.parquet as pq
 
-from ludb.dialects.files import FileTable, dump_json, parse_json
+from ludb.dialects.files import dump_json
+from ludb.dialects.files_csv import csv_batches, header
+from ludb.dialects.files_records import TableFile, fixed, records
 from ludb.dialects.types import EXACT_FLOAT, INT64, from_text, to_decimal
 from ludb.errors import ConfigError
 from ludb.model.unit import Fetched, Refusal
@@ -24,30 +25,60 @@ BATCH = 50_000
 """Rows that are handed over at a time."""
 
 
-@dataclass(frozen=True, slots=True)
-class TableFile:
-    """A table's file and how to read it; `format` is known."""
-
-    table: str
-    path: Path
-    format: str
-    options: FileTable
-
-
 def schema_of(file: TableFile) -> pa.Schema:
     """The file's own columns: text for CSV, as stored for Parquet, as the values need it for JSON lines (one
     reading).
     """
     if file.format == "csv":
-        return pa.schema([(name, pa.string()) for name in _header(file)])
+        return pa.schema([(name, pa.string()) for name in header(file)])
+    if file.format == "fixed":
+        return pa.schema([(name, pa.string()) for name in file.options.widths])
     if file.format == "parquet":
         fields = _parquet(file).schema_arrow
         return pa.schema([(field.name, _decoded(field.type)) for field in fields])
     kinds: dict[str, pa.DataType] = {}
-    for _, record in _records(file):
+    for record in records(file):
         for name, value in record.items():
             kinds[name] = _widened(kinds.get(name, pa.null()), value)
     return pa.schema([(name, pa.string() if pa.types.is_null(kind) else kind) for name, kind in kinds.items()])
+
+
+def own_schema(files: Sequence[TableFile]) -> pa.Schema:
+    """The columns of a table in one file or several; `ConfigError` with both file names where columns differ."""
+    found = []
+    for file in files:
+        with whole(file):
+            found.append((file, schema_of(file)))
+    first, *others = found
+    kept = first[1]
+    for file, own in others:
+        if own.names != kept.names or (file.format == "parquet" and own.types != kept.types):
+            raise file.wrong(f"its columns are not those of {first[0].path}")
+        fields = []
+        for one, two in zip(kept, own, strict=True):
+            fields.append(one if one.type == two.type else one.with_type(pa.string()))
+        kept = pa.schema(fields)
+    return kept
+
+
+@contextlib.contextmanager
+def whole(file: TableFile) -> Iterator[None]:
+    """Within it, bytes that are not of the file's compression are a `ConfigError`, not a disk that is away."""
+    try:
+        yield
+    except OSError as error:
+        if file.compression is None or error.errno is not None:
+            raise
+        raise file.wrong(f"not a whole {file.compression} file") from error
+
+
+def read_all(files: Sequence[TableFile], own: pa.Schema, wanted: pa.Schema) -> Iterator[Fetched]:
+    """The rows of all files, one after another; with several files a row's name is <file>:<row>."""
+    for file in files:
+        with whole(file):
+            for fetched in read(file, own, wanted):
+                name = file.path.rpartition("/")[2] + ":" if len(files) > 1 else ""
+                yield Fetched(fetched.rows, [replace(one, row_id=f"{name}{one.row_id}") for one in fetched.refused])
 
 
 def read(file: TableFile, own: pa.Schema, wanted: pa.Schema) -> Iterator[Fetched]:
@@ -61,7 +92,9 @@ def read(file: TableFile, own: pa.Schema, wanted: pa.Schema) -> Iterator[Fetched
         arrays: list[pa.Array] = []
         refused: list[Refusal] = []
         for field in wanted:
-            array, faults = _converted(batch.column(field.name).combine_chunks(), field.type)
+            array, faults = _converted(
+                batch.column(field.name).combine_chunks(), field.type, file.options.decimal_comma
+            )
             arrays.append(array)
             refused.extend(
                 Refusal((), file.table, field.name, reason, detail, str(first + row), row)
@@ -75,16 +108,18 @@ def read(file: TableFile, own: pa.Schema, wanted: pa.Schema) -> Iterator[Fetched
 
 def _batches(file: TableFile, own: pa.Schema) -> Iterator[pa.Table]:
     if file.format == "csv":
-        yield from _csv(file, own)
+        yield from csv_batches(file, own)
     elif file.format == "parquet":
         try:
             for batch in _parquet(file).iter_batches(BATCH):
                 yield pa.Table.from_batches([batch])
         except (pa.ArrowInvalid, OSError) as error:
-            raise ConfigError(f"not a whole Parquet file: {error}", file=str(file.path)) from error
+            raise ConfigError(f"not a whole Parquet file: {error}", file=file.path) from error
+    elif file.format == "fixed":
+        yield from fixed(file, BATCH)
     else:
-        records = (record for _, record in _records(file))
-        while some := list(itertools.islice(records, BATCH)):
+        found = records(file)
+        while some := list(itertools.islice(found, BATCH)):
             yield pa.Table.from_arrays(
                 [
                     pa.array([_json_value(record.get(field.name), field.type) for record in some], field.type)
@@ -94,110 +129,11 @@ def _batches(file: TableFile, own: pa.Schema) -> Iterator[pa.Table]:
             )
 
 
-def _csv(file: TableFile, own: pa.Schema) -> Iterator[pa.Table]:
-    """CSV values as bytes: whether they are UTF-8 is asked value by value later."""
-    bad: list[int | None] = []
-
-    def keep(row: Any) -> str:
-        bad.append(row.number)
-        return "error"
-
-    options = file.options
-    try:
-        reader = pyarrow.csv.open_csv(
-            file.path,
-            read_options=pyarrow.csv.ReadOptions(encoding=options.encoding, block_size=8 << 20),
-            parse_options=pyarrow.csv.ParseOptions(
-                delimiter=options.delimiter,
-                newlines_in_values=True,
-                ignore_empty_lines=len(own) > 1,
-                invalid_row_handler=keep,
-            ),
-            convert_options=pyarrow.csv.ConvertOptions(
-                column_types={name: pa.binary() for name in own.names},
-                null_values=list(options.null),
-                strings_can_be_null=True,
-                quoted_strings_can_be_null=False,
-            ),
-        )
-        for batch in reader:
-            if batch.num_rows:
-                yield pa.Table.from_batches([batch])
-    except (pa.ArrowInvalid, UnicodeDecodeError) as error:
-        if bad:
-            raise _wrong_width(file, len(own)) from None
-        raise ConfigError(
-            f"table {file.table}: cannot be read as CSV in {options.encoding}",
-            file=str(file.path),
-            remedy="Mend the file, or its delimiter or encoding in job.yaml",
-        ) from error
-
-
-def _wrong_width(file: TableFile, width: int) -> ConfigError:
-    """Where the first row with too few or too many values stands; the values stay out of the message."""
-    with _opened(file) as text:
-        reader = csv.reader(text, delimiter=file.options.delimiter)
-        for row in reader:
-            if row and len(row) != width:
-                found = f"table {file.table}: a row has {len(row)} values, the header {width}"
-                return ConfigError(found, file=str(file.path), line=reader.line_num, remedy="Mend the file")
-    return ConfigError(f"table {file.table}: a row has too few or too many values", file=str(file.path))
-
-
-def _header(file: TableFile) -> list[str]:
-    try:
-        with _opened(file) as text:
-            names = next(csv.reader(text, delimiter=file.options.delimiter), [])
-            "".join(names).encode()
-    except (UnicodeError, LookupError) as error:
-        raise ConfigError(
-            f"table {file.table}: the header is not {file.options.encoding}", file=str(file.path), line=1
-        ) from error
-    twice = next((name for name in names if names.count(name) > 1), None)
-    if not names or twice is not None:
-        what = "has no header" if not names else f"names column {twice!r} twice"
-        raise ConfigError(f"table {file.table}: the file {what}", file=str(file.path), line=1, remedy="Mend the header")
-    return names
-
-
-def _opened(file: TableFile) -> Any:
-    plain = file.options.encoding.lower().replace("_", "-") in ("utf-8", "utf8")
-    return file.path.open(
-        encoding="utf-8-sig" if plain else file.options.encoding, errors="surrogateescape", newline=""
-    )
-
-
 def _parquet(file: TableFile) -> pq.ParquetFile:
     try:
-        return pq.ParquetFile(file.path)
+        return pq.ParquetFile((file.store or pafs.LocalFileSystem()).open_input_file(file.path))
     except (pa.ArrowInvalid, OSError) as error:
-        raise ConfigError(f"table {file.table}: not a Parquet file: {error}", file=str(file.path)) from error
-
-
-def _records(file: TableFile) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    """(line, record) of a JSON lines file; blank lines are no records."""
-    number = 0
-    try:
-        with file.path.open(encoding="utf-8-sig") as lines:
-            for number, line in enumerate(lines, 1):
-                if line.strip():
-                    yield number, _record(line)
-    except ValueError as error:  # not JSON, or not UTF-8
-        why = str(error) if type(error) is ValueError else "not JSON in UTF-8"
-        place = number if not isinstance(error, UnicodeDecodeError) else number + 1
-        raise ConfigError(
-            f"table {file.table}: a line is no JSON object: {why}",
-            file=str(file.path),
-            line=place,
-            remedy="Mend the file",
-        ) from error
-
-
-def _record(line: str) -> Mapping[str, Any]:
-    record = parse_json(line)
-    if not isinstance(record, dict):
-        raise ValueError("not an object")  # noqa: TRY004  (a fault of the data, as all other ValueErrors here)
-    return record
+        raise ConfigError(f"table {file.table}: not a Parquet file: {error}", file=file.path) from error
 
 
 def _widened(kind: pa.DataType, value: Any) -> pa.DataType:
@@ -249,7 +185,7 @@ def _decoded(kind: pa.DataType) -> pa.DataType:
     return pa.binary() if pa.types.is_large_binary(kind) or pa.types.is_binary_view(kind) else kind
 
 
-def _converted(array: pa.Array, kind: pa.DataType) -> tuple[pa.Array, list[tuple[int, str, str]]]:
+def _converted(array: pa.Array, kind: pa.DataType, comma: bool = False) -> tuple[pa.Array, list[tuple[int, str, str]]]:
     """The array as another type, value by value where it must be: no value changes, and none is lost without a
     fault.
     """
@@ -265,11 +201,21 @@ def _converted(array: pa.Array, kind: pa.DataType) -> tuple[pa.Array, list[tuple
     faults = []
     for row, value in enumerate(array.to_pylist()):
         try:
-            values.append(None if value is None else _convert(value, kind))
+            values.append(None if value is None else _convert(_pointed(value, kind) if comma else value, kind))
         except ValueError as error:
             values.append(None)
             faults.append((row, str(error), repr(value)))
     return pa.array(values, kind), faults
+
+
+def _pointed(value: Any, kind: pa.DataType) -> Any:
+    """A number written with a decimal comma, as one with a point; one with a point already is no number."""
+    if not (pa.types.is_decimal(kind) or pa.types.is_floating(kind)) or not isinstance(value, bytes | str):
+        return value
+    text = value.decode(errors="surrogateescape") if isinstance(value, bytes) else value
+    if "." in text:
+        raise ValueError("is not a number with a decimal comma")
+    return text.replace(",", ".")
 
 
 def _convert(value: Any, kind: pa.DataType) -> Any:

@@ -12,7 +12,8 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 
 from ludb.dialects.files import FileTable, dump_json
-from ludb.dialects.files_reader import TableFile, read, schema_of
+from ludb.dialects.files_reader import read, schema_of
+from ludb.dialects.files_records import TableFile
 from ludb.errors import ConfigError, Fault, UnitError
 from ludb.model.unit import POSITION
 
@@ -38,7 +39,7 @@ def read_parts(paths: Sequence[Path], form: str, table: str) -> pa.Table:
     """The rows of several files of one table, one after another; an empty table without columns if there is no file."""
     tables: list[pa.Table] = []
     for path in paths:
-        file = TableFile(table, path, form, FileTable())
+        file = TableFile(table, str(path), form, FileTable())
         own = schema_of(file)
         tables.extend(fetched.rows for fetched in read(file, own, own))
     return pa.concat_tables(tables, promote_options="permissive") if tables else pa.table({})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -9,8 +10,9 @@ from typing import ClassVar
 
 import pyarrow as pa
 
-from ludb.dialects.files import FORMATS, FilesSystem, FileTable, folder_of
-from ludb.dialects.files_reader import TableFile, read, schema_of
+from ludb.dialects.files import COMPRESSIONS, SOURCE_FORMATS, FilesSystem, FileTable, folder_of
+from ludb.dialects.files_reader import own_schema, read_all
+from ludb.dialects.files_records import TableFile
 from ludb.dialects.settings import Surroundings
 from ludb.dialects.types import arrow_type
 from ludb.errors import ConfigError, TransientError
@@ -66,7 +68,7 @@ class FilesSource:
                 )
         wanted = carried if columns is None else pa.schema([carried.field(name) for name in columns])
         try:
-            yield from read(self._file(table), self._schema(table), wanted)
+            yield from read_all(self._files(table), self._schema(table), wanted)
         except OSError as error:
             raise TransientError(
                 f"system {self._name}: cannot read {table.table}: {error}", system=self._name
@@ -92,7 +94,7 @@ class FilesSource:
         name = table.table.name
         if name not in self._schemas:
             try:
-                self._schemas[name] = schema_of(self._file(table))
+                self._schemas[name] = own_schema(self._files(table))
             except OSError as error:
                 raise TransientError(
                     f"system {self._name}: cannot read {table.table}: {error}", system=self._name
@@ -101,7 +103,7 @@ class FilesSource:
 
     def _carried(self, table: UnitTable) -> pa.Schema:
         own = self._schema(table)
-        types: Mapping[str, str] = {**self._file(table).options.types, **dict(table.types)}
+        types: Mapping[str, str] = {**self._options(table).types, **dict(table.types)}
         for name in types:
             if name not in own.names:
                 raise ConfigError(
@@ -112,30 +114,47 @@ class FilesSource:
             [field.with_type(arrow_type(types[field.name])) if field.name in types else field for field in own]
         )
 
-    def _file(self, table: UnitTable) -> TableFile:
-        name = table.table.name
-        options = self._settings.tables.get(name, FileTable())
+    def _options(self, table: UnitTable) -> FileTable:
+        return self._settings.tables.get(table.table.name, FileTable())
+
+    def _files(self, table: UnitTable) -> list[TableFile]:
+        """The table's files in name order; several only where `file:` is a glob."""
+        name, options = table.table.name, self._options(table)
         if options.file is not None:
-            path = self._folder / options.file
-            found = [path] if path.is_file() else []
+            found = sorted(path for path in self._folder.glob(options.file) if path.is_file())
+            several = glob.has_magic(options.file)
         else:
-            endings = [options.format] if options.format else list(FORMATS)
+            forms = [options.format] if options.format else list(SOURCE_FORMATS)
+            endings = [f"{form}{zipped}" for form in forms for zipped in ("", *(f".{end}" for end in COMPRESSIONS))]
             found = [path for ending in endings if (path := self._folder / f"{name}.{ending}").is_file()]
-        if len(found) != 1:
+            several = False
+        if not found or (len(found) > 1 and not several):
             what = "several files" if found else "no file"
             raise ConfigError(
                 f"system {self._name} has {what} for table {name!r} in {self._folder}",
                 remedy=f"Name one under tables: of the system. Tables that are there: {self._known()}",
             )
-        form = options.format or found[0].suffix.lstrip(".").lower()
-        if form not in FORMATS:
+        return [self._file(name, path, options) for path in found]
+
+    def _file(self, name: str, path: Path, options: FileTable) -> TableFile:
+        endings = [ending.lstrip(".").lower() for ending in path.suffixes] or [""]
+        zipped = COMPRESSIONS.get(endings[-1]) if options.compression is None else options.compression
+        plain = endings[-2] if endings[-1] in COMPRESSIONS and len(endings) > 1 else endings[-1]
+        form = options.format or plain
+        if form not in SOURCE_FORMATS or (form == "fixed" and not options.widths):
             raise ConfigError(
-                f"system {self._name}: the ending of {found[0].name} is none of {', '.join(FORMATS)}",
+                f"system {self._name}: the ending of {path.name} is none of {', '.join(SOURCE_FORMATS)}",
                 field=f"tables.{name}.format",
                 remedy="Give the table a format",
             )
-        return TableFile(name, Path(found[0]), form, options)
+        if form == "xml" and not options.rows:
+            raise ConfigError(
+                f"system {self._name}: XML has no rows before their path is known",
+                field=f"tables.{name}.rows",
+                remedy="Give the path of the row elements: root/row",
+            )
+        return TableFile(name, str(path), form, options, compression=None if zipped == "none" else zipped)
 
     def _known(self) -> str:
-        stems = {path.stem for path in self._folder.glob("*.*") if path.suffix.lstrip(".").lower() in FORMATS}
+        stems = {path.stem for path in self._folder.glob("*.*") if path.suffix.lstrip(".").lower() in SOURCE_FORMATS}
         return ", ".join(sorted(stems | set(self._settings.tables))) or "none at all"
