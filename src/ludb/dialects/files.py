@@ -12,7 +12,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt, SecretStr, field_validator, model_validator
 
 from ludb.dialects.settings import Surroundings, SystemSettings
 from ludb.errors import ConfigError
@@ -91,9 +91,33 @@ class FilesSystem(SystemSettings):
     """A folder of files: `{type: files, path: legacy/export}`."""
 
     type: Literal["files"] = Field(description="A folder of CSV, Parquet or JSON lines files")
-    path: str = Field(min_length=1, description="The folder; relative paths start in the job folder")
+    path: str = Field(
+        min_length=1, description="The folder; relative paths start in the job folder. Or s3://bucket/prefix"
+    )
+    endpoint: str | None = Field(default=None, pattern="^https?://", description="s3: the store's URL; default: AWS")
+    region: str | None = Field(default=None, min_length=1, description="s3: the bucket's region")
+    access_key: SecretStr | None = Field(default=None, description="s3: ${NAME}; default: as the AWS tools find theirs")
+    secret_key: SecretStr | None = Field(default=None, description="s3: ${NAME}, never the secret itself")
     tables: Mapping[str, FileTable] = Field(default_factory=dict, description="Source: tables that need saying more")
     format: Format = Field(default="parquet", description="Target: the format of the files written")
+
+    @property
+    def remote(self) -> bool:
+        """Whether the files are in an object store."""
+        return self.path.startswith("s3://")
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        given = [name for name in ("endpoint", "region", "access_key", "secret_key") if getattr(self, name) is not None]
+        if given and not self.remote:
+            raise ValueError(f"{given[0]} belongs to a path s3://bucket/prefix")
+        if "://" in self.path and not self.remote:
+            raise ValueError("path: is a folder or s3://bucket/prefix")
+        if self.remote and not self.path.removeprefix("s3://").partition("/")[0]:
+            raise ValueError("path: names no bucket; write s3://bucket/prefix")
+        if (self.access_key is None) != (self.secret_key is None):
+            raise ValueError("access_key and secret_key belong together")
+        return self
 
 
 def folder_of(settings: FilesSystem, surroundings: Surroundings) -> Path:

@@ -18,6 +18,7 @@ import pyarrow as pa
 from ludb.dialects.durable import disk_error, file_name, publish, sha256, sync_file, sync_folder, write_new
 from ludb.dialects.files import FilesSystem, folder_of
 from ludb.dialects.files_inspect import inspect, standing
+from ludb.dialects.files_objects import ObjectFolder, ObjectParticipant
 from ludb.dialects.files_writer import encode, read_parts
 from ludb.dialects.settings import Surroundings
 from ludb.errors import ConfigError, FatalError, UnitError
@@ -37,6 +38,8 @@ class FilesTarget:
     chunk's next claim can delete what an earlier one left. `.ludb/ledger/<txn>.json` is written once all parts are in
     their places. Between the two a reader may see a part of a chunk whose other tables are still on their way. The
     folder must be on one file system that knows hard links.
+
+    Below `s3://` a part has its final name at once, and counts when `_manifest/<txn>.json` is there (`files_objects`).
     """
 
     Settings: ClassVar[type[FilesSystem]] = FilesSystem
@@ -47,6 +50,7 @@ class FilesTarget:
         """Nothing is made yet. `clock` dates ledger entries."""
         self._name, self._settings, self._clock = name, settings, clock
         self._folder = folder_of(settings, surroundings)
+        self._objects = ObjectFolder(name, settings, surroundings) if settings.remote else None
 
     def columns(self, table: str) -> Sequence[Column]:  # noqa: ARG002  (the port names it)
         """Always empty: a file takes the columns that a step gives it."""
@@ -56,13 +60,16 @@ class FilesTarget:
         """By name: files know no foreign keys."""
         return sorted(tables)
 
-    def begin(self, txn: Txn) -> FilesParticipant:
+    def begin(self, txn: Txn) -> FilesParticipant | ObjectParticipant:
         """Nothing is on the disk before `prepare`. `FatalError` if the transaction was committed before.
 
         What an earlier claim of the same chunk left is deleted: a chunk that begins anew was never decided.
         """
-        if self._marker(txn).is_file():
+        if self._is_committed(txn):
             raise FatalError(f"system {self._name}: transaction {txn.id} was committed before")
+        if self._objects:
+            self._objects.sweep(txn.chunk, but=txn.id)
+            return self._participant(txn)
         with self._errors("delete what an earlier try left"):
             self._sweep(txn)
         return self._participant(txn)
@@ -78,8 +85,8 @@ class FilesTarget:
         `FatalError` where a published part holds something else.
         """
         participant = self._participant(txn)
-        if self._marker(txn).is_file():
-            participant.rollback()  # what a commit that was cut off had not yet deleted
+        if self._is_committed(txn):
+            participant.forget()  # what a commit that was cut off had not yet deleted
             return Applied(already=True)
         if not participant.prepared():
             participant.rollback()
@@ -101,6 +108,9 @@ class FilesTarget:
 
     def prepare_schema(self) -> None:
         """Make the folder and its ledger; `ConfigError` if the folder above it is missing or cannot be written."""
+        if self._objects:
+            self._objects.probe()
+            return
         try:
             self._folder.mkdir(exist_ok=True)
             (self._folder / ".ludb" / "ledger").mkdir(parents=True, exist_ok=True)
@@ -123,6 +133,11 @@ class FilesTarget:
 
     def ledger_ddl(self) -> str:
         """A comment: a folder of files needs rights, no table."""
+        if self._objects:
+            return (
+                f"-- {self._name} (files): no table. The ledger is _manifest/ in {self._objects.url}, one object per\n"
+                "-- committed transaction, put by ludb with If-None-Match. Needs: to get, put, list and delete objects.\n"
+            )
         return (
             f"-- {self._name} (files): no table. The ledger is the folder .ludb in {self._folder}, one small file per\n"
             "-- committed transaction; `ludb run` makes it. Needs: the right to make, link and rename files there.\n"
@@ -134,11 +149,16 @@ class FilesTarget:
 
     def drop_ledger(self) -> None:
         """Delete `.ludb`, with what killed chunks left in it; published parts stay."""
+        if self._objects:
+            self._objects.close_ledger()
+            return
         with self._errors("drop the ledger"), contextlib.suppress(FileNotFoundError):
             shutil.rmtree(self._folder / ".ludb")
 
     def read(self, table: str) -> pa.Table:
         """All published rows, part by part in the order of their names; CSV columns are text."""
+        if self._objects:
+            return self._objects.read(table)
         form = self._settings.format
         with self._errors(f"read {self._name}.{table}"):
             return read_parts(sorted((self._folder / file_name(table)).glob(f"part-*.{form}")), form, table)
@@ -147,10 +167,19 @@ class FilesTarget:
         """Nothing stays open between calls."""
 
     def _entries(self) -> list[dict[str, Any]]:
+        if self._objects:
+            return self._objects.manifests()
         with self._errors("read the ledger"):
             return [json.loads(path.read_text()) for path in (self._folder / ".ludb" / "ledger").glob("*.json")]
 
-    def _participant(self, txn: Txn) -> FilesParticipant:
+    def _is_committed(self, txn: Txn) -> bool:
+        if self._objects:
+            return self._objects.get(self._objects.manifest(txn.id)) is not None
+        return self._marker(txn).is_file()
+
+    def _participant(self, txn: Txn) -> FilesParticipant | ObjectParticipant:
+        if self._objects:
+            return ObjectParticipant(self._objects, txn, self._clock)
         return FilesParticipant(self._name, self._folder, self._settings.format, txn, self._clock)
 
     def _sweep(self, txn: Txn) -> None:
@@ -230,6 +259,10 @@ class FilesParticipant:
                 self._mark(parts)
             self._committed = True
             shutil.rmtree(self._own, ignore_errors=True)
+
+    def forget(self) -> None:
+        """Delete what stands beside the published parts of a committed transaction."""
+        shutil.rmtree(self._own, ignore_errors=True)
 
     def rollback(self) -> None:
         """Delete what `prepare` wrote; nothing after `commit`."""
