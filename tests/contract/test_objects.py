@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import gzip
 import itertools
 import json
 import socket
 from dataclasses import replace
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from moto.server import ThreadedMotoServer
 from obstore.exceptions import GenericError
 
-from ludb.dialects.files import FilesSystem
+from ludb.dialects.files import FilesSystem, FileTable
+from ludb.dialects.files_place import Place
 from ludb.dialects.settings import Surroundings
 from ludb.errors import ConfigError, FatalError, PauseError, RoomError, TransientError
 from ludb.model.data import WriteSet
+from ludb.sources.files import FilesSource
 from ludb.targets.files import FilesTarget
 from ludb.testing.rehearsal import RehearsalContract
+from ludb.testing.source import SourceContract, unit_table
 from ludb.testing.target import TXN, TargetContract, accounts, stored
 
 NUMBERS = itertools.count()
@@ -113,6 +119,48 @@ class TestParquetObjects(Objects):
         monkeypatch.setattr(target._objects, "put", lambda path, content, new=False: put(path, content))
         with pytest.raises(ConfigError, match="If-None-Match"):
             target.prepare_schema()
+
+
+class TestObjectSource(SourceContract):
+    @pytest.fixture
+    def load(self, lake, tmp_path):
+        target = lake()
+
+        def load(tables):
+            for name, table in tables.items():
+                pq.write_table(table, tmp_path / f"{name}.parquet")
+                target._objects.put(f"{name}.parquet", (tmp_path / f"{name}.parquet").read_bytes())
+            return FilesSource("legacy", target._settings, Surroundings(tmp_path, tmp_path, VARIABLES))
+
+        return load
+
+
+def read_objects(target, tmp_path, **options):
+    settings = target._settings.model_copy(update={"tables": {"t": FileTable.model_validate(options)}})
+    source = FilesSource("legacy", settings, Surroundings(tmp_path, tmp_path, VARIABLES))
+    return pa.concat_tables(piece.rows for piece in source.scan(unit_table("t"))).to_pylist()
+
+
+def test_a_source_reads_compressed_objects_and_several_as_one_table(lake, tmp_path):
+    target = lake()
+    for name in ("b-2", "b-1", "deeper/b-3"):
+        target._objects.put(f"{name}.csv.gz", gzip.compress(f"a\n{name}\n".encode()))
+    assert read_objects(target, tmp_path, file="b-*.csv.gz") == [{"a": "b-1"}, {"a": "b-2"}]
+
+
+def test_a_source_names_a_missing_bucket_and_a_store_that_is_away(lake, tmp_path):
+    with pytest.raises(ConfigError, match="no bucket nowhere"):
+        read_objects(lake(path="s3://nowhere/out"), tmp_path)
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        with pytest.raises(TransientError, match="system legacy"):
+            read_objects(lake(endpoint=f"http://127.0.0.1:{taken.getsockname()[1]}"), tmp_path)
+
+
+def test_a_source_with_refused_credentials_pauses(tmp_path):
+    place = Place("legacy", FilesSystem(type="files", path="s3://b"), Surroundings(tmp_path, tmp_path))
+    error = place.meaning(OSError("AWS Error ACCESS_DENIED during HeadBucket operation"), "cannot read")
+    assert isinstance(error, PauseError)
 
 
 class TestJsonObjects(Objects):

@@ -125,6 +125,16 @@ def folder_of(settings: FilesSystem, surroundings: Surroundings) -> Path:
     return surroundings.folder / settings.path
 
 
+def refuse_plain_secret(name: str, settings: FilesSystem, surroundings: Surroundings) -> None:
+    """`ConfigError` where a secret stands in the job itself and not as `${NAME}`."""
+    if settings.secret_key is not None and "secret_key" not in surroundings.variables:
+        raise ConfigError(
+            f"system {name}: a secret stands in the job",
+            field=f"systems.{name}.secret_key",
+            remedy="Refer to it: ${NAME}, from the environment or the secrets file",
+        )
+
+
 def parse_json(line: str) -> Any:
     """JSON as Python values, numbers with a point or exponent as `Decimal`; `ValueError` for NaN or a key given
     twice.

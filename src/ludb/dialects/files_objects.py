@@ -13,7 +13,7 @@ from typing import Any
 import pyarrow as pa
 
 from ludb.dialects.durable import file_name
-from ludb.dialects.files import FilesSystem, FileTable
+from ludb.dialects.files import FilesSystem, FileTable, refuse_plain_secret
 from ludb.dialects.files_reader import read, schema_of
 from ludb.dialects.files_records import TableFile
 from ludb.dialects.files_writer import encode
@@ -32,11 +32,7 @@ class ObjectFolder:
         """Nothing is asked of the store yet. `ConfigError` where a secret stands in the job as such, or the extra is missing."""
         self.name, self.url, self.form = name, settings.path, settings.format
         self._credential = ", ".join(surroundings.variables.get("secret_key", ())) or "secret_key"
-        if settings.secret_key is not None and "secret_key" not in surroundings.variables:
-            raise ConfigError(
-                f"system {name}: a secret stands in the job", field=f"systems.{name}.secret_key",
-                remedy="Refer to it: ${NAME}, from the environment or the secrets file",
-            )  # fmt: skip
+        refuse_plain_secret(name, settings, surroundings)
         try:
             import obstore  # noqa: PLC0415  (an extra)
             from obstore.store import S3Store  # noqa: PLC0415

@@ -67,7 +67,7 @@ def whole(file: TableFile) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if file.compression is None or error.errno is not None:
+        if file.compression is None or error.errno is not None or "AWS Error" in str(error):
             raise
         raise file.wrong(f"not a whole {file.compression} file") from error
 
@@ -114,6 +114,8 @@ def _batches(file: TableFile, own: pa.Schema) -> Iterator[pa.Table]:
             for batch in _parquet(file).iter_batches(BATCH):
                 yield pa.Table.from_batches([batch])
         except (pa.ArrowInvalid, OSError) as error:
+            if "AWS Error" in str(error):
+                raise
             raise ConfigError(f"not a whole Parquet file: {error}", file=file.path) from error
     elif file.format == "fixed":
         yield from fixed(file, BATCH)
@@ -133,6 +135,8 @@ def _parquet(file: TableFile) -> pq.ParquetFile:
     try:
         return pq.ParquetFile((file.store or pafs.LocalFileSystem()).open_input_file(file.path))
     except (pa.ArrowInvalid, OSError) as error:
+        if "AWS Error" in str(error):
+            raise
         raise ConfigError(f"table {file.table}: not a Parquet file: {error}", file=file.path) from error
 
 

@@ -5,17 +5,18 @@ from __future__ import annotations
 import glob
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
+from pathlib import PurePosixPath
 from typing import ClassVar
 
 import pyarrow as pa
 
-from ludb.dialects.files import COMPRESSIONS, SOURCE_FORMATS, FilesSystem, FileTable, folder_of
+from ludb.dialects.files import COMPRESSIONS, SOURCE_FORMATS, FilesSystem, FileTable
+from ludb.dialects.files_place import Place
 from ludb.dialects.files_reader import own_schema, read_all
 from ludb.dialects.files_records import TableFile
 from ludb.dialects.settings import Surroundings
 from ludb.dialects.types import arrow_type
-from ludb.errors import ConfigError, TransientError
+from ludb.errors import ConfigError
 from ludb.model.findings import Price
 from ludb.model.unit import Column, Fetched, UnitTable
 
@@ -33,7 +34,7 @@ class FilesSource:
     def __init__(self, name: str, settings: FilesSystem, surroundings: Surroundings) -> None:
         """Nothing is opened yet."""
         self._name, self._settings = name, settings
-        self._folder = folder_of(settings, surroundings)
+        self._place = Place(name, settings, surroundings)
         self._schemas: dict[str, pa.Schema] = {}
 
     def columns(self, table: UnitTable) -> Sequence[Column]:
@@ -70,18 +71,17 @@ class FilesSource:
         try:
             yield from read_all(self._files(table), self._schema(table), wanted)
         except OSError as error:
-            raise TransientError(
-                f"system {self._name}: cannot read {table.table}: {error}", system=self._name
-            ) from error
+            raise self._place.meaning(error, f"system {self._name}: cannot read {table.table}") from error
 
     def size(self, table: UnitTable) -> int:
-        """The file's bytes; `ConfigError` where it may not be read."""
-        path = self._file(table).path
-        if not os.access(path, os.R_OK):
+        """The bytes of its files; `ConfigError` where one may not be read."""
+        paths = [file.path for file in self._files(table)]
+        closed = next((path for path in paths if not self._settings.remote and not os.access(path, os.R_OK)), None)
+        if closed is not None:
             raise ConfigError(
-                f"system {self._name}: {path} cannot be read", remedy="Give the user that runs ludb the right to"
+                f"system {self._name}: {closed} cannot be read", remedy="Give the user that runs ludb the right to"
             )
-        return path.stat().st_size
+        return sum(found.size or 0 for found in self._place.store.get_file_info(paths))
 
     def price(self, table: UnitTable, columns: Sequence[str]) -> Price | None:  # noqa: ARG002  (the port names them)
         """Always None: a file is read once, when it is staged."""
@@ -96,9 +96,7 @@ class FilesSource:
             try:
                 self._schemas[name] = own_schema(self._files(table))
             except OSError as error:
-                raise TransientError(
-                    f"system {self._name}: cannot read {table.table}: {error}", system=self._name
-                ) from error
+                raise self._place.meaning(error, f"system {self._name}: cannot read {table.table}") from error
         return self._schemas[name]
 
     def _carried(self, table: UnitTable) -> pa.Schema:
@@ -121,29 +119,29 @@ class FilesSource:
         """The table's files in name order; several only where `file:` is a glob."""
         name, options = table.table.name, self._options(table)
         if options.file is not None:
-            found = sorted(path for path in self._folder.glob(options.file) if path.is_file())
+            found = self._place.matching(options.file)
             several = glob.has_magic(options.file)
         else:
             forms = [options.format] if options.format else list(SOURCE_FORMATS)
             endings = [f"{form}{zipped}" for form in forms for zipped in ("", *(f".{end}" for end in COMPRESSIONS))]
-            found = [path for ending in endings if (path := self._folder / f"{name}.{ending}").is_file()]
+            found = [path for path in self._place.matching(f"{glob.escape(name)}.*") if _ending(path, name) in endings]
             several = False
         if not found or (len(found) > 1 and not several):
             what = "several files" if found else "no file"
             raise ConfigError(
-                f"system {self._name} has {what} for table {name!r} in {self._folder}",
+                f"system {self._name} has {what} for table {name!r} in {self._place.shown}",
                 remedy=f"Name one under tables: of the system. Tables that are there: {self._known()}",
             )
         return [self._file(name, path, options) for path in found]
 
-    def _file(self, name: str, path: Path, options: FileTable) -> TableFile:
-        endings = [ending.lstrip(".").lower() for ending in path.suffixes] or [""]
+    def _file(self, name: str, path: str, options: FileTable) -> TableFile:
+        endings = [ending.lstrip(".").lower() for ending in PurePosixPath(path).suffixes] or [""]
         zipped = COMPRESSIONS.get(endings[-1]) if options.compression is None else options.compression
         plain = endings[-2] if endings[-1] in COMPRESSIONS and len(endings) > 1 else endings[-1]
         form = options.format or plain
         if form not in SOURCE_FORMATS or (form == "fixed" and not options.widths):
             raise ConfigError(
-                f"system {self._name}: the ending of {path.name} is none of {', '.join(SOURCE_FORMATS)}",
+                f"system {self._name}: the ending of {PurePosixPath(path).name} is none of {', '.join(SOURCE_FORMATS)}",
                 field=f"tables.{name}.format",
                 remedy="Give the table a format",
             )
@@ -153,8 +151,13 @@ class FilesSource:
                 field=f"tables.{name}.rows",
                 remedy="Give the path of the row elements: root/row",
             )
-        return TableFile(name, str(path), form, options, compression=None if zipped == "none" else zipped)
+        return TableFile(name, path, form, options, self._place.store, None if zipped == "none" else zipped)
 
     def _known(self) -> str:
-        stems = {path.stem for path in self._folder.glob("*.*") if path.suffix.lstrip(".").lower() in SOURCE_FORMATS}
+        endings = {name: set(name.lower().split(".")[1:]) for name in self._place.names()}
+        stems = {name.partition(".")[0] for name, parts in endings.items() if parts & set(SOURCE_FORMATS)}
         return ", ".join(sorted(stems | set(self._settings.tables))) or "none at all"
+
+
+def _ending(path: str, name: str) -> str:
+    return PurePosixPath(path).name.removeprefix(f"{name}.")
