@@ -7,6 +7,7 @@ import itertools
 import json
 import socket
 from dataclasses import replace
+from types import MappingProxyType
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -58,9 +59,11 @@ def lake(endpoint, tmp_path):
 
 
 class Objects(TargetContract, RehearsalContract):
+    more = MappingProxyType({})
+
     @pytest.fixture
     def reopen(self, lake):
-        return lambda: lake(self.form)
+        return lambda: lake(self.form, **self.more)
 
 
 class TestParquetObjects(Objects):
@@ -169,6 +172,7 @@ class TestJsonObjects(Objects):
 
 class TestCsvObjects(Objects):
     form = "csv"
+    more = MappingProxyType({"compression": "gzip", "delimiter": ";"})
 
 
 def test_a_missing_bucket_is_a_mistake_of_the_job(lake):

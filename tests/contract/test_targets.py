@@ -174,9 +174,11 @@ class TestMemoryConstraints(Memory, ConstraintContract):
 
 
 class Files(TargetContract, RehearsalContract):
+    compression = "none"
+
     @pytest.fixture
     def reopen(self, tmp_path):
-        settings = FilesSystem(type="files", path="out", format=self.form)
+        settings = FilesSystem(type="files", path="out", format=self.form, compression=self.compression)
         return lambda: FilesTarget("lake", settings, Surroundings(tmp_path, tmp_path), clock=lambda: 1.5)
 
 
@@ -276,3 +278,11 @@ class TestCsvFiles(Files):
 
 class TestJsonFiles(Files):
     form = "jsonl"
+
+
+class TestBz2CsvFiles(TestCsvFiles):
+    compression = "bz2"
+
+
+class TestZstdJsonFiles(TestJsonFiles):
+    compression = "zstd"

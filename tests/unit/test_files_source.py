@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ludb.dialects.files import FilesSystem
+from ludb.dialects.files_writer import Output, encode
 from ludb.dialects.settings import Surroundings
 from ludb.errors import ConfigError
 from ludb.model.unit import POSITION
@@ -174,6 +175,27 @@ def test_an_element_twice_in_a_row_is_named(scan):
 def test_a_setting_that_cannot_be_is_a_named_mistake(scan, options, named):
     with pytest.raises(ValueError, match=named):
         scan({"t.csv": "a\n"}, **options)
+
+
+@pytest.mark.parametrize("zipped", ["gzip", "bz2", "zstd"])
+def test_compressed_output_in_a_dialect_is_read_back_and_is_the_same_each_time(tmp_path, zipped):
+    output = Output("csv", zipped, ";")
+    table = pa.table({"a": ["x;y", None, ""]})
+    content = encode(table, output, "out.t")
+    assert encode(table, output, "out.t") == content
+    (tmp_path / f"t.{output.ending}").write_bytes(content)
+    settings = FilesSystem.model_validate({"type": "files", "path": ".", "tables": {"t": {"delimiter": ";"}}})
+    (piece,) = FilesSource("legacy", settings, Surroundings(tmp_path, tmp_path)).scan(unit_table("t"))
+    assert piece.rows.column("a").to_pylist() == ["x;y", None, ""]
+
+
+@pytest.mark.parametrize(
+    "given",
+    [{"format": "parquet", "compression": "gzip"}, {"delimiter": '"'}, {"delimiter": ""}, {"compression": "rar"}],
+)
+def test_an_output_that_cannot_be_is_a_named_mistake(given):
+    with pytest.raises(ValueError, match=r"compression|delimiter"):
+        FilesSystem.model_validate({"type": "files", "path": "out", **given})
 
 
 TEXTS = st.one_of(st.none(), st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=8))

@@ -100,6 +100,8 @@ class FilesSystem(SystemSettings):
     secret_key: SecretStr | None = Field(default=None, description="s3: ${NAME}, never the secret itself")
     tables: Mapping[str, FileTable] = Field(default_factory=dict, description="Source: tables that need saying more")
     format: Format = Field(default="parquet", description="Target: the format of the files written")
+    compression: Literal["none", "gzip", "bz2", "zstd"] = Field(default="none", description="Target: of csv and jsonl")
+    delimiter: str = Field(default=",", pattern='^[^"\\r\\n]$', description="Target: between two CSV values")
 
     @property
     def remote(self) -> bool:
@@ -111,6 +113,8 @@ class FilesSystem(SystemSettings):
         given = [name for name in ("endpoint", "region", "access_key", "secret_key") if getattr(self, name) is not None]
         if given and not self.remote:
             raise ValueError(f"{given[0]} belongs to a path s3://bucket/prefix")
+        if self.format == "parquet" and self.compression != "none":
+            raise ValueError("compression: is of csv and jsonl; Parquet is compressed by itself")
         if "://" in self.path and not self.remote:
             raise ValueError("path: is a folder or s3://bucket/prefix")
         if self.remote and not self.path.removeprefix("s3://").partition("/")[0]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import posixpath
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -13,10 +12,9 @@ from typing import Any
 import pyarrow as pa
 
 from ludb.dialects.durable import file_name
-from ludb.dialects.files import FilesSystem, FileTable, refuse_plain_secret
+from ludb.dialects.files import FilesSystem, refuse_plain_secret
 from ludb.dialects.files_reader import read, schema_of
-from ludb.dialects.files_records import TableFile
-from ludb.dialects.files_writer import encode
+from ludb.dialects.files_writer import Output, encode
 from ludb.dialects.settings import Surroundings
 from ludb.errors import ConfigError, FatalError, LudbError, PauseError, RoomError, TransientError
 from ludb.model.run import Txn
@@ -30,7 +28,7 @@ class ObjectFolder:
 
     def __init__(self, name: str, settings: FilesSystem, surroundings: Surroundings) -> None:
         """Nothing is asked of the store yet. `ConfigError` where a secret stands in the job as such, or the extra is missing."""
-        self.name, self.url, self.form = name, settings.path, settings.format
+        self.name, self.url, self.output = name, settings.path, Output.of(settings)
         self._credential = ", ".join(surroundings.variables.get("secret_key", ())) or "secret_key"
         refuse_plain_secret(name, settings, surroundings)
         try:
@@ -167,7 +165,7 @@ class ObjectFolder:
                 content = self.get(path)
                 if content is None:
                     raise FatalError(f"system {self.name}: {path} is committed, but gone")
-                held = TableFile(table, path, posixpath.splitext(path)[1][1:], FileTable(), _Held(content))
+                held = self.output.part(table, path, _Held(content))
                 own = schema_of(held)
                 tables.extend(fetched.rows for fetched in read(held, own, own))
         return pa.concat_tables(tables, promote_options="permissive") if tables else pa.table({})
@@ -186,8 +184,8 @@ class ObjectParticipant:
 
     def write(self, table: str, rows: pa.Table) -> None:
         """Keep the rows for `prepare`; `UnitError` with every unit that the format cannot hold."""
-        if self._folder.form != "parquet":
-            encode(rows, self._folder.form, f"{self._folder.name}.{table}")
+        if self._folder.output.form != "parquet":
+            encode(rows, self._folder.output, f"{self._folder.name}.{table}")
         if rows.num_rows:
             self._pieces.setdefault(table, []).append(rows.drop_columns([POSITION]))
 
@@ -195,9 +193,9 @@ class ObjectParticipant:
         """Put a note of what is to come, so that it can be deleted, and then the parts. No reader counts them yet."""
         parts, contents = {}, {}
         for table, pieces in self._pieces.items():
-            path = f"{file_name(table)}/part-{file_name(self._txn.id)}.{self._folder.form}"
+            path = f"{file_name(table)}/part-{file_name(self._txn.id)}.{self._folder.output.ending}"
             rows = pa.concat_tables(pieces, promote_options="permissive")
-            contents[path] = encode(rows, self._folder.form, f"{self._folder.name}.{table}")
+            contents[path] = encode(rows, self._folder.output, f"{self._folder.name}.{table}")
             digest = hashlib.sha256(contents[path]).hexdigest()
             parts[path] = {"table": table, "sha256": digest, "rows": rows.num_rows}
         self._folder.put(self._intent, json.dumps(parts).encode())
@@ -259,7 +257,7 @@ class _Held:
         self._content = content
 
     def open_input_stream(self, path: str, compression: str | None) -> Any:  # noqa: ARG002
-        return pa.BufferReader(self._content)
+        return pa.input_stream(pa.BufferReader(self._content), compression=compression)
 
     def open_input_file(self, path: str) -> Any:  # noqa: ARG002
         return pa.BufferReader(self._content)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,35 +14,69 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
 
-from ludb.dialects.files import FileTable, dump_json
+from ludb.dialects.files import COMPRESSIONS, FilesSystem, FileTable, dump_json
 from ludb.dialects.files_reader import read, schema_of
 from ludb.dialects.files_records import TableFile
 from ludb.errors import ConfigError, Fault, UnitError
 from ludb.model.unit import POSITION
 
 
-def encode(rows: pa.Table, form: str, place: str) -> bytes:
+@dataclass(frozen=True, slots=True)
+class Output:
+    """How parts are written; the same rows always become the same bytes, so that a part can be written again."""
+
+    form: str
+    compression: str = "none"
+    delimiter: str = ","
+
+    @classmethod
+    def of(cls, settings: FilesSystem) -> Output:
+        """As the system's settings say."""
+        return cls(settings.format, settings.compression, settings.delimiter)
+
+    @property
+    def ending(self) -> str:
+        """The ending of a part's name: `csv`, `jsonl.gz`, ..."""
+        return self.form + {value: f".{ending}" for ending, value in COMPRESSIONS.items()}.get(self.compression, "")
+
+    def part(self, table: str, path: str, store: Any = None) -> TableFile:
+        """A part that is to be read back; format and compression by its own ending, for settings may have changed."""
+        *_, last_but_one, last = ["", *path.split(".")]
+        form = last_but_one if last in COMPRESSIONS else last
+        return TableFile(table, path, form, FileTable(delimiter=self.delimiter), store, COMPRESSIONS.get(last))
+
+    def packed(self, content: bytes) -> bytes:
+        """The content in this compression, without a time stamp."""
+        if self.compression == "gzip":
+            return gzip.compress(content, mtime=0)
+        if self.compression == "bz2":
+            return bz2.compress(content)
+        return pa.Codec("zstd").compress(content, asbytes=True) if self.compression == "zstd" else content
+
+
+def encode(rows: pa.Table, output: Output, place: str) -> bytes:
     """The rows as one file of the format, without the column `ludb_position`, in the order given.
 
     CSV: header, NULL as nothing, empty text as `""`, decimals with all digits. `UnitError` names the units (where the
     position is there) with values that the format cannot hold; `ConfigError` for types that it cannot hold at all.
     """
     plain = rows.drop_columns([POSITION]) if POSITION in rows.column_names else rows
-    if form == "jsonl":
-        return _json_lines(rows, plain, place)
+    if output.form == "jsonl":
+        return output.packed(_json_lines(rows, plain, place))
     sink = pa.BufferOutputStream()
-    if form == "parquet":
+    if output.form == "parquet":
         pq.write_table(plain.combine_chunks(), sink, compression="zstd")  # one layout, so that a rewrite is the same
     else:
-        pyarrow.csv.write_csv(_flat(plain, place), sink)
-    return bytes(sink.getvalue())
+        how = pyarrow.csv.WriteOptions(delimiter=output.delimiter)
+        pyarrow.csv.write_csv(_flat(plain, place), sink, how)
+    return output.packed(bytes(sink.getvalue()))
 
 
-def read_parts(paths: Sequence[Path], form: str, table: str) -> pa.Table:
+def read_parts(paths: Sequence[Path], output: Output, table: str) -> pa.Table:
     """The rows of several files of one table, one after another; an empty table without columns if there is no file."""
     tables: list[pa.Table] = []
     for path in paths:
-        file = TableFile(table, str(path), form, FileTable())
+        file = output.part(table, str(path))
         own = schema_of(file)
         tables.extend(fetched.rows for fetched in read(file, own, own))
     return pa.concat_tables(tables, promote_options="permissive") if tables else pa.table({})

@@ -19,7 +19,7 @@ from ludb.dialects.durable import disk_error, file_name, publish, sha256, sync_f
 from ludb.dialects.files import FilesSystem, folder_of
 from ludb.dialects.files_inspect import inspect, standing
 from ludb.dialects.files_objects import ObjectFolder, ObjectParticipant
-from ludb.dialects.files_writer import encode, read_parts
+from ludb.dialects.files_writer import Output, encode, read_parts
 from ludb.dialects.settings import Surroundings
 from ludb.errors import ConfigError, FatalError, UnitError
 from ludb.model.data import Applied, WriteSet
@@ -76,7 +76,7 @@ class FilesTarget:
 
     def rehearse(self, txn: Txn) -> FilesRehearsal:
         """Nothing is on the disk, ever."""
-        return FilesRehearsal(self._name, self._folder, self._settings.format, txn, self._clock)
+        return FilesRehearsal(self._name, self._folder, Output.of(self._settings), txn, self._clock)
 
     def apply(self, txn: Txn, writes: WriteSet) -> Applied:
         """Finish a decided transaction: what is published stays, what is prepared is renamed, the rest is written
@@ -159,9 +159,9 @@ class FilesTarget:
         """All published rows, part by part in the order of their names; CSV columns are text."""
         if self._objects:
             return self._objects.read(table)
-        form = self._settings.format
+        output = Output.of(self._settings)
         with self._errors(f"read {self._name}.{table}"):
-            return read_parts(sorted((self._folder / file_name(table)).glob(f"part-*.{form}")), form, table)
+            return read_parts(sorted((self._folder / file_name(table)).glob(f"part-*.{output.ending}")), output, table)
 
     def close(self) -> None:
         """Nothing stays open between calls."""
@@ -180,7 +180,7 @@ class FilesTarget:
     def _participant(self, txn: Txn) -> FilesParticipant | ObjectParticipant:
         if self._objects:
             return ObjectParticipant(self._objects, txn, self._clock)
-        return FilesParticipant(self._name, self._folder, self._settings.format, txn, self._clock)
+        return FilesParticipant(self._name, self._folder, Output.of(self._settings), txn, self._clock)
 
     def _sweep(self, txn: Txn) -> None:
         own = _own_folder(self._folder, txn)
@@ -200,9 +200,9 @@ class FilesTarget:
 class FilesParticipant:
     """One chunk's part in a folder of files; see `ludb.ports.target.Participant`."""
 
-    def __init__(self, system: str, folder: Path, form: str, txn: Txn, clock: Callable[[], float]) -> None:
-        """`form` is the format of the parts."""
-        self._system, self._folder, self._form, self._txn, self._clock = system, folder, form, txn, clock
+    def __init__(self, system: str, folder: Path, output: Output, txn: Txn, clock: Callable[[], float]) -> None:
+        """`output` says how parts are written."""
+        self._system, self._folder, self._output, self._txn, self._clock = system, folder, output, txn, clock
         self._own = _own_folder(folder, txn)
         self._manifest = self._own / "manifest.json"
         self._marker = folder / ".ludb" / "ledger" / f"{file_name(txn.id)}.json"
@@ -212,8 +212,8 @@ class FilesParticipant:
     def write(self, table: str, rows: pa.Table) -> None:
         """Keep the rows for `prepare`; `UnitError` with every unit that the format cannot hold (NaN in JSON)."""
         place = f"{self._system}.{table}"
-        if self._form != "parquet":
-            encode(rows, self._form, place)  # values that cannot be written speak here, before any call is made
+        if self._output.form != "parquet":
+            encode(rows, self._output, place)  # values that cannot be written speak here, before any call is made
         if rows.num_rows:
             self._pieces.setdefault(table, []).append(rows.drop_columns([POSITION]))
 
@@ -223,9 +223,9 @@ class FilesParticipant:
             self._own.mkdir(parents=True)
             parts = {}
             for number, (table, pieces) in enumerate(self._pieces.items()):
-                path = self._own / f"{number}.{self._form}"
+                path = self._own / f"{number}.{self._output.ending}"
                 rows = pa.concat_tables(pieces, promote_options="permissive")
-                write_new(path, encode(rows, self._form, f"{self._system}.{table}"))
+                write_new(path, encode(rows, self._output, f"{self._system}.{table}"))
                 sync_file(path)
                 parts[table] = {"file": path.name, "sha256": sha256(path), "rows": rows.num_rows}
             write_new(self._manifest.with_suffix(".new"), json.dumps(parts).encode())
@@ -285,7 +285,7 @@ class FilesParticipant:
         sync_folder(self._folder)
 
     def _final(self, table: str) -> Path:
-        return self._folder / file_name(table) / f"part-{file_name(self._txn.id)}.{self._form}"
+        return self._folder / file_name(table) / f"part-{file_name(self._txn.id)}.{self._output.ending}"
 
     def _mark(self, parts: Mapping[str, Any]) -> None:
         txn = self._txn
@@ -314,7 +314,7 @@ class FilesRehearsal(FilesParticipant):
     def prepare(self) -> None:
         """Encode the parts as they would be written."""
         for table, pieces in self._pieces.items():
-            encode(pa.concat_tables(pieces, promote_options="permissive"), self._form, f"{self._system}.{table}")
+            encode(pa.concat_tables(pieces, promote_options="permissive"), self._output, f"{self._system}.{table}")
 
     def commit(self) -> None:
         """Forget the rows."""

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ludb.dialects.files import FORMATS
-from ludb.dialects.files_writer import read_parts
+from ludb.dialects.files_writer import Output, read_parts
 from ludb.model.keys import key_bytes, key_text
 from ludb.ports.repository import Repository
 
@@ -102,7 +102,7 @@ def dump_files(folder: Path, names: Names) -> Dump:
     for table in sorted(path for path in folder.iterdir() if path.is_dir() and path.name != ".ludb"):
         rows: list[Any] = []
         for form in FORMATS:
-            rows += read_parts(sorted(table.glob(f"*.{form}")), form, table.name).to_pylist()
+            rows += read_parts(sorted(table.glob(f"*.{form}")), Output(form), table.name).to_pylist()
         found[table.name] = sorted(names.row(row) for row in rows)
     return found
 
