@@ -73,12 +73,29 @@ def whole(file: TableFile) -> Iterator[None]:
 
 
 def read_all(files: Sequence[TableFile], own: pa.Schema, wanted: pa.Schema) -> Iterator[Fetched]:
-    """The rows of all files, one after another; with several files a row's name is <file>:<row>."""
+    """The rows of all files, one after another. `row_id` is the row's number over all of them, for staging finds the
+    unit by it; with several files the reason says <file>:<row>.
+    """
+    before = 0
     for file in files:
+        name, count = file.path.rpartition("/")[2], 0
         with whole(file):
             for fetched in read(file, own, wanted):
-                name = file.path.rpartition("/")[2] + ":" if len(files) > 1 else ""
-                yield Fetched(fetched.rows, [replace(one, row_id=f"{name}{one.row_id}") for one in fetched.refused])
+                count += fetched.rows.num_rows
+                yield (
+                    fetched
+                    if len(files) == 1
+                    else Fetched(
+                        fetched.rows,
+                        [
+                            replace(
+                                one, reason=f"{one.reason} ({name}:{one.row_id})", row_id=str(before + int(one.row_id))
+                            )
+                            for one in fetched.refused
+                        ],
+                    )
+                )
+        before += count
 
 
 def read(file: TableFile, own: pa.Schema, wanted: pa.Schema) -> Iterator[Fetched]:
