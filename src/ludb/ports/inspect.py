@@ -36,7 +36,7 @@ class CanInspect(Protocol):
 
 @runtime_checkable
 class HasRoom(Protocol):
-    """A target that lies on a disk of this machine."""
+    """A target that may lie on a disk of this machine."""
 
-    def room(self) -> tuple[Path, int]:
-        """A folder on that disk, and the bytes that are free there."""
+    def room(self) -> tuple[Path, int] | None:
+        """A folder on that disk, and the bytes that are free there; None where it lies elsewhere."""

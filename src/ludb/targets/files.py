@@ -124,10 +124,15 @@ class FilesTarget:
 
     def inspect(self, tables: Sequence[str]) -> Sequence[Finding]:
         """Whether the folder is there, or can be made, and can be written; tables that have parts already."""
+        if self._objects:
+            self._entries()  # which tells a bucket that is not there, and refused credentials
+            return []
         return list(inspect(self._name, self._folder, tables))
 
-    def room(self) -> tuple[Path, int]:
+    def room(self) -> tuple[Path, int] | None:
         """Of the disk that the folder is on, or will be."""
+        if self._objects:
+            return None
         place = standing(self._folder)
         return place, shutil.disk_usage(place).free
 

@@ -65,7 +65,9 @@ class RoomContract:
         """Also before the target has made its own."""
         target = reopen()
         assert isinstance(target, HasRoom)
-        place, free = target.room()
+        room = target.room()
+        assert room is not None
+        place, free = room
         assert Path(place).is_dir()
         assert free > 0
 
