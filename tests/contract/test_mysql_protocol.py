@@ -266,3 +266,21 @@ def test_a_server_that_restarts_in_the_middle_is_tried_again_and_nothing_comes_t
         assert not target.apply(TXN, writes(0)).already
         assert target.apply(TXN, writes(0)).already
         assert stored(target) == [0]
+
+
+def test_every_session_is_strict_in_utf8_and_utc_with_limits_to_its_waits(make):
+    """Whatever the server's own settings are."""
+    participant = make().begin(TXN)
+    try:
+        session = participant._session
+        wanted = {
+            "character_set_client": "utf8mb4", "time_zone": "+00:00", "innodb_lock_wait_timeout": "1",
+            "idle_transaction_timeout": "120", "tx_isolation": "READ-COMMITTED", "autocommit": "0",
+        }  # fmt: skip
+        told = session.texts(f"SELECT {', '.join(f'@@session.{name}' for name in wanted)}", "look")[0]
+        assert dict(zip(wanted, told, strict=True)) == wanted
+        ((mode,),) = session.texts("SELECT @@session.sql_mode", "look")
+        assert "STRICT_ALL_TABLES" in mode
+        assert "NO_AUTO_VALUE_ON_ZERO" in mode
+    finally:
+        participant.rollback()

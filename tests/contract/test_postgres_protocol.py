@@ -158,7 +158,7 @@ def test_attack_15_one_name_for_two_customers_of_two_chunks_is_kept_by_one(make,
     assert stored(target) == [first]
 
 
-def test_a_worker_that_is_silent_too_long_loses_its_transaction_and_that_is_tried_again(make, url):
+def test_attack_12_a_worker_that_is_silent_too_long_loses_its_transaction_and_that_is_tried_again(make, url):
     target = make(idle_timeout=0.2)
     participant = target.begin(TXN)
     with psycopg.connect(url, autocommit=True) as admin:
@@ -299,3 +299,19 @@ def test_keys_that_fill_their_range_are_a_range_and_strangers_in_it_stay_out(url
     assert source.fetch([texts], keyset(["7", "none"])).rows.column("id").to_pylist() == ["7"]
     assert isinstance(dense.rows, pa.Table)
     source.close()
+
+
+def test_every_session_has_a_name_limits_to_its_waits_and_notices_a_peer_that_vanished(make, url):
+    """What recovery ends by name, and what a frozen worker must not hold for ever."""
+    participant = make().begin(TXN)
+    try:
+        wanted = {
+            "application_name": f"ludb:{TXN.id}", "idle_in_transaction_session_timeout": "1min", "timezone": "UTC",
+            "client_encoding": "UTF8", "transaction_isolation": "read committed",
+        }  # fmt: skip
+        connection = participant._connection
+        assert {name: connection.execute(f"show {name}").fetchone()[0] for name in wanted} == wanted
+        assert connection.execute("show lock_timeout").fetchone()[0] != "0"
+        assert connection.info.get_parameters()["keepalives_idle"] == "15"
+    finally:
+        participant.rollback()
