@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import pyarrow as pa
 from pyarrow import feather
@@ -54,17 +55,29 @@ def read_reference(migration: Migration) -> dict[str, pa.Table]:
     return found
 
 
+class Found(Protocol):
+    """What planning has found out a moment ago, and need not be looked for again."""
+
+    @property
+    def staged(self) -> Path | None:
+        """Where staged tables are; they are taken over."""
+
+    @property
+    def unique(self) -> Mapping[int, Fault]:
+        """Units that may not have a value because another one keeps it."""
+
+
 def pin(
-    site: Site, run: Run, job: JobFolder, migration: Migration, units: UnitList, staged: Path | None = None
+    site: Site, run: Run, job: JobFolder, migration: Migration, units: UnitList, found: Found | None = None
 ) -> None:
-    """Write a new pin of the run and make it the current one, atomically. Workers that run keep theirs. Tables that planning
-    has `staged` are taken over; else they are staged here. `RoomError` where the disk is full.
+    """Write a new pin of the run and make it the current one, atomically. Workers that run keep theirs. `RoomError` where
+    the disk is full.
     """
     with writing_below(site.pinned(run.id)):
-        _pin(site, run, job, migration, units, staged)
+        _pin(site, run, job, migration, units, found)
 
 
-def _pin(site: Site, run: Run, job: JobFolder, migration: Migration, units: UnitList, staged: Path | None) -> None:
+def _pin(site: Site, run: Run, job: JobFolder, migration: Migration, units: UnitList, found: Found | None) -> None:
     folder = site.pinned(run.id)
     name = f"{job.job.version}-{uuid.uuid4().hex[:8]}"
     place = folder / name
@@ -79,14 +92,15 @@ def _pin(site: Site, run: Run, job: JobFolder, migration: Migration, units: Unit
     for number, (table, rows) in enumerate(shared_rows(migration, units).items()):
         named = rows.replace_schema_metadata({"table": table})
         feather.write_feather(named, place / "shared" / f"{number}.arrow", compression="zstd")
-    faults = {str(at): [fault.reason, fault.detail] for at, fault in unique_faults(migration, units).items()}
+    unique = unique_faults(migration, units) if found is None else found.unique
+    faults = {str(at): [fault.reason, fault.detail] for at, fault in unique.items()}
     (place / "faults.json").write_text(json.dumps(faults), encoding="utf-8")
     told = {"origin": str(job.folder), "parameters": run.parameters}
     (place / "run.json").write_text(json.dumps(told, default=str), encoding="utf-8")
-    if staged is None:
+    if found is None or found.staged is None:
         stage(migration, units, place / "stage")
     else:
-        staged.rename(place / "stage")
+        found.staged.rename(place / "stage")
     temporary = folder / f"current.{uuid.uuid4().hex[:8]}"
     temporary.write_text(name, encoding="utf-8")
     os.replace(temporary, folder / "current")  # noqa: PTH105  (atomic)

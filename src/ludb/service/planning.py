@@ -6,7 +6,7 @@ import tempfile
 import time
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ludb.engine.migration import Migration
@@ -33,7 +33,8 @@ from ludb.service.steering import job_settings
 @dataclass(frozen=True, slots=True)
 class Planned:
     """A run as it would be: nothing has been written anywhere. `refused` are units that planning itself sets aside, `staged`
-    where the tables that had to be staged for it are, if they were to be kept.
+    where the tables that had to be staged for it are, if they were to be kept; `unique` those of the refused whose value another
+    unit keeps.
     """
 
     run: Run
@@ -44,6 +45,7 @@ class Planned:
     preflight: Preflight
     refused: Mapping[int, Fault]
     staged: Path | None = None
+    unique: Mapping[int, Fault] = field(default_factory=dict)
 
 
 def plan_run(
@@ -82,14 +84,15 @@ def plan_run(
             sorted_ = stage(migration, units, (keep or Path(scratch)) / "stage")
             lost = OrphanKeeper(keep / "orphans") if keep else lambda _name, _lost: None
             seen = survey(migration, units, sorted_, columns, lost)
-        refused = {**(sorted_.faults if sorted_ else {}), **unique_faults(migration, units)}
+        unique = unique_faults(migration, units)
+        refused = {**(sorted_.faults if sorted_ else {}), **unique}
         run = replace(run, counts=seen.counts, notes={**run.notes, **_orphans(seen)})
         run = replace(run, settings={**run.settings, STAGED: takes_used(migration)})
     except BaseException:
         migration.close()
         raise
     staged_in = keep / "stage" if keep and sorted_ else None
-    return Planned(run, job, migration, units, seen, checked, refused, staged_in)
+    return Planned(run, job, migration, units, seen, checked, refused, staged_in, unique)
 
 
 def instance_name(job: JobFolder, parameters: Mapping[str, object], selection: Selection) -> str:

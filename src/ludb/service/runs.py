@@ -117,7 +117,7 @@ def _create(site: Site, folder: Path, given: Mapping[str, str], selection: Selec
             lost.parent.mkdir(parents=True, exist_ok=True)
             (kept / "orphans").rename(lost)  # before the run is there: no run without its orphans
             run = site.repository.runs.create(planned.run, planned.units.segments())
-            pin(site, run, planned.job, planned.migration, planned.units, planned.staged)
+            pin(site, run, planned.job, planned.migration, planned.units, planned)
         finally:
             planned.migration.close()
     finally:
