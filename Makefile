@@ -5,7 +5,7 @@ READY := .venv/.ready
 PYTEST := $(BIN)/python -m pytest -n 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long check bench lock clean
+.PHONY: help demo test test-long fidelity check bench lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(firstword $(MAKEFILE_LIST)) | while IFS='|' read -r target line; do printf '  make %-10s %s\n' "$$target" "$$line"; done
@@ -18,6 +18,9 @@ test: $(READY) ## run the tests
 
 test-long: $(READY) ## run the slower rounds
 	$(PYTEST) -m long
+
+fidelity: $(READY) ## move every nasty value between all systems, and write docs/reference/fidelity.md from it
+	LUDB_WRITE_FIDELITY=docs/reference/fidelity.md $(PYTEST) tests/fidelity --deselect tests/fidelity/test_page.py::test_the_page_is_not_out_of_date
 
 check: $(READY) ## run all that continuous integration runs: format, lint, types, layers, tests
 	$(BIN)/ruff format --check .

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import shutil
 import sqlite3
 import textwrap
 from collections.abc import Callable, Iterator, Mapping
@@ -22,6 +23,8 @@ pytest.register_assert_rewrite(
     "ludb.testing.reflect",
     "ludb.testing.target",
     "ludb.testing.target_modes",
+    "ludb.testing.fidelity.source",
+    "ludb.testing.fidelity.target",
     "ludb.testing.execute",
     "ludb.testing.journal",
     "ludb.testing.rehearsal",
@@ -86,6 +89,13 @@ class Desk:
         finally:
             started.lock.release()
         return summarize(self.site, run_id)
+
+    def forget(self) -> None:
+        """Give up the state directory: the next run is the first."""
+        self.close()
+        self._site = None
+        shutil.rmtree(self.state, ignore_errors=True)
+        shutil.rmtree(self.job, ignore_errors=True)
 
     def rows(self, name: str, query: str) -> list[tuple[object, ...]]:
         connection = sqlite3.connect(self.environment[name.upper()])

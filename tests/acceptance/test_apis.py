@@ -101,7 +101,7 @@ def test_an_api_that_dies_in_mid_run_is_waited_for_and_the_run_completes_by_itse
 @pytest.mark.parametrize(
     "idempotent", [False, pytest.param(True, marks=pytest.mark.long)], ids=["probed", "idempotent"]
 )
-def test_an_api_that_fails_in_every_way_gets_every_object_exactly_once(telco, simulator, idempotent):
+def test_case_60_an_api_that_fails_in_every_way_gets_every_object_exactly_once(telco, simulator, idempotent):
     if idempotent:
         telco.crm.stop()
         telco.crm.options = ("--idempotent",)

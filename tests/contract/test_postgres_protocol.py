@@ -187,7 +187,7 @@ def test_a_missing_right_is_named_with_the_command_that_grants_it(make, url):
         admin.execute("DROP ROLE ludb_poor")
 
 
-def test_a_circle_of_foreign_keys_is_refused_unless_it_can_be_deferred(make, url):
+def test_case_58_a_circle_of_foreign_keys_is_refused_unless_it_can_be_deferred(make, url):
     with psycopg.connect(url, autocommit=True) as admin:
         admin.execute("CREATE TABLE staff (id int PRIMARY KEY, store int)")
         admin.execute("CREATE TABLE store (id int PRIMARY KEY, chief int REFERENCES staff)")

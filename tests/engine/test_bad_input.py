@@ -135,7 +135,7 @@ def test_an_empty_unit_list_is_refused(shop):
     assert "unit.root" in text
 
 
-def test_a_key_that_is_null_is_refused_and_counted(shop):
+def test_case_56_a_key_that_is_null_is_refused_and_counted(shop):
     shop.database(
         "legacy", "alter table customers add column code text; update customers set code = 'c' || id where id < 3"
     )
@@ -145,7 +145,7 @@ def test_a_key_that_is_null_is_refused_and_counted(shop):
     assert "unit.key" in text
 
 
-def test_a_key_that_two_rows_share_is_refused_by_name(shop):
+def test_case_56_a_key_that_two_rows_share_is_refused_by_name(shop):
     shop.database("legacy", "alter table customers add column code text; update customers set code = 'c' || (id % 2)")
     edit(shop, "key: id", "key: code")
     assert "1 row(s) repeat a unit key (for example c1)" in refused(shop)
@@ -330,7 +330,7 @@ def test_a_complete_run_is_refused_naming_the_parameter_to_change(shop):
     assert len(shop.rows("billing", "select * from account")) == 3
 
 
-def test_another_instance_of_the_job_moves_only_what_no_run_has_moved_and_its_rows_add_up(shop):
+def test_case_62_another_instance_of_the_job_moves_only_what_no_run_has_moved_and_its_rows_add_up(shop):
     edit(shop, "settings:", "parameters: {month: {default: may}}\nsettings:")
     shop.run()
     shop.database(

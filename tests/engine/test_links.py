@@ -114,7 +114,7 @@ def tree(desk, job_text, script: str, chunk: int = 2) -> None:
     )
 
 
-def test_a_self_reference_is_walked_to_its_end_and_a_circle_ends_too(desk, job_text, balanced):
+def test_case_58_a_self_reference_is_walked_to_its_end_and_a_circle_ends_too(desk, job_text, balanced):
     tree(
         desk,
         job_text,
@@ -134,7 +134,9 @@ def test_a_self_reference_is_walked_to_its_end_and_a_circle_ends_too(desk, job_t
     assert balanced(summary)
 
 
-def test_rows_below_a_self_reference_arrive_once_even_where_keys_are_missing_or_repeated(desk, job_text, balanced):
+def test_case_58_rows_below_a_self_reference_arrive_once_even_where_keys_are_missing_or_repeated(
+    desk, job_text, balanced
+):
     tree(
         desk,
         job_text,
@@ -225,7 +227,7 @@ def payments(desk, job_text, on_stray: str, chunk: int, script: str = "") -> Non
 
 
 @pytest.mark.parametrize("chunk", [1, 4])
-def test_a_payment_on_another_customers_invoice_rejects_its_customer_by_name(desk, chunk, job_text, balanced):
+def test_case_58_a_payment_on_another_customers_invoice_rejects_its_customer_by_name(desk, chunk, job_text, balanced):
     payments(desk, job_text, "reject", chunk)
     summary = desk.run()
     found = desk.set_aside(summary.run.id)
@@ -316,7 +318,7 @@ def shared(desk, job_text, on_stray: str, chunk: int, *, files: bool) -> None:
 
 @pytest.mark.parametrize("files", [False, True], ids=["sqlite", "files"])
 @pytest.mark.parametrize("chunk", [1, 4])
-def test_a_row_that_two_customers_claim_rejects_both_by_name_also_where_chunks_part_them(
+def test_case_58_a_row_that_two_customers_claim_rejects_both_by_name_also_where_chunks_part_them(
     desk, chunk, files, job_text, balanced
 ):
     shared(desk, job_text, "reject", chunk, files=files)

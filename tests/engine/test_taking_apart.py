@@ -99,7 +99,7 @@ def test_the_boundaries_of_every_part_are_recorded(desk):
     assert len({chunk.seq for chunk in chunks.values()}) == len({chunk.txn for chunk in chunks.values()}) == len(chunks)
 
 
-def test_one_bad_child_row_out_of_ten_thousand_keeps_its_customer_back_and_the_report_names_the_row(desk):
+def test_case_59_one_bad_child_row_out_of_ten_thousand_keeps_its_customer_back_and_the_report_names_the_row(desk):
     customers(desk, 200, {117: "n/a"}, each=50)
     summary = desk.run()
     (found,) = desk.set_aside(summary.run.id).values()

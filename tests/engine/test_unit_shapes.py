@@ -14,7 +14,7 @@ from ludb.service.worker_process import run_worker
 # -- keys ---------------------------------------------------------------------------------------------------------------
 
 
-def test_a_composite_key_is_a_struct_in_steps_and_rules_and_key_maps(desk, job_text, balanced):
+def test_case_58_a_composite_key_is_a_struct_in_steps_and_rules_and_key_maps(desk, job_text, balanced):
     desk.database(
         "legacy",
         """
@@ -63,7 +63,7 @@ def test_a_composite_key_is_a_struct_in_steps_and_rules_and_key_maps(desk, job_t
     assert balanced(summary)
 
 
-def test_keys_that_differ_by_case_or_blanks_alone_are_different_customers(desk, job_text):
+def test_case_39_keys_that_differ_by_case_or_blanks_alone_are_different_customers(desk, job_text):
     """A NOCASE or RTRIM source compares them as equal: rows must still go to the customer that they belong to."""
     names = ["a", "A", "ab", "AB", "ä", "Ä", "b ", "b", " b"]
     desk.database(
@@ -144,7 +144,7 @@ def test_links_are_followed_down_to_the_fourth_level(desk, job_text, balanced):
     assert balanced(summary)
 
 
-def test_a_table_without_a_key_keeps_its_duplicate_rows_and_a_customer_may_have_no_rows_at_all(
+def test_cases_58_and_62_a_table_without_a_key_keeps_its_duplicate_rows_and_a_customer_may_have_no_rows_at_all(
     desk, job_text, balanced
 ):
     desk.database("legacy", DEEP)
@@ -163,7 +163,7 @@ def test_a_table_without_a_key_keeps_its_duplicate_rows_and_a_customer_may_have_
     assert balanced(summary)
 
 
-def test_orphans_and_the_rows_below_them_are_counted_and_stay_behind(desk, job_text, balanced):
+def test_case_56_orphans_and_the_rows_below_them_are_counted_and_stay_behind(desk, job_text, balanced):
     desk.database(
         "legacy",
         DEEP + "insert into contracts values (91,9),(92,null); insert into subscriptions values (911,91),(999,99);"
@@ -189,7 +189,7 @@ def test_orphans_and_the_rows_below_them_are_counted_and_stay_behind(desk, job_t
     assert balanced(summary)
 
 
-def test_a_customer_with_twenty_thousand_rows_moves_whole(desk, job_text, balanced):
+def test_case_62_a_customer_with_twenty_thousand_rows_moves_whole(desk, job_text, balanced):
     desk.database(
         "legacy",
         """
@@ -290,7 +290,7 @@ def test_a_number_that_two_customers_hold_is_decided_by_list_order_and_not_by_ch
 # -- gone -------------------------------------------------------------------------------------------------------------------
 
 
-def test_a_customer_deleted_after_the_list_was_frozen_is_gone_and_nothing_of_it_moves(shop):
+def test_case_62_a_customer_deleted_after_the_list_was_frozen_is_gone_and_nothing_of_it_moves(shop):
     started = start(shop.site, shop.job, {})
     shop.database("legacy", "delete from orders where cid = 3; delete from customers where id = 3")
     try:

@@ -125,7 +125,7 @@ def test_a_look_up_finds_ours_in_a_list_in_a_wrapped_list_and_alone(document):
     assert (result.answer, result.server_id, result.returned["crm_id"]) == (Answer.DONE, "5", "5")
 
 
-def test_two_of_ours_are_several_even_on_one_page_of_many():
+def test_case_60_two_of_ours_are_several_even_on_one_page_of_many():
     assert conclusion("probe", said([OURS, OURS], 206)).answer == Answer.SEVERAL
 
 
@@ -134,7 +134,7 @@ def test_two_of_ours_are_several_even_on_one_page_of_many():
     [said([OTHER], 206), said([OTHER], x_total_count="2"), said([OURS], link='</customer?page=2>; rel="next"')],
     ids=["206", "count", "link"],
 )
-def test_one_page_of_several_is_no_answer(heard):
+def test_case_60_one_page_of_several_is_no_answer(heard):
     assert conclusion("probe", heard).answer == Answer.AMBIGUOUS
 
 
@@ -178,7 +178,7 @@ def test_waits_are_taken_from_the_header_as_seconds_or_as_a_date():
 @pytest.mark.parametrize(
     "heard", [Heard(503), Heard(503, {"retry-after": "soon"}), Heard(500, {"retry-after": "1"}), FULL]
 )
-def test_nothing_is_sent_again_where_something_may_have_happened(heard):
+def test_case_60_nothing_is_sent_again_where_something_may_have_happened(heard):
     assert wait_for(heard, 0, 0.5, NOW) is None
 
 

@@ -33,7 +33,7 @@ def test_null_members_are_left_out_and_nulls_in_lists_stay():
     assert body({"a": None, "b": {"c": None, "d": 1}, "e": [1, None]}) == '{"b":{"d":1},"e":[1,null]}'
 
 
-def test_dates_bytes_and_ids_have_one_text_form():
+def test_case_61_dates_bytes_and_ids_have_one_text_form():
     document = {
         "day": date(2024, 2, 29),
         "naive": datetime(2024, 2, 29, 1, 2, 3, 456789),  # noqa: DTZ001
@@ -59,7 +59,7 @@ def test_dates_bytes_and_ids_have_one_text_form():
     st.integers(),
     st.floats(allow_nan=False, allow_infinity=False),
 )
-def test_every_number_comes_back_with_its_digits(decimal, integer, real):
+def test_case_61_every_number_comes_back_with_its_digits(decimal, integer, real):
     text = body({"d": decimal, "i": integer, "f": real})
     exact = json.loads(text, parse_float=Decimal)
     assert (str(Decimal(exact["d"]).normalize()), exact["i"]) == (str(decimal.normalize()), integer)
@@ -67,7 +67,7 @@ def test_every_number_comes_back_with_its_digits(decimal, integer, real):
 
 
 @given(st.recursive(st.text(st.characters(exclude_categories=["Cs"])) | st.booleans(), st.lists))
-def test_every_text_comes_back_letter_by_letter(value):
+def test_case_61_every_text_comes_back_letter_by_letter(value):
     assert json.loads(body({"v": value})) == {"v": value}
 
 
@@ -85,7 +85,7 @@ def test_every_text_comes_back_letter_by_letter(value):
     ],
     ids=["nan", "inf", "decimal nan", "decimal inf", "span", "tuple", "half a letter", "object"],
 )
-def test_what_json_cannot_carry_is_refused_by_place_without_the_value(value):
+def test_case_61_what_json_cannot_carry_is_refused_by_place_without_the_value(value):
     with pytest.raises(UnitError, match=r"`\$\.a\.b\[1\]`") as refused:
         body({"name": "Ada", "a": {"b": [1, value]}})
     assert "Ada" not in str(refused.value)

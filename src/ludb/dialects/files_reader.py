@@ -40,7 +40,10 @@ def schema_of(file: TableFile) -> pa.Schema:
     for record in records(file):
         for name, value in record.items():
             kinds[name] = _widened(kinds.get(name, pa.null()), value)
-    return pa.schema([(name, pa.string() if pa.types.is_null(kind) else kind) for name, kind in kinds.items()])
+    try:
+        return pa.schema([(name, pa.string() if pa.types.is_null(kind) else kind) for name, kind in kinds.items()])
+    except UnicodeEncodeError as error:
+        raise file.wrong("a name holds half a surrogate pair, which no text can hold") from error
 
 
 def own_schema(files: Sequence[TableFile]) -> pa.Schema:
@@ -139,13 +142,23 @@ def _batches(file: TableFile, own: pa.Schema) -> Iterator[pa.Table]:
     else:
         found = records(file)
         while some := list(itertools.islice(found, BATCH)):
-            yield pa.Table.from_arrays(
-                [
-                    pa.array([_json_value(record.get(field.name), field.type) for record in some], field.type)
-                    for field in own
-                ],
-                schema=own,
-            )
+            columns = [
+                _column([_json_value(record.get(field.name), field.type) for record in some], field.type)
+                for field in own
+            ]
+            yield pa.Table.from_arrays(columns, names=own.names)
+
+
+def _column(values: list[Any], kind: pa.DataType) -> pa.Array:
+    """The values as Arrow; texts with half a surrogate pair, which JSON can write and UTF-8 cannot, as bytes that are refused
+    by row later.
+    """
+    try:
+        return pa.array(values, kind)
+    except UnicodeEncodeError:
+        return pa.array(
+            [None if value is None else value.encode("utf-8", "surrogatepass") for value in values], pa.binary()
+        )
 
 
 def _parquet(file: TableFile) -> pq.ParquetFile:

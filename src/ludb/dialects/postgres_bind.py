@@ -144,7 +144,7 @@ def _decimal(value: Any, kind: Type) -> str:
     digits = (19, 2) if kind.name == "money" else kind.digits
     exponent = number.normalize().as_tuple().exponent
     assert isinstance(exponent, int)
-    if digits is not None and -exponent > digits[1]:
+    if digits is not None and number and -exponent > digits[1]:
         raise ValueError(f"has more than {digits[1]} decimals, and would be rounded")
     return format(number, "f")
 

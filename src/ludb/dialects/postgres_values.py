@@ -129,7 +129,7 @@ def _as(column: Column, kind: pa.DataType) -> Column:
 def _value(how: Carriage, alias: str) -> str:
     name = f"{alias}.{quote(how.column.name)}"
     if how.chosen:
-        return name if how.type.name in ("bytea", "bpchar") else f"{name}::text"
+        return name if how.type.name in ("bytea", "bpchar") else _text(how, name)
     if how.type.name in _MOMENTS:
         return f"CASE WHEN NOT ({_bad(how, alias)}) THEN {name} END"
     if pa.types.is_decimal(how.column.type):
@@ -139,7 +139,12 @@ def _value(how: Carriage, alias: str) -> str:
         return f"{name}::int8"
     if how.type.name in ("bool", "float4", "float8", "bytea", "text", "varchar", "bpchar"):
         return name
-    return f"{name}::text"
+    return _text(how, name)
+
+
+def _text(how: Carriage, name: str) -> str:
+    """The value's text as the server shows it; a cast of `inet` alone would add a netmask of 32 or 128 bits."""
+    return f"abbrev({name})" if how.type.name == "inet" else f"{name}::text"
 
 
 def _exact(how: Carriage) -> str:

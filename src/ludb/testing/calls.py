@@ -132,13 +132,13 @@ class CallTargetContract:
         assert (result.answer, result.server_id) == (Answer.DONE, str(stored["id"]))
         assert dict(result.returned) == {"crm_id": str(stored["id"]), "revision": str(stored["revision"])}
 
-    def test_a_decimal_travels_with_all_its_digits(self, subject: Subject) -> None:
+    def test_case_61_a_decimal_travels_with_all_its_digits(self, subject: Subject) -> None:
         """No float on the way: 1.10 stays 1.10, and thirty digits stay thirty."""
         long = "12345678901234567890.1234567890"
         request = subject.target.request(OUTPUT.name, {"a": Decimal("1.10"), "b": Decimal(long), "c": 2**70}, "id")
         assert f'"a":1.10,"b":{long},"c":{2**70}' in request.body.replace(" ", "")
 
-    def test_a_number_that_json_cannot_write_is_refused_without_showing_the_row(self, subject: Subject) -> None:
+    def test_case_61_a_number_that_json_cannot_write_is_refused_without_showing_the_row(self, subject: Subject) -> None:
         """NaN is not JSON; the message names the place only."""
         document = {"name": "Ada", "balance": float("nan")}
         message = raised(UnitError, lambda: subject.target.request(OUTPUT.name, document, "id"))
@@ -166,7 +166,7 @@ class CallTargetContract:
         assert (result.answer, result.retry_after) == (Answer.AGAIN, 900.0)
         assert not subject.server.objects()
 
-    def test_what_broke_before_the_write_is_ambiguous_and_the_probe_says_absent(self, subject: Subject) -> None:
+    def test_case_60_what_broke_before_the_write_is_ambiguous_and_the_probe_says_absent(self, subject: Subject) -> None:
         """From outside, before and after the write look alike: only the probe knows."""
         for mischief in (Mischief.FAIL_BEFORE, Mischief.DROP_BEFORE):
             call = make_call(subject.target, DOCUMENT, mischief)
@@ -175,7 +175,7 @@ class CallTargetContract:
             assert act(subject.target, "probe", call).answer == Answer.ABSENT
         assert not subject.server.objects()
 
-    def test_what_broke_after_the_write_is_ambiguous_and_the_probe_finds_it(self, subject: Subject) -> None:
+    def test_case_60_what_broke_after_the_write_is_ambiguous_and_the_probe_finds_it(self, subject: Subject) -> None:
         """A 500, a dropped connection and an unreadable answer may all hide a success."""
         for mischief in (Mischief.FAIL_AFTER, Mischief.DROP_AFTER, Mischief.GARBLE):
             call = make_call(subject.target, DOCUMENT, mischief)
@@ -205,14 +205,14 @@ class CallTargetContract:
         assert "400" in result.reason
         assert "Ada" not in result.reason
 
-    def test_a_conflict_is_a_refusal_on_the_first_try_and_a_doubt_on_a_repeat(self, subject: Subject) -> None:
+    def test_case_60_a_conflict_is_a_refusal_on_the_first_try_and_a_doubt_on_a_repeat(self, subject: Subject) -> None:
         """On a repeat, what we conflict with may be our own earlier try."""
         call = make_call(subject.target, DOCUMENT)
         subject.server.misbehave(Mischief.CONFLICT, Mischief.CONFLICT)
         assert act(subject.target, "send", call).answer == Answer.REJECTED
         assert act(subject.target, "send", call, repeat=True).answer == Answer.AMBIGUOUS
 
-    def test_a_conflict_after_a_busy_answer_is_a_doubt(self, subject: Subject) -> None:
+    def test_case_60_a_conflict_after_a_busy_answer_is_a_doubt(self, subject: Subject) -> None:
         """The target itself sent it twice."""
         subject.server.misbehave(Mischief.BUSY, Mischief.CONFLICT)
         assert act(subject.target, "send", make_call(subject.target, DOCUMENT)).answer == Answer.AMBIGUOUS
@@ -244,7 +244,7 @@ class CallTargetContract:
         result = act(subject.target, "probe", call)
         assert (result.answer, result.server_id) == (Answer.SEVERAL, None)
 
-    def test_a_server_that_honours_keys_writes_a_repeated_call_once(self, subject: Subject) -> None:
+    def test_case_60_a_server_that_honours_keys_writes_a_repeated_call_once(self, subject: Subject) -> None:
         """The key must be the call's id, the same on every try."""
         subject.server.honour_keys()
         call = make_call(subject.target, DOCUMENT)
@@ -289,7 +289,7 @@ class CallTargetContract:
         (stored,) = subject.server.objects()
         assert (result.answer, result.server_id, stored["name"]) == (Answer.DONE, done.server_id, "Grace")
 
-    def test_a_server_that_is_down_got_nothing_on_a_first_try(self, subject: Subject) -> None:
+    def test_case_60_a_server_that_is_down_got_nothing_on_a_first_try(self, subject: Subject) -> None:
         """`unsent` settles a call, so it is not said of a repeat, a probe or an undo: the object may be there."""
         subject.server.stop()
         call = make_call(subject.target, DOCUMENT, server_id="1")
