@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import csv
 import io
 import json
@@ -196,8 +197,8 @@ class Files:
             return dict(zip(rows.column("uid").to_pylist(), texts, strict=True))
         if self.form == "jsonl":
             records = [json.loads(line, parse_float=Decimal) for line in path.read_text().splitlines()]
-            return {record["uid"]: json_text(record["v"]) for record in records}
-        text = path.read_text()
+            return {record["uid"]: json_read(record["v"]) for record in records}
+        text = path.read_bytes().decode()
         records = csv.reader(io.StringIO(text, newline=""))
         next(records)
         empty = dict(line.split(",", 1) for line in text.splitlines() if line.endswith((",", ',""')))
@@ -220,5 +221,11 @@ def csv_text(field):
 
 def json_text(value):
     """What a JSON value says: text without its quotes, numbers with every digit."""
-    found = json.loads(value, parse_float=Decimal) if isinstance(value, str) else value
-    return python_text(found)
+    return python_text(json.loads(value, parse_float=Decimal))
+
+
+def json_read(value):
+    """What was read from a line of JSON says; bytes are marked base64."""
+    if isinstance(value, dict):
+        (value,) = (base64.b64decode(text) for key, text in value.items() if key == "$base64")
+    return python_text(value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -17,7 +18,7 @@ from ludb.targets.files import FilesTarget
 from ludb.targets.mysql import MysqlTarget
 from ludb.targets.postgres import PostgresTarget
 from ludb.targets.sqlite import SqliteTarget
-from ludb.testing.fidelity import from_files, from_mysql, from_postgres, from_sqlite
+from ludb.testing.fidelity import from_arrow, from_files, from_mysql, from_postgres, from_sqlite
 from ludb.testing.fidelity.source import GOOD, FidelitySourceContract
 from ludb.testing.fidelity.target import FidelityTargetContract
 from tests.fidelity.stores import Files, Mysql, Postgres, Sqlite
@@ -73,6 +74,7 @@ def stores(request, tmp_path_factory):
         elif kind == "sqlite":
             store = Sqlite(tmp_path_factory.mktemp(role) / "it.db")
         else:
+            kind = "files"
             store = Files(tmp_path_factory.mktemp(role) / "files", **options)
         made.append(store)
         return store
@@ -162,3 +164,30 @@ class TestSqliteTakes(Takes):
 
 class TestParquetTakes(Takes):
     system, adapter = "files", FilesTarget
+
+
+def of_format(form, refused, without=()):
+    """What a step hands over, as files of a format take it: `refused` maps an Arrow type to words of the reason."""
+    return [
+        replace(probe, into={form: ""}, refused={form: refused[kind]} if kind in refused else {})
+        for probe in from_arrow.PROBES
+        if "files" in probe.into and (kind := kind_of(probe)) not in without
+    ]
+
+
+def kind_of(probe):
+    return f"{probe.native} {probe.name}" if probe.native == "double" else probe.native
+
+
+class TestJsonLinesTake(Takes):
+    """NaN and infinity are no JSON; bytes are marked base64."""
+
+    system, adapter, options = "jsonl", FilesTarget, {"form": "jsonl"}
+    probes = of_format("jsonl", {"double nan": "NaN", "double infinity": "NaN"})
+
+
+class TestCsvTakes(Takes):
+    """Bytes have no place in CSV, which is a mistake of the job."""
+
+    system, adapter, options = "csv", FilesTarget, {"form": "csv"}
+    probes = of_format("csv", {}, without=("binary",))

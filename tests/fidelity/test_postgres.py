@@ -84,7 +84,6 @@ def case(database, postgres_server):
         ("timestamp", pa.array([0], pa.timestamp("us", "UTC"))),
         ("text", pa.array([b"x"])),
         ("bytea", pa.array(["\\x00"])),
-        ("numeric(10,2)[]", pa.array(["{1.005}"])),
         ("text", pa.array([[1]])),
     ],
 )

@@ -7,6 +7,8 @@ and turns a decimal into the nearest double.
 
 from __future__ import annotations
 
+import contextlib
+import json
 import math
 import re
 from collections.abc import Callable, Mapping
@@ -31,7 +33,8 @@ _DAY = r"[0-9]{4,}-[0-9]{2}-[0-9]{2}"
 _ERA = r"(?: BC)?"
 _OFFSET = r"(?:Z|[+-][0-9]{2}(?::?[0-9]{2}(?::[0-9]{2})?)?)"
 _MOMENTS = ("date", "timestamp", "timestamptz", "time", "timetz")
-_ARRAY_LOSES = ("varchar", "bpchar", "numeric", "timestamp", "timestamptz", "time", "timetz", "interval")
+_NUL = "holds a NUL character, which PostgreSQL cannot keep"
+_TRUTHS = {"t": "t", "true": "t", "1": "t", "f": "f", "false": "f", "0": "f"}
 
 
 def bind(values: pa.ChunkedArray, kind: Type, place: str) -> tuple[pa.Array, Faults]:
@@ -46,11 +49,6 @@ def bind(values: pa.ChunkedArray, kind: Type, place: str) -> tuple[pa.Array, Fau
         held = held.dictionary_decode()
     if pa.types.is_null(held.type):
         return held.cast(pa.string()), {}
-    if kind.category == "A" and kind.modifier != -1 and kind.element.lstrip("_") in _ARRAY_LOSES:
-        raise ConfigError(
-            f"{place}: an array of {kind.element} with a length or digits would be rounded or cut without a word",
-            remedy="Give the column elements without them, or a CHECK",
-        )
     return _bound(held, kind, place)
 
 
@@ -72,7 +70,9 @@ def _bound(held: pa.Array, kind: Type, place: str) -> tuple[pa.Array, Faults]:
     if pa.types.is_boolean(held.type) and kind.name != "bool":
         held = pc.if_else(held, "true", "false")
     text = held.cast(pa.string()) if _is_text(held.type) else None
-    return _checked(held if text is None else text, lambda value: _text(value, kind), _fits(text, kind))
+    form = _FORMS.get(kind.name) if text is not None else None
+    check = form or (lambda value: _text(value, kind))
+    return _checked(held if text is None else text, check, form is None and _fits(text, kind))
 
 
 def _checked(held: pa.Array, check: Callable[[Any], Any], plainly: Any) -> tuple[pa.Array, Faults]:
@@ -99,12 +99,37 @@ def _bytes(held: pa.Array, kind: Type, place: str) -> pa.Array:
 def _text(value: Any, kind: Type) -> str:
     text = value if isinstance(value, str) else _plain(value)
     if "\0" in text:
-        raise ValueError("holds a NUL character, which PostgreSQL cannot keep")
+        raise ValueError(_NUL)
     length = 63 if kind.name == "name" else kind.length
     size = len(text.encode()) if kind.name == "name" else len(text.rstrip(" ") if kind.name == "bpchar" else text)
     if length is not None and size > length:
         raise ValueError(f"is longer than {length} characters")
     return text
+
+
+def _truth(text: str) -> str:
+    """PostgreSQL would also take `yes`, `on`, `tr` and blanks around them."""
+    if text.lower() not in _TRUTHS:
+        raise ValueError("is no boolean (t, f, true, false, 1, 0)")
+    return _TRUTHS[text.lower()]
+
+
+def _json(text: str) -> str:
+    """JSON for `jsonb`, which would keep one of several members of one name. What is no JSON is left to the server."""
+    with contextlib.suppress(json.JSONDecodeError, RecursionError):
+        json.loads(text, object_pairs_hook=_apart, parse_int=str, parse_float=str)
+    if "\0" in text:
+        raise ValueError(_NUL)
+    return text
+
+
+def _apart(members: list[tuple[str, object]]) -> None:
+    if len({name for name, _ in members}) < len(members):
+        raise ValueError("names a member of an object twice, of which jsonb would keep one: use a json column")
+
+
+_FORMS: Mapping[str, Callable[[str], str]] = {"bool": _truth, "jsonb": _json}
+"""Texts whose form is looked at: the server would read more than one form, or keep less than what stands there."""
 
 
 def _fits(text: pa.Array | None, kind: Type) -> bool:

@@ -16,7 +16,8 @@ from psycopg import sql
 
 from ludb.dialects.merging import key_columns, key_faults
 from ludb.dialects.postgres import condition, is_misfit, quote, translate
-from ludb.dialects.postgres_bind import bind
+from ludb.dialects.postgres_bind import Faults, bind
+from ludb.dialects.postgres_exact import changed
 from ludb.dialects.postgres_rewrite import INCOMING, Clash, Link, drop_incoming, make_incoming, merge, remove, way
 from ludb.dialects.postgres_schema import Reflected
 from ludb.errors import ConfigError, Fault, UnitError
@@ -106,6 +107,7 @@ class PostgresWriter:
             self._expect(reflected, name)
             values, refused = bind(rows.column(name), reflected.types[name], place)
             columns.append(values)
+            refused = {**self._changed(values, reflected, name), **refused}
             for row, (reason, detail) in refused.items():
                 faults.setdefault(positions[row].as_py(), Fault(f"{place}: {reason}", detail))
         if faults:
@@ -232,6 +234,14 @@ class PostgresWriter:
         statement = f"COPY {into} ({columns}) FROM STDIN (FORMAT csv)"
         with self.connection.cursor().copy(statement.encode()) as copy:
             copy.write(text.getbuffer())
+
+    def _changed(self, values: pa.Array, reflected: Reflected, name: str) -> Faults:
+        column = reflected.column(name)
+        assert column is not None
+        try:
+            return changed(self.connection, values, reflected.types[name], column.native)
+        except psycopg.Error as error:
+            raise translate(error, self.system, f"write {self.system}.{reflected.label}") from error
 
     def _expect(self, reflected: Reflected, name: str) -> None:
         column = reflected.column(name)

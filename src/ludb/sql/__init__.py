@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from ludb.sql.text import blank_to_null as blank_to_null
     from ludb.sql.text import collapse_spaces as collapse_spaces
     from ludb.sql.text import fix_mojibake as fix_mojibake
+    from ludb.sql.text import replace_nul as replace_nul
     from ludb.sql.words import parse_boolean as parse_boolean
     from ludb.sql.words import try_parse_boolean as try_parse_boolean
 

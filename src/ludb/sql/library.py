@@ -47,6 +47,7 @@ FUNCTIONS = {
         Function("blank_to_null", "text", "VARCHAR", (), "texts trimmed or made NULL"),
         Function("collapse_spaces", "text", "VARCHAR", (), "texts freed of extra blanks"),
         Function("fix_mojibake", "text", "VARCHAR", (), "texts repaired"),
+        Function("replace_nul", "text", "VARCHAR", (("instead", "VARCHAR", "''"),), "texts freed of NUL"),
         Function("name_case", "names", "VARCHAR", (), "names set in mixed case"),
         Function("split_name", "names", _NAME, (), "names split"),
         Function("phone_e164", "phone", "VARCHAR", _REGION, "phone numbers normalised"),

@@ -32,6 +32,12 @@ def fix_mojibake(value: object) -> str | None:
     return None if text is None else converted("fix_mojibake", value, _repaired(text))
 
 
+def replace_nul(value: object, instead: str = "") -> str | None:
+    """The text with every NUL character, which some databases cannot hold, as `instead`."""
+    text = text_of(value)
+    return None if text is None else converted("replace_nul", value, text.replace("\0", instead))
+
+
 @lru_cache(maxsize=4_096)
 def _repaired(text: str) -> str:
     return text if text.isascii() else str(ftfy.fix_encoding(text, _ENCODING))

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-Form = Literal["text", "number", "float", "real", "moment", "instant", "boolean", "bytes", "uuid"]
+Form = Literal["text", "number", "float", "real", "moment", "instant", "boolean", "bytes", "uuid", "json"]
 """How two texts of one value are compared: letter by letter (`text`), or as what they name (`ludb.testing.fidelity.forms`)."""
 
 Outcome = Literal["arrives", "refused", "planning", "converted", "gap"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import re
 import struct
 from collections.abc import Callable, Mapping
@@ -93,6 +94,7 @@ _CANONICAL: Mapping[Form, Callable[[str], object]] = {
     "real": _real,
     "moment": _moment,
     "instant": _instant,
-    "boolean": lambda text: _TRUTHS[text.lower()],
+    "boolean": lambda text: _TRUTHS.get(text.lower(), text),
+    "json": lambda text: json.loads(text, parse_float=Decimal, object_pairs_hook=sorted),
     "uuid": lambda text: text.replace("-", "").lower(),
 }

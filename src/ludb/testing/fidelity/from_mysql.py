@@ -114,6 +114,8 @@ TEXTS = (
           {"postgres": "varchar(3)", "mysql": "varchar(3)", "sqlite": "varchar(3)"},
           refused={"postgres": "longer than 3", "mysql": "longer than 3", "sqlite": "longer than 3"}),
     Probe(16, "nul", "varchar(9)", ("'a\\0b'",), "'a'", TEXT, refused={"postgres": "NUL"}),
+    Probe(16, "nul, replaced by the job", "varchar(9)", ("'a\\0b'",), "'a'", TEXT, step="replace_nul(v, '?')",
+          converted="replace_nul", becomes=("a?b",)),
     Probe(18, "unicode", "varchar(60)", ("'👨‍👩‍👦'", "'é'", "'é'", "'αβ 中文'", "''", "NULL", "'NULL'"), "'a'", TEXT),
     Probe(23, "uuid", "uuid", ("'5B2C1F34-0000-4000-8000-00000000000A'",), "'00000000-0000-4000-8000-000000000001'",
           _own("uuid") | {"postgres": "uuid"}),

@@ -14,6 +14,8 @@ PROBES = (
     Probe(17, "surrogate", "text", ("cast(x'eda0bd' as text)",), "'a'", TEXT, refused={SOURCE: "not UTF-8"}),
     Probe(53, "nul", "text", ("'a' || char(0) || 'b'",), "'a'", TEXT, refused={"postgres": "NUL"}),
     Probe(16, "nul", "text", ("char(0)",), "'a'", TEXT, refused={"postgres": "NUL"}),
+    Probe(53, "nul, replaced by the job", "text", ("'a' || char(0) || 'b'",), "'a'", TEXT, step="replace_nul(v)",
+          converted="replace_nul", becomes=("ab",)),
     Probe(54, "beyond 64 bits", "integer", ("9223372036854775808",), "9223372036854775807", WHOLE, "number",
           refused={SOURCE: "integer"}),
     Probe(54, "no number", "real", ("0.0/0.0",), "0.5", DOUBLE, "float"),

@@ -49,9 +49,13 @@ class FidelityTargetContract:
     system: ClassVar[str] = ""
 
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
-        """One test for each probe that has a place in this target, with its number in the name."""
+        """One test for each probe that has a place in this target, with its number in the name. A gap must fail: it is struck
+        off the list on the day it closes.
+        """
         if "probe" in metafunc.fixturenames:
-            metafunc.parametrize("probe", [each for each in self.probes if self.system in each.into], ids=str)
+            metafunc.parametrize(
+                "probe", [_marked(each, self.system) for each in self.probes if self.system in each.into]
+            )
 
     def test_it_arrives_unchanged_or_its_unit_alone_is_refused(
         self, probe: Probe, shelf: TargetShelf, record_property: Callable[[str, object], None]
@@ -73,6 +77,12 @@ class FidelityTargetContract:
         assert set(texts) == set(range(len(values))) - wanted
         for uid, text in texts.items():
             assert same(probe.form, arrow_text(values[uid]), text), f"{probe}: {values[uid]!r} arrived as {text!r}"
+
+
+def _marked(probe: Probe, system: str) -> Any:
+    gap = probe.gaps.get(system)
+    marks = [pytest.mark.xfail(strict=True, reason=gap)] if gap else []
+    return pytest.param(probe, id=str(probe), marks=marks)
 
 
 def written(target: Any, table: str, rows: pa.Table) -> Mapping[int, Fault]:
