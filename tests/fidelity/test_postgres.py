@@ -125,6 +125,12 @@ def test_case_57_names_of_every_kind(case):
 
 
 def test_case_58_a_table_without_columns_and_duplicate_rows(case):
+    case.run("CREATE TABLE bare ()")
+    case.run("INSERT INTO bare DEFAULT VALUES")
+    assert case.source.columns(UnitTable("bare", TableRef("old", "bare"))) == ()
+    rows, _ = case.extract("bare")
+    assert rows.num_columns == 0
+    case.load(pa.table({POSITION: [0]}).drop_columns([POSITION]), "bare")
     case.run("CREATE TABLE src (v int)")
     case.run("INSERT INTO src VALUES (1), (1), (NULL)")
     rows, _ = case.extract()

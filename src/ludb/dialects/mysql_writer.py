@@ -106,8 +106,9 @@ class MysqlWriter:
             self.session.run("SET foreign_key_checks = 0", "put off the foreign keys")
         shown = lambda row: {name: rows.column(name)[row].as_py() for name in names}  # noqa: E731
         refused = self._place_all(batch, faults.keys(), table, shown)
-        if key:
-            self._explain(refused, reflected, key, [literals[at] for at in own], positions)
+        for columns in [own] if key else _unique(reflected, names):
+            told = [names[at] for at in columns]
+            self._explain(refused, reflected, told, [literals[at] for at in columns], positions)
         faults |= refused
         if knotted:
             self.session.run("SET foreign_key_checks = 1", "put the foreign keys back")
@@ -200,7 +201,7 @@ class MysqlWriter:
     ) -> None:
         """Say of a refused unit that a row has its key but for its bytes, where that is the reason."""
         for *values, position in zip(*(column.to_pylist() for column in texts), rows, strict=True):
-            if position in faults:
+            if position in faults and "NULL" not in values:
                 both = both_keys(self.session, table, dict(zip(key, values, strict=True)))
                 if both:
                     what = f"key ({', '.join(key)}) equals that of another row but for its bytes (collation)"
@@ -302,3 +303,9 @@ class MysqlWriter:
             asked.append(f"SELECT {number}, EXISTS({there})")
         found = self.session.texts(" UNION ALL ".join(asked), "look foreign keys up")
         return [int(number) for number, there in found if there == "0"]
+
+
+def _unique(table: Reflected, names: Sequence[str]) -> list[list[int]]:
+    """The places, among `names`, of the columns of each key of the table that is written in full."""
+    places = {name.lower(): at for at, name in enumerate(names)}
+    return [sorted(places[name] for name in key) for key in table.unique if key <= places.keys()]

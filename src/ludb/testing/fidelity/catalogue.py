@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ludb.testing.fidelity import from_files, from_mysql, from_postgres, from_sqlite
-from ludb.testing.fidelity.case import Probe
+from ludb.testing.fidelity.case import Outcome, Probe
 
 TITLES: Mapping[int, str] = {
     1: "infinite dates and moments",
@@ -72,6 +72,9 @@ TITLES: Mapping[int, str] = {
     62: "empty and huge units, units moved or gone already",
 }
 """What each case is about."""
+
+EVERYWHERE: Mapping[int, Outcome] = {39: "arrives", 57: "arrives", 58: "arrives", 59: "refused", 62: "arrives"}
+"""Cases of names and shapes, which every system can have: what becomes of them in every pair."""
 
 PROBES: Mapping[str, tuple[Probe, ...]] = {
     "postgres": from_postgres.PROBES,

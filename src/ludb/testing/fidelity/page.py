@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from ludb.testing.fidelity.case import PLAN, SOURCE, SYSTEMS, Outcome, Probe
-from ludb.testing.fidelity.catalogue import PROBES, TITLES
+from ludb.testing.fidelity.catalogue import EVERYWHERE, PROBES, TITLES
 from ludb.testing.fidelity.from_arrow import PROBES as ARROW
 
 Found = tuple[int, str, Outcome, str]
@@ -60,7 +60,9 @@ def expected() -> list[Found]:
             ]
     for probe in ARROW:
         found += [(probe.case, f"> {t}", probe.expected(t), probe.name) for t in SYSTEMS if t in probe.into]
-    return found
+    pairs = [f"{one} > {two}" for one in SYSTEMS for two in SYSTEMS]
+    found += [(case, pair, outcome, "structure") for case, outcome in EVERYWHERE.items() for pair in pairs]
+    return found + [(40, f"{one} > mysql", "refused", "collation") for one in SYSTEMS]
 
 
 def alone(probe: Probe) -> Outcome:
