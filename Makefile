@@ -29,8 +29,8 @@ check: $(READY) ## run all that continuous integration runs: format, lint, types
 	$(BIN)/lint-imports
 	$(PYTEST) -m "not long"
 
-bench: $(READY) ## measure: make bench [AREA=engine] [SCALE=0.1]; exits 1 where a bar does not hold
-	$(BIN)/python -m bench $(AREA) --scale $(or $(SCALE),1)
+bench: $(READY) ## measure: make bench [AREA=engine] [SCALE=0.1] [QUICK=1]; exits 1 where a bar does not hold
+	$(BIN)/python -m bench $(AREA) --scale $(or $(SCALE),1) $(if $(QUICK),--quick)
 
 lock: ## pin the dependencies of pyproject.toml again, with hashes, in requirements.lock
 	$(PYTHON) -m venv .cache/lock

@@ -17,6 +17,8 @@ from bench.harness import RUNS, Plan, Result, failed, keep, table
 
 AREAS = ("engine", "databases", "api", "server", "survival", "web")
 """All areas there will be: each is a module of this package with a function `measure`."""
+WIDTH = 150
+"""Of the table where it goes into a file."""
 RESULTS = Path(__file__).resolve().parent / "results.json"
 
 Measure = Callable[[Plan], Iterable[Result]]
@@ -42,8 +44,9 @@ def main(
     parser.add_argument("--scale", type=float, default=1.0, help="share of the full size; bars are meant for 1")
     parser.add_argument("--runs", type=int, default=RUNS, help="runs of everything that is timed")
     parser.add_argument("--folder", type=Path, default=None, help="where to work [default: a temporary folder]")
+    parser.add_argument("--quick", action="store_true", help="leave the curves out (workers, chunk, size, skew)")
     options = parser.parse_args(arguments)
-    out, err = Console(), Console(stderr=True)
+    out, err = Console(width=None if sys.stdout.isatty() else WIDTH), Console(stderr=True)
     known = existing() if areas is None else areas
     if options.area and options.area not in known:
         err.print(f"no area is called {options.area}; there are {', '.join(known)}")
@@ -57,7 +60,10 @@ def main(
                 continue
             folder = Path(scratch) / name
             folder.mkdir()
-            found += measure(Plan(options.scale, options.runs, folder, lambda text: err.print(text, highlight=False)))
+            asked = Plan(
+                options.scale, options.runs, folder, lambda text: err.print(text, highlight=False), quick=options.quick
+            )
+            found += measure(asked)
     if found:
         keep(found, results)
         out.print(table(found))

@@ -52,12 +52,15 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What an area is asked for: its size (1 is the full one), how often, where it may write, and whom it tells."""
+    """What an area is asked for: its size (1 is the full one), how often, where it may write, whom it tells, and whether
+    curves are left out (`quick`).
+    """
 
     scale: float
     runs: int
     folder: Path
     tell: Callable[[str], None]
+    quick: bool = False
 
     def scaled(self, count: int, least: int = 1) -> int:
         """A count at this scale."""

@@ -1,0 +1,1 @@
+"""Programs of the bench that run in environments of their own, and the lists that pin these."""
