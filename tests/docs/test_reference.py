@@ -52,3 +52,8 @@ def test_the_job_of_the_readme_runs(desk):
         ("2", "a charge is negative")
     ]
     assert desk.rows("billing", "select name, amount from charge join account on account.id = account") == [("Ann", 5)]
+
+
+def test_the_readme_leads_to_every_page_of_the_reference():
+    pages = {path.name for path in (ROOT / "docs/reference").glob("*.md")}
+    assert pages == set(re.findall(r"\(docs/reference/([\w.-]+)\)", README))
