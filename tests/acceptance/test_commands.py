@@ -121,7 +121,20 @@ def test_a_complete_instance_is_refused_and_says_how_to_move_it_again(moved):
     assert refused.code == 2
     assert "shop is complete" in refused.json["message"]
     assert "identifying parameter" in refused.json["remedy"]
-    assert f"ludb quarantine retry {moved.first.json['run']['id']} --all" in refused.json["remedy"]
+    assert f"`ludb quarantine retry {moved.first.json['run']['id']} --all --job job`" in refused.json["remedy"]
+
+
+def test_a_refused_resume_names_a_command_that_finds_the_run(moved):
+    run = moved.first.json["run"]["id"]
+    refused = moved.ludb("resume", "--job", "job", "--json")
+    assert (refused.code, refused.json["remedy"].endswith(f"ludb quarantine retry {run} --all --job job")) == (2, True)
+
+
+def test_a_retry_for_part_of_a_reason_says_that_the_whole_reason_is_wanted(moved):
+    refused = moved.ludb("quarantine", "retry", "--job", "job", "--reason", "negative", "--json")
+    assert refused.code == 2
+    assert refused.json["message"] == "no unit is quarantined for this very reason"
+    assert "write the whole reason" in refused.json["remedy"]
 
 
 def test_a_plan_after_the_run_tells_what_was_moved_before(moved):

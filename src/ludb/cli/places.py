@@ -1,28 +1,14 @@
-"""Where the command line finds a run again: options for the next command, so that a hint can be copied as it stands."""
+"""The command that goes on with a run, so that a hint can be copied as it stands."""
 
 from __future__ import annotations
 
-import os
 import shlex
-from pathlib import Path
 
 from ludb.cli.options import texts
 from ludb.errors import ConfigError
 from ludb.model.run import Run
+from ludb.service.hints import shown
 from ludb.service.site import Site, state_directory
-
-
-def options_for(site: Site) -> str:
-    """What must stand behind a command to find this site from the current folder: nothing, `--job` or `--state`."""
-    if site.state == state_directory(None, None, site.environment):
-        return ""
-    if (
-        site.state.name == ".ludb"
-        and (site.state.parent / "job.yaml").exists()
-        and not site.environment.get("LUDB_STATE")
-    ):
-        return f" --job {shown(site.state.parent)}"
-    return f" --state {shown(site.state)}"
 
 
 def start_again(site: Site, run: Run) -> str:
@@ -48,9 +34,3 @@ def _selected(run: Run) -> str:
     return "".join(
         f" --{name.replace('_', '-')}" + (f" {shlex.quote(str(value))}" if value != "" else "") for name, value in told
     )
-
-
-def shown(path: Path) -> str:
-    """A path as it is typed here: relative where it lies below the current folder."""
-    found = os.path.relpath(path)
-    return shlex.quote(str(path) if found.startswith("..") else found)

@@ -29,7 +29,7 @@ def list_units(
     json: options.Json = False,
 ) -> None:
     """List units that are quarantined, in doubt or gone, grouped by reason."""
-    from ludb.cli.places import options_for
+    from ludb.service.hints import options_for
     from ludb.service.site import open_site
     from ludb.service.summary import by_reason
 
@@ -68,7 +68,7 @@ def show(
     json: options.Json = False,
 ) -> None:
     """Show one unit that was set aside: step, reason, detail, stack and source rows."""
-    from ludb.cli.places import options_for
+    from ludb.service.hints import options_for
     from ludb.service.pinning import purged
     from ludb.service.site import open_site
 
@@ -109,8 +109,8 @@ def retry_units(
 ) -> None:
     """Make quarantined units pending again, with the job as it is in its folder now, and move them."""
     from ludb.cli.holding import hold_run
-    from ludb.cli.places import options_for
     from ludb.model.run import UnitState
+    from ludb.service.hints import options_for
     from ludb.service.pinning import origin
     from ludb.service.runs import try_again
     from ludb.service.site import open_site
@@ -123,9 +123,10 @@ def retry_units(
     wanted = [e for e in found if everything or reason or e.unit_key in set(unit or [])]
     missing = set(unit or []) - {e.unit_key for e in found}
     if missing or not wanted:
+        named = ", ".join(sorted(missing))
         raise ConfigError(
-            f"not quarantined: {', '.join(sorted(missing)) or 'no unit'}",
-            remedy=f"See `ludb quarantine list{options_for(site)}`",
+            "no unit is quarantined for this very reason" if reason else f"not quarantined: {named or 'no unit'}",
+            remedy=f"See `ludb quarantine list{options_for(site)}`" + (" and write the whole reason" if reason else ""),
         )
     folder = job or origin(site, site.repository.runs.get(run_id))
     started = try_again(site, run_id, [e.position for e in wanted], folder)

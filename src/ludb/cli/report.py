@@ -9,10 +9,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from ludb.cli.places import options_for, start_again
+from ludb.cli.places import start_again
 from ludb.model.run import Counters, Run, RunState
 from ludb.service.activity import waiting_for
 from ludb.service.dry_run import is_dry
+from ludb.service.hints import options_for
 from ludb.service.site import Site
 from ludb.service.steering import told as told_arguments
 from ludb.service.summary import Summary

@@ -71,7 +71,7 @@ def _value(name: str, kind: str, text: str) -> object:
         value = from_text(text, arrow_type(kind))
     except ValueError as error:
         raise ConfigError(
-            f"the value of parameter {name!r} {error}", remedy=f"Give a {kind} in its usual form"
+            f"the value of parameter {name!r} {error}", remedy=f"Give the {kind} in its usual form"
         ) from None
     return text if kind == "date" else value
 

@@ -17,6 +17,7 @@ from ludb.model.run import DONE_STATES, Chunk, Run, RunState
 from ludb.project.folder import JobFolder, read_job
 from ludb.project.load import load_migration
 from ludb.project.parameters import resolve_parameters
+from ludb.service.hints import options_for
 from ludb.service.holding import hold
 from ludb.service.hooks import hooks_open
 from ludb.service.orphans import kept_orphans
@@ -66,7 +67,7 @@ def start(
         if run is not None and run.state in DONE_STATES and hooks_open(site, run.id):
             return _end_hooks(site, run, folder, lock)
         if run is not None and run.state in DONE_STATES and not selection:
-            _refuse_complete(run, job)
+            _refuse_complete(site, run, job)
         if run is not None and run.state not in DONE_STATES:
             _refuse_other_values(run, parameters, given)
             return _resume(site, run, folder, lock, accept_change=accept_change)
@@ -136,7 +137,7 @@ def resume(site: Site, run_id: str, folder: Path, *, accept_change: bool = False
     hooks = over and hooks_open(site, run.id)
     over = over and not hooks
     if over or run.state is RunState.ABANDONED:
-        again = f"Try its quarantined units again: ludb quarantine retry {run.id} --all"
+        again = f"Try its quarantined units again: ludb quarantine retry {run.id} --all{options_for(site)}"
         raise ConfigError(
             f"run {run.id} is {run.state}: nothing is left to do",
             remedy=again if run.state is RunState.EXCEPTIONS else None,
@@ -199,12 +200,12 @@ def _go(site: Site, run: Run, reason: str) -> Run:
     return site.repository.runs.change(run.id, RunState.RUNNING, reason)
 
 
-def _refuse_complete(run: Run, job: JobFolder) -> None:
+def _refuse_complete(site: Site, run: Run, job: JobFolder) -> None:
     identifying = [spec.name for spec in job.job.parameters if spec.identifying]
     how = f"change parameter {' or '.join(identifying)} (-p {identifying[0]}=...)" if identifying else (
         "declare an identifying parameter under parameters: in job.yaml and give it another value"
     )  # fmt: skip
-    again = f"Move its quarantined units with `ludb quarantine retry {run.id} --all`; to" if (
+    again = f"Move its quarantined units with `ludb quarantine retry {run.id} --all{options_for(site)}`; to" if (
         run.state is RunState.EXCEPTIONS
     ) else "To"  # fmt: skip
     raise ConfigError(
