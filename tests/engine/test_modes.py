@@ -15,7 +15,8 @@ from ludb.model.run import RunState
 from ludb.project.folder import read_job
 from ludb.service.dry_run import start_dry
 from ludb.service.planning import plan_run
-from ludb.service.selection import EVERYTHING
+from ludb.service.runs import start
+from ludb.service.selection import EVERYTHING, Selection
 from ludb.service.summary import summarize
 from ludb.service.worker_process import run_worker
 
@@ -105,6 +106,16 @@ def test_a_changed_source_is_moved_again_by_another_instance_and_the_target_equa
     assert differences(shop) == []
     assert shop.rows("new", "select count(*) from account where note = 'by hand'") == [(20,)]
     assert shop.rows("new", "select id from account order by id") == [(number,) for number in range(100, 121)]
+
+
+def test_waves_with_a_limit_reach_every_unit_before_any_moves_again(shop):
+    for _ in range(3):
+        started = start(shop.site, shop.job, {}, Selection(limit=8))
+        run_worker(shop.site, started.run.id)
+        started.lock.release()
+        assert summarize(shop.site, started.run.id).counters.done == 8
+    assert shop.rows("new", "select count(*) from account") == [(20,)]
+    assert differences(shop) == []
 
 
 def test_a_quarantined_unit_keeps_what_the_last_run_wrote(shop, balanced):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import pyarrow as pa
 
@@ -27,6 +28,13 @@ def moved_before(site: Site, job: str, but: str = "", *, again: bool = False) ->
         done = [] if again else site.repository.views.done(run.id).to_pylist()
         found |= _keys(site, run, [*done, *doubtful])
     return found
+
+
+def times_moved(site: Site, job: str) -> Mapping[bytes, int]:
+    """How many runs of the job have moved each unit, by key bytes; units that none has moved are not in it."""
+    return Counter(
+        key for run in _runs(site, job, "") for key in _keys(site, run, site.repository.views.done(run.id).to_pylist())
+    )
 
 
 def set_aside_before(site: Site, job: str, reason: str = "") -> Collection[bytes]:

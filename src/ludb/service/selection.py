@@ -16,7 +16,7 @@ from ludb.engine.migration import Migration
 from ludb.engine.unit_list import UnitList, keys_where, root_keys
 from ludb.errors import ConfigError
 from ludb.model.keys import key_bytes, key_text
-from ludb.service.overlap import moved_before, set_aside_before
+from ludb.service.overlap import moved_before, set_aside_before, times_moved
 from ludb.service.site import Site
 
 NAMED = 20
@@ -145,9 +145,9 @@ def select_units(site: Site, migration: Migration, selection: Selection, *, some
     """Freeze the unit list: the selected units that no run of the job has moved yet, in the source's own order. Where
     every output writes over what is there, units are moved again, but for those in doubt.
 
-    With a limit, units that no run has set aside yet come first. `ConfigError` for keys of the file that the source does
-    not have, and for a selection that nothing is left of, saying which part emptied it. Without a selection there may be
-    nothing left to move, unless there must be `some`.
+    With a limit, units that no run has set aside yet come first, of these the ones that the fewest runs have moved.
+    `ConfigError` for keys of the file that the source does not have, and for a selection that nothing is left of, saying
+    which part emptied it. Without a selection there may be nothing left to move, unless there must be `some`.
     """
     keys = root_keys(migration)
     values = list(zip(*(keys.column(name).to_pylist() for name in migration.job.unit.key), strict=True))
@@ -169,9 +169,10 @@ def select_units(site: Site, migration: Migration, selection: Selection, *, some
     left = len(kept)
     if selection.limit is not None and selection.limit < left:
         tried = set_aside_before(site, migration.job.name)
-        fresh = [at for at in kept if key_bytes(values[at]) not in tried] if tried else kept
-        again = sorted(set(kept) - set(fresh))
-        kept = sorted([*fresh, *again][: selection.limit])
+        times = times_moved(site, migration.job.name) if migration.job.repeatable else {}
+        keyed = {at: key_bytes(values[at]) for at in kept} if tried or times else {}
+        first = sorted(kept, key=lambda at: (keyed[at] in tried, times.get(keyed[at], 0))) if keyed else kept
+        kept = sorted(first[: selection.limit])
     return UnitList.of(
         keys.take(pa.array(kept, pa.int64())) if len(kept) < keys.num_rows else keys,
         moved_before=selected - left,
