@@ -21,6 +21,7 @@ from ludb.model.unit import POSITION
 from ludb.project.folder import JobFolder, read_job
 from ludb.project.load import load_migration
 from ludb.project.parameters import instance_of, resolve_parameters
+from ludb.project.places import placed
 from ludb.service.orphans import OrphanKeeper
 from ludb.service.overlap import check_pending, check_unresolved
 from ludb.service.pinning import read_reference
@@ -63,6 +64,13 @@ def plan_run(
     A `dry` run writes nothing and calls nobody: systems that are called need not be there, and units that another run
     still has to move may be in it.
     """
+    with placed(folder):
+        return _plan(site, folder, given, selection, dry=dry, keep=keep)
+
+
+def _plan(
+    site: Site, folder: Path, given: Mapping[str, str], selection: Selection, *, dry: bool, keep: Path | None
+) -> Planned:
     job = read_job(folder, site.environment)
     parameters = resolve_parameters(job.job, given)
     migration = load_migration(
