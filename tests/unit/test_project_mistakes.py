@@ -209,7 +209,7 @@ IN_JOB = [
         17,
         "parameters.day.default",
         "parameter 'day' is not a date",
-        "Give a date",
+        "Give the date",
     ),
     (
         "settings: {w",

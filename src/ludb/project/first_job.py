@@ -52,8 +52,7 @@ README = """\
 A migration job for `ludb`: `job.yaml` says what moves and where to, `steps/` how, `rules/` who may not.
 
 ```
-ludb check {shown}                    # is the text right?
-ludb plan {shown}                     # what would move?
+ludb check {shown} && ludb plan {shown}   # is the text right, and what would move?
 ludb run {shown}                      # move it: two customers arrive in out/, Bo is set aside for want of an e-mail address
 ludb quarantine list --job {shown}    # who was set aside, and why; mend data/customers.csv, then:
 ludb quarantine retry --all --job {shown}
