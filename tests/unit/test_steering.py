@@ -6,6 +6,7 @@ import asyncio
 import os
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -13,10 +14,11 @@ from ludb.engine.liveness import LOCKS_AGE, OwnerLock, sweep_locks
 from ludb.errors import ConfigError, ConfigErrors
 from ludb.model.run import Counters, RunState
 from ludb.model.steering import CallLimits, Live, per_second
+from ludb.repositories.memory import MemoryRepository
 from ludb.service.room import FIRST_WAIT, LONGEST_WAIT, RoomWatch, paused_by
-from ludb.service.steering import checked
+from ludb.service.steering import STOP, carry_out, checked
 from ludb.targets.rest.pace import Bucket, Gate
-from ludb.testing.repository_world import planned
+from ludb.testing.repository_world import planned, segments
 
 SETTINGS = {"workers": 2, "chunk_units": 500, "calls": {"crm": {"pace": "10/s", "in_flight": 8}}}
 
@@ -163,3 +165,28 @@ def test_lock_files_of_the_dead_are_swept_and_those_of_the_living_and_the_young_
     assert sweep_locks(tmp_path, long_ago + 2 * LOCKS_AGE) == 2
     assert sorted(path.name for path in tmp_path.iterdir()) == ["start-shop.lock", "w-living.lock", "w-young.lock"]
     living.release()
+
+
+class LastWorkerLeaves:
+    """Runs whose last worker stops them between a look and a change."""
+
+    def __init__(self, runs):
+        self._runs = runs
+
+    def get(self, run_id):
+        return self._runs.get(run_id)
+
+    def change(self, run_id, state, *more):
+        self._runs.change(run_id, RunState.STOPPED)
+        return self._runs.change(run_id, state, *more)
+
+
+def test_a_run_that_stops_while_it_is_asked_to_has_stopped():
+    repository = MemoryRepository()
+    run = repository.runs.create(planned(), segments(3))
+    repository.runs.change(run.id, RunState.RUNNING)
+    repository.runs.change(run.id, RunState.STOPPING)
+    number = repository.commands.put(run.id, STOP, {"now": True}, "eve")
+    command = next(one for one in repository.commands.recent(run.id) if one.number == number)
+    site = SimpleNamespace(repository=SimpleNamespace(runs=LastWorkerLeaves(repository.runs)))
+    assert carry_out(site, run.id, command) == "stopped"

@@ -141,17 +141,27 @@ def carry_out(site: Site, run_id: str, command: Command) -> str:
         if command.name == RESUME:
             return str(runs.change(run_id, RunState.RUNNING).state)
         if command.name == STOP:
-            state = runs.get(run_id).state  # `stop now` is kept open until the run has stopped
-            stopped = state is RunState.STOPPED
-            return str(
-                state if stopped else runs.change(run_id, RunState.STOPPING, f"stopped by {command.actor}").state
-            )
+            return _stopping(site, run_id, command)
         if command.name == SET:
             runs.adjust(run_id, {f"set.{name}": value for name, value in command.arguments.items()})
             return "done"
     except ConfigError as error:
         return str(error)
     return f"unknown command {command.name} {sorted(command.arguments)}"
+
+
+def _stopping(site: Site, run_id: str, command: Command) -> str:
+    """The state after a stop was asked for. `stop now` stays open until the run has stopped, which its last worker may
+    write at any moment: between a look and a change too, hence the second look.
+    """
+    runs = site.repository.runs
+    if runs.get(run_id).state is not RunState.STOPPED:
+        try:
+            return str(runs.change(run_id, RunState.STOPPING, f"stopped by {command.actor}").state)
+        except ConfigError:
+            if runs.get(run_id).state is not RunState.STOPPED:
+                raise
+    return str(RunState.STOPPED)
 
 
 def told(arguments: Mapping[str, object]) -> str:
