@@ -17,9 +17,9 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import pymysql
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
-from pymysql.cursors import SSCursor
 
 from ludb.dialects.mysql_errors import translate
+from ludb.dialects.mysql_stream import Packets, Values
 from ludb.dialects.settings import Surroundings, SystemSettings
 from ludb.errors import ConfigError, TransientError
 
@@ -150,21 +150,24 @@ class Session:
         assert value is not None
         return int(value)
 
-    def stream(self, sql: str, size: int, doing: str) -> Iterator[list[Raw]]:
-        """A query's rows, `size` at a time, as the server sends them. Nothing else may be asked meanwhile."""
-        cursor = SSCursor(self.raw)
+    def stream(self, sql: str, size: int, doing: str) -> Iterator[Values]:
+        """A query's rows, at most `size` at a time, as columns of the bytes that the server sends; nothing for no rows.
+        Nothing else may be asked meanwhile.
+        """
+        with self.errors(doing):
+            self.raw.query(sql, unbuffered=True)
+        packets = Packets(self.raw, size)
+        pieces = packets.pieces()
         try:
-            with self.errors(doing):
-                cursor.execute(sql)
             while True:
                 with self.errors(doing):
-                    rows = cursor.fetchmany(size)
-                if not rows:
+                    columns = next(pieces, None)
+                if columns is None:
                     return
-                yield list(rows)
+                yield columns
         finally:
             with contextlib.suppress(pymysql.err.MySQLError, OSError):  # the rest of a stream that nobody wants
-                cursor.close()
+                packets.drain()
 
     def close(self) -> None:
         """Close the connection, whatever state it is in; an open transaction is rolled back by the server."""

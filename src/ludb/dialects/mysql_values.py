@@ -104,16 +104,17 @@ def _text_of(detail: Detail, name: str, *, strict: bool) -> str:
     return sent
 
 
-def carry(values: Sequence[bytes | None], how: Carriage) -> tuple[pa.Array, Faults]:
-    """One column's values, as `asked` for, as an Arrow array, and the rows that do not fit (NULL in the array)."""
-    raw = pa.array(values, pa.binary())
+def carry(raw: pa.Array, how: Carriage) -> tuple[pa.Array, Faults]:
+    """One column's values, as `asked` for and sent (`pa.binary()`), as an array of the planned type, and the rows that do
+    not fit (NULL in the array).
+    """
     try:
         return _quick(raw, how), {}
     except (pa.ArrowInvalid, ValueError):
         pass
     carried: list[Any] = []
     faults: dict[int, tuple[str, str]] = {}
-    for row, value in enumerate(values):
+    for row, value in enumerate(raw.to_pylist()):
         try:
             carried.append(None if value is None else _carry_one(value, how))
         except ValueError as error:

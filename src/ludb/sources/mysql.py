@@ -9,11 +9,12 @@ from typing import Any, ClassVar
 import pyarrow as pa
 
 from ludb.dialects import mysql_inspect as server
-from ludb.dialects.mysql import SOURCE_MODE, MysqlSystem, Raw, Session, connect, placed, quote, take_turn
+from ludb.dialects.mysql import SOURCE_MODE, MysqlSystem, Session, connect, placed, quote, take_turn
 from ludb.dialects.mysql_joins import ROW_NUMBER, Stop, fetch_sql, last_alias, orphans_sql, stops
 from ludb.dialects.mysql_keys import DENSITY, Held, Wanted, wanted
 from ludb.dialects.mysql_schema import Reflected, reflect, shapes
 from ludb.dialects.mysql_script import check_script, run_script
+from ludb.dialects.mysql_stream import Values
 from ludb.dialects.mysql_values import Carriage, asked, carry, exact, plain, plan
 from ludb.dialects.settings import Surroundings
 from ludb.errors import ConfigError, LudbError, UnitError
@@ -88,9 +89,9 @@ class MysqlSource:
         sql = f"SELECT {select} FROM {placed(reflected.schema, reflected.name)} AS a"
         for rows in self._stream(sql, f"read {reflected.name}"):
             yield Fetched(*self._typed(rows, (), plans, reflected, ids=len(ids), start=start + 1))
-            start += len(rows)
+            start += len(rows[0])
         if not start:
-            yield Fetched(*self._typed([], (), plans, reflected, ids=len(ids)))
+            yield Fetched(*self._typed(None, (), plans, reflected, ids=len(ids)))
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:
@@ -121,7 +122,7 @@ class MysqlSource:
         ids = [exact(last.get(name, self._name), alias) for name in last.primary_key]
         select = [*(asked(how, alias) for how in plans), *ids]
         held = Held(by)
-        tables = [self._typed([], keyed, plans, last, ids=len(ids))[0]]
+        tables = [self._typed(None, keyed, plans, last, ids=len(ids))[0]]
         refused: list[Refusal] = []
         for where in self._conditions(steps[0], wanted(by, [how.detail for how in keyed])):
             sql = fetch_sql(steps, [how.detail for how in keyed], where, select)
@@ -144,7 +145,8 @@ class MysqlSource:
         ids = [exact(last.table.get(name, self._name), "a") for name in key] or [f"a.{ROW_NUMBER}"]
         sql = orphans_sql(steps, ids, numbered=not key)
         tables = [schema.empty_table()]
-        for rows in self._stream(sql, f"look for orphans in {last.table.name}"):
+        for columns in self._stream(sql, f"look for orphans in {last.table.name}"):
+            rows = list(zip(*(column.to_pylist() for column in columns), strict=True))
             links = [[plain(value) for value in row[:width]] for row in rows]
             missing = [None if None in link else key_text(link) for link in links]
             names = [key_text([plain(value) for value in row[width + 1 :]]) for row in rows]
@@ -209,7 +211,7 @@ class MysqlSource:
         if self._settings.connections is not None and not self._reading:
             self.close()
 
-    def _stream(self, sql: str, doing: str) -> Iterator[list[Raw]]:
+    def _stream(self, sql: str, doing: str) -> Iterator[Values]:
         """Rows as the server sends them. A connection that failed is given up: the next reader opens another."""
         session = self._session()
         try:
@@ -265,7 +267,7 @@ class MysqlSource:
 
     def _typed(
         self,
-        rows: Sequence[Raw],
+        sent: Values | None,
         keyed: Sequence[Carriage],
         plans: Sequence[Carriage],
         table: Reflected,
@@ -273,9 +275,9 @@ class MysqlSource:
         ids: int,
         start: int = 0,
     ) -> tuple[pa.Table, list[Refusal]]:
-        """Rows as (match..., column..., primary key...) become an Arrow table; what does not fit is NULL, and refused."""
+        """Columns as (match..., column..., primary key...) become an Arrow table; what does not fit is NULL, and refused."""
         every = [*keyed, *plans]
-        values: Sequence[Sequence[bytes | None]] = list(zip(*rows, strict=True)) if rows else [()] * len(every)
+        values = sent or [pa.array([], pa.binary())] * (len(every) + ids)
         arrays: list[pa.Array] = []
         faults: list[tuple[int, str, str, str]] = []
         for how, column in zip(every, values, strict=False):
@@ -287,7 +289,7 @@ class MysqlSource:
         refused = []
         for row, column_name, reason, detail in faults:
             match = tuple(array[row].as_py() for array in arrays[: len(keyed)])
-            key = key_text([plain(value) for value in rows[row][len(every) : len(every) + ids]])
+            key = key_text([plain(column[row].as_py()) for column in values[len(every) : len(every) + ids]])
             shown = f"{detail}, primary key {key}" if start and key else detail
             name = str(start + row) if start else key
             refused.append(Refusal(match, table.name, column_name, reason, shown, name, row))

@@ -271,7 +271,7 @@ class MysqlTarget:
 
 
 def _carried(values: Sequence[bytes | None], how: Carriage) -> pa.Array:
-    array, faults = carry(values, how)
+    array, faults = carry(pa.array(values, pa.binary()), how)
     if not faults:
         return array
     return pa.array([None if value is None else str(plain(value)) for value in values], pa.string())
