@@ -40,7 +40,7 @@ def throughput(estate: Estate, asked: Plan) -> Iterator[Result]:
     missing: dict[str, str] = {}
     runners = _runners(estate, asked, missing)
     asked.tell(f"databases: {asked.runs} x {estate.rows:,} rows, {estate.units:,} customers: {', '.join(runners)}")
-    found = _taken(runners, asked, missing)
+    found = taken(runners, asked, missing)
     paces = {name: estate.rows / median(one.seconds for one in runs) for name, runs in found.items()}
     yield from _judged(estate, paces, found, asked)
     yield from _costs(found)
@@ -70,7 +70,7 @@ def _runners(estate: Estate, asked: Plan, missing: dict[str, str]) -> Runners:
     return runners
 
 
-def _taken(runners: Runners, asked: Plan, missing: dict[str, str]) -> Mapping[str, list[Moved]]:
+def taken(runners: Runners, asked: Plan, missing: dict[str, str]) -> Mapping[str, list[Moved]]:
     """The runs of everybody who can run; a peer that fails is out from then on, and told."""
 
     def guarded(name: str, runner: Callable[[], Moved]) -> Callable[[], Moved | None]:
@@ -89,8 +89,8 @@ def _taken(runners: Runners, asked: Plan, missing: dict[str, str]) -> Mapping[st
 
         return once
 
-    taken = interleaved({name: guarded(name, runner) for name, runner in runners.items()}, asked.runs)
-    return {name: [one for one in runs if one is not None] for name, runs in taken.items() if name not in missing}
+    found = interleaved({name: guarded(name, runner) for name, runner in runners.items()}, asked.runs)
+    return {name: [one for one in runs if one is not None] for name, runs in found.items() if name not in missing}
 
 
 def _miss(name: str, error: Exception, missing: dict[str, str], asked: Plan) -> None:
@@ -156,7 +156,7 @@ def from_mariadb(estate: Estate, source: str, asked: Plan) -> Iterator[Result]:
         "ConnectorX + ADBC from MariaDB": lambda: peers.arrow(estate, place / "arrow", source),
         "pgloader from MariaDB": lambda: peers.pgloader(estate, place / "pgloader", source),
     }
-    found = _taken(runners, asked, missing)
+    found = taken(runners, asked, missing)
     paces = {name: estate.rows / median(one.seconds for one in runs) for name, runs in found.items()}
     first, second, third = runners
     yield result(
