@@ -66,6 +66,9 @@ def test_only_the_row_groups_that_can_hold_the_positions_are_read(staged: Stage,
     monkeypatch.setattr(pq.ParquetFile, "read_row_groups", listening)
     assert staged.fetch("roots", [40]).num_rows == 1
     assert len(read) == 1
+    read.clear()
+    assert staged.fetch("roots", [3, 96]).column("id").to_pylist() == [96, 3], "units of a retry lie far apart"
+    assert len(read) == 2
 
 
 def test_another_process_opens_what_was_staged_counts_orphans_and_faults_included(staged: Stage, tmp_path: Path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from bisect import bisect_left
 from collections.abc import Collection, Iterator, Mapping
 from itertools import chain
 from pathlib import Path
@@ -17,7 +18,7 @@ from ludb.model.data import rows_of
 from ludb.model.unit import UnitSchema
 from ludb.unitdb.locate import Locator, Scan
 
-ROW_GROUP = 50_000
+ROW_GROUP = 20_000
 """Rows per Parquet row group: what a chunk's read touches at least."""
 
 
@@ -31,25 +32,29 @@ class Stage:
         self.tables: tuple[str, ...] = tuple(told["tables"])
         self.counts: Mapping[str, int] = told["counts"]
         self.faults: Mapping[int, Fault] = {int(at): Fault(*fault) for at, fault in told["faults"].items()}
-        self._files: dict[str, pq.ParquetFile] = {}
+        self._files: dict[str, tuple[pq.ParquetFile, list[tuple[int, int]]]] = {}
 
     def fetch(self, name: str, positions: Collection[int]) -> pa.Table:
         """The rows of these units, `ludb_position` first, in table order within a unit. Reads only the row groups that
-        can hold them.
+        can hold one of them, wherever they lie.
         """
+        file, bounds = self._open(name)
+        wanted = sorted(positions)
+        parts = []
+        for group, (low, high) in enumerate(bounds):
+            at = bisect_left(wanted, low)
+            if at < len(wanted) and wanted[at] <= high:
+                # One at a time: the units of a retry may lie anywhere, and no more is held than what is wanted.
+                parts.append(rows_of(file.read_row_groups([group]), positions))
+        return pa.concat_tables(parts) if parts else file.schema_arrow.empty_table()
+
+    def _open(self, name: str) -> tuple[pq.ParquetFile, list[tuple[int, int]]]:
+        """The table's file, and the lowest and highest position in each of its row groups."""
         if name not in self._files:
-            self._files[name] = pq.ParquetFile(_path(self._folder, name))
-        file = self._files[name]
-        low, high = (min(positions), max(positions)) if positions else (0, -1)
-        groups = []
-        for group in range(file.metadata.num_row_groups):
-            statistics = file.metadata.row_group(group).column(0).statistics
-            if statistics is None or not statistics.has_min_max or (statistics.min <= high and statistics.max >= low):
-                groups.append(group)
-        if not groups:
-            empty: pa.Table = file.schema_arrow.empty_table()
-            return empty
-        return rows_of(file.read_row_groups(groups), positions)
+            file = pq.ParquetFile(_path(self._folder, name))
+            told = [file.metadata.row_group(at).column(0).statistics for at in range(file.metadata.num_row_groups)]
+            self._files[name] = file, [(one.min, one.max) for one in told]
+        return self._files[name]
 
     def orphans(self, name: str) -> pa.Table:
         """Rows that belong to no unit of the source: columns `row_id`, `missing`, `direct`."""
