@@ -25,6 +25,7 @@ from ludb.project.folder import JobFolder
 from ludb.project.load import load_migration
 from ludb.service.dry_adapters import dried
 from ludb.service.site import Site, writing_below
+from ludb.service.staging import takes_used
 from ludb.unitdb.stage import Stage
 
 
@@ -88,6 +89,18 @@ def _pin(site: Site, run: Run, job: JobFolder, migration: Migration, units: Unit
     (place / "reference").mkdir()
     for table, rows in read_reference(migration).items():
         feather.write_feather(rows, place / "reference" / f"{table}.arrow", compression="zstd")
+    read_from = _read_from(job, migration)
+    if found is not None or not _taken_over(folder, place, read_from):
+        _look(migration, units, place, found)
+    told = {"origin": str(job.folder), "parameters": run.parameters, "read_from": read_from}
+    (place / "run.json").write_text(json.dumps(told, default=str), encoding="utf-8")
+    temporary = folder / f"current.{uuid.uuid4().hex[:8]}"
+    temporary.write_text(name, encoding="utf-8")
+    os.replace(temporary, folder / "current")  # noqa: PTH105  (atomic)
+
+
+def _look(migration: Migration, units: UnitList, place: Path, found: Found | None) -> None:
+    """What the sources, or their takes, say of the units: rows of several of them, values that another keeps, staged tables."""
     (place / "shared").mkdir()
     for number, (table, rows) in enumerate(shared_rows(migration, units).items()):
         named = rows.replace_schema_metadata({"table": table})
@@ -95,15 +108,35 @@ def _pin(site: Site, run: Run, job: JobFolder, migration: Migration, units: Unit
     unique = unique_faults(migration, units) if found is None else found.unique
     faults = {str(at): [fault.reason, fault.detail] for at, fault in unique.items()}
     (place / "faults.json").write_text(json.dumps(faults), encoding="utf-8")
-    told = {"origin": str(job.folder), "parameters": run.parameters}
-    (place / "run.json").write_text(json.dumps(told, default=str), encoding="utf-8")
     if found is None or found.staged is None:
         stage(migration, units, place / "stage")
     else:
         found.staged.rename(place / "stage")
-    temporary = folder / f"current.{uuid.uuid4().hex[:8]}"
-    temporary.write_text(name, encoding="utf-8")
-    os.replace(temporary, folder / "current")  # noqa: PTH105  (atomic)
+
+
+def _read_from(job: JobFolder, migration: Migration) -> dict[str, object]:
+    """What a pin's staged tables follow from, beside the run's own list; empty where a source may have changed since."""
+    takes = takes_used(migration)
+    if {table.table.system for table in migration.job.unit.tables} <= set(takes):
+        return {"takes": takes, "pinned": job.job.pinned}
+    return {}
+
+
+def _taken_over(folder: Path, place: Path, read_from: Mapping[str, object]) -> bool:
+    """Whether the pin before was made from the same takes for the same unit: then a retry need not read them again, and its
+    tables are that pin's, by hard links.
+    """
+    try:
+        before = folder / (folder / "current").read_text(encoding="utf-8")
+        told = json.loads((before / "run.json").read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return False
+    if not read_from or told.get("read_from") != read_from:
+        return False
+    for name in ("shared", "stage"):
+        shutil.copytree(before / name, place / name, copy_function=os.link)
+    os.link(before / "faults.json", place / "faults.json")
+    return True
 
 
 def pinned_job(site: Site, run: Run) -> Path:

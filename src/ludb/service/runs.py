@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import shutil
-import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ludb.dialects.durable import file_name
 from ludb.engine.liveness import OwnerLock
 from ludb.engine.plan import reflect
 from ludb.engine.preflight import preflight
@@ -107,8 +107,9 @@ def _standing(site: Site, job: str, instance: str) -> Run | None:
 def _create(site: Site, folder: Path, given: Mapping[str, str], selection: Selection, job: str) -> Run:
     """Plan a new run and keep it. One at a time for a job: two that plan at once would not see each other's units."""
     planning = hold(site, f"{job} (planning)")
-    kept = site.state / "planning" / uuid.uuid4().hex
+    kept = site.state / "planning" / file_name(job)
     try:
+        shutil.rmtree(kept, ignore_errors=True)  # of a start that was killed
         planned = plan_run(site, folder, given, selection, keep=kept)
         try:
             for target in planned.migration.targets.values():

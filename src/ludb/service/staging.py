@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
-from ludb.dialects.durable import file_name
+from ludb.dialects.durable import file_name, sync_file, sync_folder
 from ludb.engine.liveness import OwnerLock
 from ludb.engine.migration import Migration
 from ludb.engine.plan import reflect
@@ -79,18 +79,27 @@ def take_of(site: Site, job: JobFolder, migration: Migration, system: str, *, re
         found = None if refresh else _current(place)
         if found is not None:
             return found
+        previous = _current(place)
         fresh = place / uuid.uuid4().hex[:12]
         try:
             _write(fresh, migration, system, _tables(migration, system))
+            _point(place, fresh)
         except BaseException:
             shutil.rmtree(fresh, ignore_errors=True)
             raise
-        pointer = place / f"current.{fresh.name}"
-        pointer.write_text(fresh.name, encoding="utf-8")
-        previous = _current(place)
-        os.replace(pointer, place / "current")  # noqa: PTH105  (atomic)
         _sweep(place, {fresh.name, previous.id if previous else ""})
         return Take(fresh)
+
+
+def _point(place: Path, fresh: Path) -> None:
+    """Make a take the current one, once all of it is on the disk: a loss of power leaves the old one, or the new one."""
+    for path in (*fresh.iterdir(), fresh):
+        sync_file(path)
+    pointer = place / f"current.{fresh.name}"
+    pointer.write_text(fresh.name, encoding="utf-8")
+    sync_file(pointer)
+    os.replace(pointer, place / "current")  # noqa: PTH105  (atomic)
+    sync_folder(place)
 
 
 def what_is_staged(site: Site, job: JobFolder, migration: Migration) -> list[Staged]:
@@ -113,6 +122,7 @@ def drop_takes(site: Site, job: JobFolder, migration: Migration) -> list[str]:
         place = _place(site, job, migration, system)
         if place.exists():
             with _alone(site, place, system):
+                (place / "current").unlink(missing_ok=True)  # first: what is half removed must not be read
                 shutil.rmtree(place)
             dropped.append(system)
     return dropped
@@ -209,6 +219,8 @@ def _alone(site: Site, place: Path, system: str) -> Iterator[None]:
         for left in place.iterdir():
             if left.is_dir() and not (left / TOLD).exists():
                 shutil.rmtree(left)
+            elif left.name.startswith("current."):
+                left.unlink()
         yield
     finally:
         lock.release()

@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -15,7 +16,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ludb.errors import ConfigError
+from ludb.errors import ConfigError, TransientError
 from ludb.model.unit import Column, Fetched, Refusal, UnitTable
 
 TOLD = "take.json"
@@ -55,7 +56,7 @@ class Scan:
 
 class Take:
     """A take that is complete. It is read by the interface of a source that cannot look rows up by key: `columns`, `keys`,
-    `scan`, `close`.
+    `scan`, `close`. `TransientError` where somebody has removed it meanwhile.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -81,7 +82,8 @@ class Take:
     def columns(self, table: UnitTable) -> Sequence[Column]:
         """The columns as the source had them then."""
         held = self._entry(table)
-        kinds = pq.read_schema(self._folder / f"{held['number']}.parquet")
+        with self._there():
+            kinds = pq.read_schema(self._folder / f"{held['number']}.parquet")
         return tuple(
             Column(type=kinds.field(one["name"]).type, refused=None, **{name: one[name] for name in _FIELDS})
             for one in held["columns"]
@@ -90,18 +92,19 @@ class Take:
     def keys(self, table: UnitTable, columns: Sequence[str]) -> Iterator[pa.Table]:
         """The unit keys in the source's own order, as it had them then."""
         self._entry(table)
-        path = self._folder / "keys.parquet"
-        if not path.exists():  # the root had no rows
+        if not self.told["keys"]:  # the root had no rows
             return
-        with pq.ParquetFile(path) as file:
+        with self._there(), pq.ParquetFile(self._folder / "keys.parquet") as file:
             for batch in file.iter_batches(BATCH, columns=list(columns)):
                 yield pa.Table.from_batches([batch])
 
     def scan(self, table: UnitTable, columns: Sequence[str] | None = None) -> Iterator[Fetched]:
         """The whole table in the order in which it was read; at least one `Fetched`."""
         held = self._entry(table)
-        bad = pq.read_table(self._folder / f"{held['number']}.refused.parquet").to_pylist()
-        with pq.ParquetFile(self._folder / f"{held['number']}.parquet") as file:
+        with self._there():
+            bad = pq.read_table(self._folder / f"{held['number']}.refused.parquet").to_pylist()
+            file = pq.ParquetFile(self._folder / f"{held['number']}.parquet")
+        with file:
             names = file.schema_arrow.names if columns is None else list(columns)
             start = 0
             for batch in file.iter_batches(BATCH, columns=names):
@@ -113,6 +116,16 @@ class Take:
 
     def close(self) -> None:
         """Nothing stays open between calls."""
+
+    @contextmanager
+    def _there(self) -> Iterator[None]:
+        try:
+            yield
+        except FileNotFoundError as error:
+            system = str(self.told["system"])
+            raise TransientError(
+                f"system {system}: what was staged was removed while it was read; start again", system=system
+            ) from error
 
     def _entry(self, table: UnitTable) -> Mapping[str, Any]:
         wanted = [table.table.name, sorted([name, kind] for name, kind in table.types)]
@@ -133,10 +146,10 @@ def write_take(
     """
     folder.mkdir(parents=True)
     began = time.monotonic()
-    if keys is not None:
-        _write(folder / "keys.parquet", keys)
+    listed = _write(folder / "keys.parquet", keys) if keys is not None else 0
     entries = [_entry(folder, number, scan) for number, scan in enumerate(scans)]
-    told = {"system": system, "taken_at": taken_at, "seconds": time.monotonic() - began, "tables": entries}
+    seconds = time.monotonic() - began
+    told = {"system": system, "taken_at": taken_at, "seconds": seconds, "keys": listed, "tables": entries}
     (folder / TOLD).write_text(json.dumps(told, ensure_ascii=False), encoding="utf-8")
     return Take(folder)
 
