@@ -10,11 +10,11 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from ludb.errors import ConfigError
+from ludb.errors import ConfigError, TransientError
 from ludb.model.run import RunState
 from ludb.project.folder import read_job
 from ludb.project.load import load_migration
-from ludb.service import staging
+from ludb.service import pinning, staging
 from ludb.service.dry_run import start_dry
 from ludb.service.runs import start, try_again
 from ludb.service.selection import Selection
@@ -102,6 +102,29 @@ def test_the_source_may_change_or_go_away_once_it_is_staged_and_a_retry_reads_wh
         run_worker(shop.site, first.run.id)
         started.lock.release()
         assert shop.site.repository.runs.get(first.run.id).state is RunState.EXCEPTIONS, "the old row is still bad"
+
+
+def test_a_retry_over_the_same_take_has_the_tables_of_the_pin_before(shop, monkeypatch):
+    first = shop.run()
+    (position,) = (found.position for found in shop.set_aside(first.run.id).values())
+    for look in ("stage", "shared_rows", "unique_faults"):
+        monkeypatch.setattr(pinning, look, lambda *_: pytest.fail("the take was read again"))
+    started = try_again(shop.site, first.run.id, [position], shop.job)
+    run_worker(shop.site, first.run.id)
+    started.lock.release()
+    pins = [place / "stage" / "orders.parquet" for place in shop.site.pinned(first.run.id).iterdir() if place.is_dir()]
+    assert len({path.stat().st_ino for path in pins}) == 1 < len(pins)
+
+
+def test_a_take_that_is_dropped_while_it_is_read_is_told_and_is_no_empty_source(shop):
+    job, migration = opened(shop)
+    take = staging.take_of(shop.site, job, migration, "legacy")
+    staging.drop_takes(shop.site, job, migration)
+    root = migration.job.unit.root
+    for read in (lambda: list(take.keys(root, ["id"])), lambda: list(take.scan(root)), lambda: take.columns(root)):
+        with pytest.raises(TransientError, match="legacy: what was staged was removed"):
+            read()
+    migration.close()
 
 
 def test_refreshed_a_retry_reads_the_source_as_it_is_now_and_the_run_says_as_of_when(shop):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,8 +11,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from ludb.errors import RoomError
 from ludb.model.unit import POSITION, Fetched, Refusal, TableRef, UnitSchema, UnitTable
+from ludb.service.site import writing_below
 from ludb.unitdb import stage as module
+from ludb.unitdb.database import UnitDatabase
 from ludb.unitdb.stage import Stage, build_stage
 
 UNIT = UnitSchema(
@@ -41,6 +46,19 @@ def units(*keys: int) -> pa.Table:
 def staged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stage:
     monkeypatch.setattr(module, "ROW_GROUP", 16)
     return build_stage(tmp_path / "stage", UNIT, units(*range(99, -1, -1)), scan, ["roots", ODD])
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    place = tmp_path / "small"
+    place.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=20m", "tmpfs", place], capture_output=True, check=False
+    )
+    if mounted.returncode:
+        pytest.skip(f"no file system can be mounted here: {mounted.stderr.decode().strip()}")
+    yield place
+    subprocess.run(["umount", "-l", place], check=True)
 
 
 def test_a_chunk_gets_exactly_its_rows_sorted_by_position_and_in_table_order(staged: Stage):
@@ -87,3 +105,13 @@ def test_rows_of_units_that_are_not_in_the_list_are_neither_served_nor_counted_n
     assert staged.counts == {ODD: mine}
     assert staged.fetch(ODD, [0, 1]).num_rows == mine
     assert staged.orphans(ODD).num_rows == sum(n * 7 % 110 >= 100 for n in range(300))
+
+
+def test_a_disk_without_room_for_what_memory_does_not_hold_is_an_error_of_the_disk(small_disk: Path):
+    rows = pa.table({"n": pa.array(range(50_000)), "text": pa.array([f"{n} {n * 7919}" * 4 for n in range(50_000)])})
+    with UnitDatabase(memory_limit="20MB", spill=str(small_disk / "spill")) as database:
+        with pytest.raises(OSError, match="No space left") as full:
+            database.stream("t", (rows for _ in range(200)))
+        assert (full.value.errno, full.value.filename) == (errno.ENOSPC, str(small_disk / "spill"))
+    with pytest.raises(RoomError, match="No space left"), writing_below(small_disk):
+        raise full.value

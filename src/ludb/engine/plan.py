@@ -148,9 +148,10 @@ def survey(
     staged: Stage | None,
     columns: Mapping[str, Sequence[Column]],
     keep: Callable[[str, pa.Table], None] = lambda _name, _lost: None,
+    spill: Path | None = None,
 ) -> Survey:
     """Count every table and find the rows that belong to no unit: one anti-join per link. `keep` is given the orphans of
-    each table (`row_id`, `missing`, `direct`); only samples stay in memory.
+    each table (`row_id`, `missing`, `direct`); only samples stay in memory. What memory does not hold goes into `spill`.
     """
     unit = migration.job.unit
     counts: dict[str, Mapping[str, int]] = {}
@@ -159,7 +160,8 @@ def survey(
     crossing = [
         t.name for t in unit.tables if not (staged and t.name in staged.tables) and (units.partial or _crosses(unit, t))
     ]
-    locator = Locator(unit, units.keys, scanner(migration), dict.fromkeys(crossing, ())) if crossing else None
+    wanted = dict.fromkeys(crossing, ())
+    locator = Locator(unit, units.keys, scanner(migration), wanted, spill=spill) if crossing else None
     with locator or nullcontext() as located:
         for table in unit.tables:
             source = migration.sources[table.table.system]
@@ -194,7 +196,7 @@ def _summed(lost: pa.Table) -> Orphans:
     return Orphans(lost.num_rows, int(pc.sum(lost.column("direct")).as_py() or 0), pairs)
 
 
-def unique_faults(migration: Migration, units: UnitList) -> dict[int, Fault]:
+def unique_faults(migration: Migration, units: UnitList, spill: Path | None = None) -> dict[int, Fault]:
     """Units that may not have a value because another unit keeps it (DESIGN section 2, `unique_across_units`).
 
     Who keeps it is decided among all units of the source, so that it does not depend on which of them are in the list.
@@ -207,7 +209,7 @@ def unique_faults(migration: Migration, units: UnitList) -> dict[int, Fault]:
     places = _places(everyone, units.keys)
     faults: dict[int, Fault] = {}
     for spec in unit.unique_across:
-        with Locator(unit, everyone, scanner(migration), {spec.table: spec.columns}) as located:
+        with Locator(unit, everyone, scanner(migration), {spec.table: spec.columns}, spill=spill) as located:
             rows = located.rows(spec.table).select([POSITION, *spec.columns])
         names = ", ".join(spec.columns)
         for position in _losers(spec, _doubtful(rows, spec.columns)):
@@ -228,7 +230,7 @@ def _places(everyone: pa.Table, listed: pa.Table) -> dict[int, int] | range:
     return {position: at for position, at in found if at is not None}
 
 
-def shared_rows(migration: Migration, units: UnitList) -> dict[str, pa.Table]:
+def shared_rows(migration: Migration, units: UnitList, spill: Path | None = None) -> dict[str, pa.Table]:
     """By unit table, the rows that several units claim (as `Locator.shared` has them). Tables whose links lead to a key
     of their parent all the way up need no look.
     """
@@ -245,7 +247,7 @@ def shared_rows(migration: Migration, units: UnitList) -> dict[str, pa.Table]:
     if not doubtful:
         return {}
     wanted = {name: tuple(link_columns(unit.table(name))) for name in doubtful}
-    with Locator(unit, units.keys, scanner(migration), wanted) as located:
+    with Locator(unit, units.keys, scanner(migration), wanted, spill=spill) as located:
         found = {name: located.shared(name, links) for name, links in wanted.items()}
     return {name: rows for name, rows in found.items() if rows.num_rows}
 

@@ -102,10 +102,10 @@ def _pin(site: Site, run: Run, job: JobFolder, migration: Migration, units: Unit
 def _look(migration: Migration, units: UnitList, place: Path, found: Found | None) -> None:
     """What the sources, or their takes, say of the units: rows of several of them, values that another keeps, staged tables."""
     (place / "shared").mkdir()
-    for number, (table, rows) in enumerate(shared_rows(migration, units).items()):
+    for number, (table, rows) in enumerate(shared_rows(migration, units, place / "spill").items()):
         named = rows.replace_schema_metadata({"table": table})
         feather.write_feather(named, place / "shared" / f"{number}.arrow", compression="zstd")
-    unique = unique_faults(migration, units) if found is None else found.unique
+    unique = unique_faults(migration, units, place / "spill") if found is None else found.unique
     faults = {str(at): [fault.reason, fault.detail] for at, fault in unique.items()}
     (place / "faults.json").write_text(json.dumps(faults), encoding="utf-8")
     if found is None or found.staged is None:

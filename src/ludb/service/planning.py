@@ -91,8 +91,9 @@ def _plan(
         with writing_below(site.state), tempfile.TemporaryDirectory(dir=site.state) as scratch:
             sorted_ = stage(migration, units, (keep or Path(scratch)) / "stage")
             lost = OrphanKeeper(keep / "orphans") if keep else lambda _name, _lost: None
-            seen = survey(migration, units, sorted_, columns, lost)
-        unique = unique_faults(migration, units)
+            spill = Path(scratch) / "spill"
+            seen = survey(migration, units, sorted_, columns, lost, spill)
+            unique = unique_faults(migration, units, spill)
         refused = {**(sorted_.faults if sorted_ else {}), **unique}
         run = replace(run, counts=seen.counts, notes={**run.notes, **_orphans(seen)})
         run = replace(run, settings={**run.settings, STAGED: takes_used(migration)})

@@ -92,8 +92,8 @@ def _place(site: Site, run: Run, migration: Migration, key: str, scratch: Path) 
         repository=cast("Repository", DryRepository(memory, site.repository.keymap)),
         journal=FileJournal(scratch),
         stage=stage(migration, units, scratch / "stage"),
-        planned_faults=unique_faults(migration, units),
-        shared=shared_rows(migration, units),
+        planned_faults=unique_faults(migration, units, scratch / "spill"),
+        shared=shared_rows(migration, units, scratch / "spill"),
         owner="trial",
         random=random.Random(0),  # noqa: S311  (never used: nothing is retried)
     )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import re
 import threading
 from collections.abc import Iterable, Iterator, Mapping
@@ -22,6 +24,8 @@ _ABOVE = re.compile(r"(?:\s+|--[^\n]*(?:\n|\Z)|/\*.*?\*/)*", re.DOTALL)
 _PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _PLACE = re.compile(r"\n\nLINE (\d+): (.*)\n( *\^)", re.DOTALL)
 _JOB_ERRORS = (duckdb.ParserException, duckdb.BinderException, duckdb.CatalogException)
+_FULL = ("failed to offload data block", "No space left on device", "Disk quota exceeded")
+"""What the SQL engine says where it cannot put aside what memory does not hold."""
 _UNORDERED = frozenset({"list", "array_agg", "string_agg", "group_concat", "listagg", "first", "last", "any_value"})
 
 
@@ -62,7 +66,10 @@ class UnitDatabase:
     """
 
     def __init__(self, *, memory_limit: str = "1GB", spill: str | None = None) -> None:
-        """Open the database; `spill` names a folder for data beyond `memory_limit` (staging), else none is used."""
+        """Open the database; `spill` names a folder for data beyond `memory_limit` (staging), else none is used. Where its
+        disk is full, every method that reads or writes rows raises OSError.
+        """
+        self._spill = spill
         settings: dict[str, Any] = {"threads": 1, "memory_limit": memory_limit}
         settings["temp_directory"] = spill or ""
         self._connection = duckdb.connect(":memory:", config=settings)
@@ -83,7 +90,7 @@ class UnitDatabase:
         try:
             self._connection.execute(sql)
         except duckdb.Error as error:
-            raise translate(error, file) from error
+            raise self._meaning(error, file) from error
 
     def query(self, sql: str, *, file: str = "") -> pa.Table:
         """Run one SELECT and hand over its rows as Arrow. Raises `ConfigError` if the text is wrong, `UnitError` if the
@@ -99,15 +106,24 @@ class UnitDatabase:
             raise self._placed(error, file, sql) from error
         return table
 
+    def _meaning(self, error: duckdb.Error, file: str, sql: str = "") -> Exception:
+        """As `translate`, but for a disk without room for what memory does not hold."""
+        if self._spill and any(told in str(error) for told in _FULL):
+            return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), self._spill)
+        return translate(error, file, sql)
+
     def pieces(self, sql: str, rows: int = 50_000) -> Iterator[pa.Table]:
         """Run one SELECT of ours and hand over its rows in pieces, at least one. Nothing else may be run meanwhile."""
-        with self._connection.sql(sql).to_arrow_reader(rows) as reader:
-            empty = True
-            for batch in reader:
-                empty = False
-                yield pa.Table.from_batches([batch])
-            if empty:
-                yield reader.schema.empty_table()
+        try:
+            with self._connection.sql(sql).to_arrow_reader(rows) as reader:
+                empty = True
+                for batch in reader:
+                    empty = False
+                    yield pa.Table.from_batches([batch])
+                if empty:
+                    yield reader.schema.empty_table()
+        except duckdb.Error as error:
+            raise self._meaning(error, "") from error
 
     def count_exactly(self) -> None:
         """Have functions computed for rows alone: the planner would try them on columns that hold one value everywhere, and
@@ -121,7 +137,7 @@ class UnitDatabase:
             provide(self._connection, name)
             self._provided.add(name)
 
-    def _placed(self, error: duckdb.Error, file: str, sql: str) -> ConfigError | UnitError | FatalError:
+    def _placed(self, error: duckdb.Error, file: str, sql: str) -> Exception:
         """The error with its line: relations are bound without it. Nothing runs, as the binding fails again. The SQL engine
         counts lines from the first word on, so what stands above it is left out and added again.
         """
@@ -136,13 +152,15 @@ class UnitDatabase:
                     found.column += len(lead) - lead.rfind("\n") - 1 if found.line == 1 else 0
                     found.line += lead.count("\n")
                 return found
-        return translate(error, file, sql)
+        return self._meaning(error, file, sql)
 
     def put(self, name: str, rows: pa.Table, columns: str = "*") -> None:
         """Create table `name` (already quoted) from Arrow rows; `columns` is a SELECT list over them."""
         self._connection.register("ludb_incoming", rows)
         try:
             self._connection.execute(f"CREATE TABLE {name} AS SELECT {columns} FROM ludb_incoming")
+        except duckdb.OutOfMemoryException as error:
+            raise self._meaning(error, name) from error
         finally:
             self._connection.unregister("ludb_incoming")
 
@@ -152,7 +170,7 @@ class UnitDatabase:
         try:
             self._connection.execute(f"INSERT INTO {name} BY NAME SELECT * FROM ludb_incoming")
         except duckdb.Error as error:
-            raise translate(error, name) from error
+            raise self._meaning(error, name) from error
         finally:
             self._connection.unregister("ludb_incoming")
 

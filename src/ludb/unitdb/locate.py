@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -36,10 +37,10 @@ class Locator:
         wanted: Mapping[str, tuple[str, ...] | None],
         *,
         memory_limit: str = "2GB",
-        spill: str | None = None,
+        spill: Path | None = None,
     ) -> None:
         """Scan and locate; `keys` is the list: `ludb_position` and the key columns."""
-        self._database = UnitDatabase(memory_limit=memory_limit, spill=spill)
+        self._database = UnitDatabase(memory_limit=memory_limit, spill=str(spill) if spill else None)
         self._unit = unit
         self._refused: dict[str, list[tuple[int, Fault]]] = {}
         self._types: dict[str, pa.Schema] = {}

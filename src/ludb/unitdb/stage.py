@@ -66,11 +66,11 @@ def build_stage(
 ) -> Stage:
     """Stage `tables` of the unit for the list `keys` (`ludb_position` and the key columns) into `folder`."""
     spill = folder / "spill"
-    spill.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     counts: dict[str, int] = {}
     faults: dict[int, Fault] = {}
     wanted = dict.fromkeys(tables)
-    with Locator(unit, keys, scan, wanted, memory_limit=memory_limit, spill=str(spill)) as located:
+    with Locator(unit, keys, scan, wanted, memory_limit=memory_limit, spill=spill) as located:
         for name in tables:
             _write(located.stream(name), _path(folder, name))
             pq.write_table(located.orphans(name), _path(folder, name, ".orphans"))
