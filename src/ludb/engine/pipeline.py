@@ -62,9 +62,11 @@ def move(chunk: Chunk, read: Extract, at: Workplace) -> Further:
 
 def conclude(chunk: Chunk, read: Extract, produced: Produced, verdicts: Verdicts, at: Workplace) -> None:
     """From the outputs to the record: nothing of a unit is anywhere, or all of it is everywhere."""
+    left, changed = verdicts.rejected, conversions(read, produced, verdicts, at)  # while no target is locked
     with prepared(chunk, produced, verdicts, at) as ready:
         parts = journal(chunk, ready, at)
-        changed = conversions(read, produced, verdicts, at)
+        if verdicts.rejected != left:
+            changed = conversions(read, produced, verdicts, at)
         decided = decide(chunk, parts, produced, verdicts, rows_moved(read, produced, verdicts), changed, at)
         committed = commit(decided, ready, at)
     if not committed:

@@ -49,6 +49,7 @@ class Remembered(Generic[T]):
         """Nothing was asked yet."""
         self._call = call
         self._answers: dict[tuple[object, ...], tuple[T, tuple[tuple[str, int], ...]]] = {}
+        self._tallied: Counter[str] = Counter()
 
     def __call__(self, *given: object) -> T:
         """The answer for one value."""
@@ -58,15 +59,22 @@ class Remembered(Generic[T]):
         """The answer for a value that stands there `number` times."""
         known = self._answers.get(given)
         if known is None:
-            with counting() as tallied:
-                answer = self._call(*given)
-            known = self._answers[given] = answer, tuple(tallied.items())
+            known = self._answers[given] = self._ask(given)
         result, counted = known
         tally = _TALLY.get() if counted else None
         if tally is not None:
             for name, count in counted:
                 tally[name] += count * number
         return result
+
+    def _ask(self, given: tuple[object, ...]) -> tuple[T, tuple[tuple[str, int], ...]]:
+        """The answer, and what it counted: as in `counting`, by one tally for all questions, since they are many."""
+        self._tallied.clear()
+        token = _TALLY.set(self._tallied)
+        try:
+            return self._call(*given), tuple(self._tallied.items())
+        finally:
+            _TALLY.reset(token)
 
 
 def converted(name: str, value: object, result: T) -> T:

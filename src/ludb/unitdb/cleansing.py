@@ -53,7 +53,7 @@ def provide(connection: duckdb.DuckDBPyConnection, name: str) -> None:
 def _by_column(function: Function) -> Callable[..., pa.Array]:
     try:
         call = Remembered(function.load())  # as long as the chunk's database, so that memory does not grow with chunks
-        import_module("numpy")  # functions in Python are made with it
+        bincount = import_module("numpy").bincount  # the SQL engine makes functions in Python with it, too
     except ImportError as error:
         raise ConfigError(f"{function.name} needs the package {error.name}", remedy="Install ludb again") from error
     kind = _arrow(function.returns)
@@ -65,8 +65,9 @@ def _by_column(function: Function) -> Callable[..., pa.Array]:
         # Legacy values repeat (dates, blanks, names): each is asked for once, with the arguments that all rows share.
         found = columns[0].combine_chunks().dictionary_encode(null_encoding="encode")
         rest = [given[0].as_py() for given in columns[1:]] if len(found) else []
-        counts = {one["values"]: one["counts"] for one in pc.value_counts(found.indices).to_pylist()}
-        answers = [call.times(counts[at], value, *rest) for at, value in enumerate(found.dictionary.to_pylist())]
+        asked = found.dictionary.to_pylist()
+        counts = bincount(found.indices.to_numpy(), minlength=len(asked)).tolist()
+        answers = [call.times(count, value, *rest) for count, value in zip(counts, asked, strict=True)]
         return pa.array(answers, kind).take(found.indices)
 
     names = ["v", *(name for name, _, _ in function.arguments)]
