@@ -103,7 +103,8 @@ def _reach(name: str, stop: Stop, link: Sequence[str], where: str) -> str:
     ends = [f"x{at}" for at in range(len(link))]
     out = [f"a.{quote(column)}" for column in link]
     if not stop.recursive:
-        return f"{name}({', '.join(ends)}) AS (SELECT DISTINCT {', '.join(out)} FROM {stop.table.sql} AS a {where})"
+        distinct = "" if stop.table.is_unique(link) else "DISTINCT "
+        return f"{name}({', '.join(ends)}) AS (SELECT {distinct}{', '.join(out)} FROM {stop.table.sql} AS a {where})"
     steps = [f"u{at}" for at in range(len(stop.recursive))]
     row = ", ".join([*(f"a.{quote(parent)}" for _, parent in stop.recursive), *out])
     head = ", ".join([*steps, *ends])

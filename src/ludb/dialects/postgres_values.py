@@ -1,12 +1,14 @@
 """How each PostgreSQL column is asked for, so that what arrives is exact or is refused by row.
 
 ADBC reads numbers, texts, bytes and moments as binary, but an infinite or very old moment becomes another one without a
-word. So every column that has such values is asked for twice: the value where Arrow can hold it, and its text where not.
+word, and decimals take it four times as long as their text does. So a moment is asked for where Arrow can hold it; and one
+more column, nearly always NULL, holds the texts of what a row has that Arrow cannot hold, and the row's name.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,18 +68,19 @@ def plan(table: Reflected, types: Sequence[tuple[str, str]], system: str) -> tup
 
 
 def select(plans: Sequence[Carriage], table: Reflected, alias: str = "a") -> tuple[str, ...]:
-    """The expressions that read these columns: values, then the texts of refused values, then the row's name.
+    """The expressions that read these columns: values, then what is doubtful of the row as a JSON list (the texts of refused
+    values, then the row's name), where there can be doubts; where values are converted here, the row's name alone.
 
     `typed` takes the columns in this order.
     """
     values = [_value(how, alias) for how in plans]
-    doubts = [_doubt(how, alias) for how in plans if _bad(how, alias)]
-    bad = " OR ".join(_bad(how, alias) for how in plans if _bad(how, alias))
-    always = any(_converts(how) for how in plans)
     ids = row_id(table, alias)
-    if not always:
-        ids = tuple(f"CASE WHEN {bad} THEN {part} END" for part in ids) if bad else ()
-    return (*values, *doubts, *ids)
+    always = any(_converts(how) for how in plans)
+    bad = [_bad(how, alias) for how in plans if _bad(how, alias)]
+    texts = [_doubt(how, alias) for how in plans if _bad(how, alias)]
+    told = ", ".join([*texts, *(() if always else ids)])
+    doubts = [f"CASE WHEN {' OR '.join(bad)} THEN json_build_array({told})::text END"] if bad else []
+    return (*values, *doubts, *(ids if always else ()))
 
 
 def row_id(table: Reflected, alias: str = "a") -> tuple[str, ...]:
@@ -89,7 +92,15 @@ def row_id(table: Reflected, alias: str = "a") -> tuple[str, ...]:
 
 def match(plans: Sequence[Carriage], alias: str = "a") -> tuple[str, ...]:
     """The expressions of a key; texts byte by byte, so that DISTINCT keeps keys apart that a collation takes as equal."""
-    return tuple(f"{_value(how, alias)}{_exact(how)}" for how in plans)
+    return tuple(f"{_matched(how, alias)}{_exact(how)}" for how in plans)
+
+
+def _matched(how: Carriage, alias: str) -> str:
+    """The value of a key; NaN is no key, and nobody looks at what is doubtful of keys."""
+    value = _value(how, alias)
+    if how.chosen or not pa.types.is_decimal(how.column.type):
+        return value
+    return f"CASE WHEN NOT ({_bad(how, alias)}) THEN {value} END"
 
 
 def typed(
@@ -97,27 +108,42 @@ def typed(
 ) -> tuple[pa.Table, list[Refusal]]:
     """Columns as `match` and `select` asked for them become the planned table; what does not fit is NULL, and refused."""
     everything = [*keyed, *plans]
+    doubtful = [number for number, how in enumerate(everything) if number >= len(keyed) and _bad(how, "a")]
+    texts = _told(rows.column(len(everything))) if doubtful else {}
     arrays: list[Any] = []
     faults: list[tuple[int, str, str, str]] = []
-    doubts = iter(range(len(everything), rows.num_columns))
     for number, how in enumerate(everything):
-        array, found = _converted(rows.column(number), how)
+        at = doubtful.index(number) if number in doubtful else None
+        refused = {row: told[at] for row, told in texts.items() if at is not None and told[at] is not None}
+        array, found = _converted(_without(rows.column(number), refused), how)
         arrays.append(array)
         faults += [(row, how.column.name, reason, detail) for row, reason, detail in found]
-        if number >= len(keyed) and _bad(how, "a"):
-            texts = rows.column(next(doubts))
-            why = f"holds {_why(how)} (carry it as text: types: {{{how.column.name}: text}})"
-            for row in pc.indices_nonzero(pc.is_valid(texts)).to_pylist():
-                faults.append((row, how.column.name, why, texts[row].as_py()))
+        why = f"holds {_why(how)} (carry it as text: types: {{{how.column.name}: text}})" if refused else ""
+        faults += [(row, how.column.name, why, text or "") for row, text in refused.items()]
     names = [f"{MATCH}{number}" for number in range(len(keyed))] + [how.column.name for how in plans]
     schema = pa.schema([(name, how.column.type) for name, how in zip(names, everything, strict=True)])
-    ids = [rows.column(number) for number in doubts]
-    refused = []
+    ids = [rows.column(number) for number in range(len(everything) + bool(doubtful), rows.num_columns)]
+    refusals = []
     for row, column, reason, detail in faults:
         key = tuple(array[row].as_py() for array in arrays[: len(keyed)])
-        name = key_text([part[row].as_py() for part in ids]) if ids else ""
-        refused.append(Refusal(key, table.label, column, reason, detail, name, row))
-    return pa.Table.from_arrays(arrays, schema=schema), refused
+        named = [part[row].as_py() for part in ids] if ids else texts.get(row, [])[len(doubtful) :]
+        name = key_text(named) if named else ""
+        refusals.append(Refusal(key, table.label, column, reason, detail, name, row))
+    return pa.Table.from_arrays(arrays, schema=schema), refusals
+
+
+def _told(doubts: pa.ChunkedArray) -> dict[int, list[str | None]]:
+    """What the server told of doubtful rows, by row number."""
+    rows = pc.indices_nonzero(pc.is_valid(doubts)).to_pylist() if doubts.null_count < len(doubts) else []
+    return {row: json.loads(doubts[row].as_py()) for row in rows}
+
+
+def _without(values: pa.ChunkedArray, refused: Collection[int]) -> pa.ChunkedArray:
+    """The values, NULL in these rows."""
+    if not refused:
+        return values
+    kept = [row not in refused for row in range(len(values))]
+    return pc.if_else(pa.array(kept), values, pa.scalar(None, values.type))
 
 
 def _as(column: Column, kind: pa.DataType) -> Column:
@@ -133,8 +159,7 @@ def _value(how: Carriage, alias: str) -> str:
     if how.type.name in _MOMENTS:
         return f"CASE WHEN NOT ({_bad(how, alias)}) THEN {name} END"
     if pa.types.is_decimal(how.column.type):
-        exact = f"{name}::numeric" if how.type.name == "money" else name
-        return f"CASE WHEN NOT ({_bad(how, alias)}) THEN {exact}::text END"
+        return f"{name}::numeric::text" if how.type.name == "money" else f"{name}::text"
     if pa.types.is_integer(how.column.type):
         return f"{name}::int8"
     if how.type.name in ("bool", "float4", "float8", "bytea", "text", "varchar", "bpchar"):
