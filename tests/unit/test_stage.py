@@ -73,6 +73,13 @@ def test_positions_without_rows_and_no_positions_get_an_empty_table_of_the_same_
     assert staged.fetch(ODD, [1000]).schema.names == [POSITION, "rid", "n"]
 
 
+def test_a_table_of_which_no_unit_has_a_row_is_served_empty(tmp_path: Path):
+    keys = pa.table({POSITION: pa.array([0], pa.int64()), "id": pa.array([-1], pa.int64())})
+    found = build_stage(tmp_path / "stage", UNIT, keys, scan, [ODD]).fetch(ODD, [0])
+    assert found.num_rows == 0
+    assert found.column_names == [POSITION, "rid", "n"]
+
+
 def test_only_the_row_groups_that_can_hold_the_positions_are_read(staged: Stage, monkeypatch: pytest.MonkeyPatch):
     read: list[int] = []
     inner = pq.ParquetFile.read_row_groups

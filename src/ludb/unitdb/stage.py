@@ -53,7 +53,7 @@ class Stage:
         if name not in self._files:
             file = pq.ParquetFile(_path(self._folder, name))
             told = [file.metadata.row_group(at).column(0).statistics for at in range(file.metadata.num_row_groups)]
-            self._files[name] = file, [(one.min, one.max) for one in told]
+            self._files[name] = file, [(one.min, one.max) if one else (0, -1) for one in told]  # else it is empty
         return self._files[name]
 
     def orphans(self, name: str) -> pa.Table:
