@@ -171,6 +171,23 @@ def test_an_expected_output_can_be_read_before_any_row_has_come_and_with_its_kno
         assert rows(batch, "select name, age from new.known where age is not null") == [(None, 3)]
 
 
+def test_tables_are_put_in_when_they_are_named_however_they_are_written_and_without_those_who_left():
+    with batch_of(reference={"odd name": pa.table({"code": ["a"]})}) as batch:
+        batch.append("new.p", batch.query("select unit_key from old.people"), step="a")
+        batch.append("new.p", batch.query("select unit_key from old.people"), step="a")
+        batch.reject({0: Fault("bad")}, step="a")
+        assert rows(batch, 'select count(*) from NEW."P"') == [(2 * (len(batch.alive)),)]
+        batch.reject({1: Fault("bad")}, step="a")
+        batch.append("new.p", batch.query("select unit_key from old.people"), step="a")
+        assert rows(batch, "select count(*) from new.p") == [(3 * len(batch.alive),)]
+        assert rows(batch, "select count(*) from query_table('ref.odd' || ' name')") == [(1,)]
+
+
+def test_a_table_that_is_spelled_wrongly_is_guessed_though_nothing_else_has_named_it():
+    with batch_of() as batch, pytest.raises(ConfigError, match="people"):
+        batch.query("select * from old.poeple", file="step.sql")
+
+
 def test_steps_reach_no_file_no_setting_and_no_extension():
     with batch_of() as batch:
         for sql in ("select * from read_csv('/etc/passwd')", "select * from '/etc/passwd'", "select getenv('HOME')"):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
+from functools import partial
 from types import TracebackType
 from typing import Self
 
@@ -15,6 +16,7 @@ from ludb.model.data import Extract, rows_of
 from ludb.model.unit import POSITION, UNIT_KEY, UnitSchema
 from ludb.unitdb.database import UnitDatabase, quote
 from ludb.unitdb.merge import join_rows
+from ludb.unitdb.shelf import Shelf
 
 _MISSING = re.compile(r'(?:a column named|Referenced column) "([^"]+)"')
 """How the SQL engine says that a table lacks a column."""
@@ -59,21 +61,21 @@ class UnitBatch:
         self.reference: Mapping[str, pa.Table] = reference or {}
         self.params: Mapping[str, object] = params or {}
         self._schemas: set[str] = set()
+        self._shelf = Shelf(self.database)
         self._fill(macros or {})
 
     def _fill(self, macros: Mapping[str, str]) -> None:
         for schema in ("ref", "keys", "ludb"):
             self._schema(schema)
-        units = pa.table({POSITION: self._positions, UNIT_KEY: self._unit_keys})
-        self.database.put("ludb.units", units)
         for name, rows in self.reference.items():
-            self.database.put(f"ref.{quote(name)}", rows)
+            self._shelf.place("ref", name, partial(_same, rows), shared=True)
         for name, rows in self.inputs.items():
             system = self.unit.table(name).table.system
             self._schema(system)
-            self.database.put(f"{quote(system)}.{quote(name)}", self._keyed(rows))
+            self._shelf.place(system, name, partial(self._living, rows))
         self.database.variables(self.params)
         for file, text in macros.items():
+            self._shelf.put_named(text)
             self.database.execute(text, file=file)
         self.database.seal()
 
@@ -87,6 +89,10 @@ class UnitBatch:
         keys = self._unit_keys.take(pc.index_in(rows.column(POSITION), value_set=self._positions))
         return rows.drop_columns([POSITION]).add_column(0, UNIT_KEY, keys)
 
+    def _living(self, rows: pa.Table) -> pa.Table:
+        """As `_keyed`, without the units that have left."""
+        return self._keyed(rows if len(self._alive) == len(self._at) else rows_of(rows, self._alive))
+
     @property
     def alive(self) -> tuple[int, ...]:
         """Positions of the units still in the batch, in list order."""
@@ -98,11 +104,13 @@ class UnitBatch:
 
     def query(self, sql: str, *, file: str = "") -> pa.Table:
         """Rows of one SELECT over the batch. A column of an output that `expect` allows is NULL where no row has it."""
+        self._shelf.put_named(sql)
         while True:
             try:
                 return self.database.query(sql, file=file)
             except ConfigError as error:
-                if not self._allow(error, sql):
+                # What is not named may be meant all the same, or is what the error should hint at.
+                if not self._shelf.put_rest() and not self._allow(error, sql):
                     raise
 
     def expect(self, output: str, columns: Collection[str]) -> None:
@@ -133,8 +141,7 @@ class UnitBatch:
     def put_keys(self, name: str, rows: pa.Table) -> None:
         """Make a key map readable as `keys.<name>`: columns `ludb_position`, `old`, `new`; replaces what was there."""
         self.key_maps[name] = rows
-        self.database.execute(f"DROP TABLE IF EXISTS keys.{quote(name)}")
-        self.database.put(f"keys.{quote(name)}", self._keyed(rows))
+        self._shelf.place("keys", name, partial(self._living, rows))
 
     def append(self, output: str, rows: pa.Table, *, step: str) -> None:
         """Add a step's rows to an output. The rows' `unit_key` must name a unit of this chunk, on every row.
@@ -150,15 +157,18 @@ class UnitBatch:
         """
         system, table = output.split(".", 1)
         self._schema(system)
-        name = f"{quote(system)}.{quote(table)}"
         before = self._produced.get(output)
-        if before is not None and not self._added[output] and before.schema.equals(rows.schema):
-            self.database.add(name, self._keyed(rows))
-            self._produced[output] = pa.concat_tables([before, rows])
-            return
-        joined = rows if before is None else join_rows(before, rows, output, step)
-        self.database.execute(f"DROP TABLE IF EXISTS {name}")
-        self.database.put(name, self._keyed(rows_of(joined, self._alive)))
+        if before is None:
+            joined = rows
+        elif self._added[output] or not before.schema.equals(rows.schema):
+            joined = join_rows(before, rows, output, step)
+        else:
+            joined = pa.concat_tables([before, rows])
+            if self._shelf.holds(system, table):
+                self.database.add(f"{quote(system)}.{quote(table)}", self._keyed(rows))
+                self._produced[output] = joined
+                return
+        self._shelf.place(system, table, partial(self._living, joined))
         self._produced[output], self._added[output] = joined, []
 
     def _positioned(self, rows: pa.Table, step: str) -> pa.Table:
@@ -211,18 +221,9 @@ class UnitBatch:
         if not leaving:
             return
         self.database.put("ludb.leaving", self._keyed(pa.table({POSITION: pa.array(leaving, pa.int64())})))
-        for name in self._tables():
+        for name in self._shelf.of_units():
             self.database.execute(f"DELETE FROM {name} WHERE {UNIT_KEY} IN (SELECT {UNIT_KEY} FROM ludb.leaving)")
         self.database.execute("DROP TABLE ludb.leaving")
-
-    def _tables(self) -> Iterable[str]:
-        for name in self.inputs:
-            yield f"{quote(self.unit.table(name).table.system)}.{quote(name)}"
-        for output in self._produced:
-            system, table = output.split(".", 1)
-            yield f"{quote(system)}.{quote(table)}"
-        for name in self.key_maps:
-            yield f"keys.{quote(name)}"
 
     def output(self, name: str, positions: Collection[int] | None = None) -> pa.Table | None:
         """An output's rows with `ludb_position`, of the units still alive (or of `positions`); None if no step made it."""
@@ -251,6 +252,10 @@ class UnitBatch:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _same(rows: pa.Table) -> pa.Table:
+    return rows
 
 
 def _fields(kind: pa.DataType) -> set[str]:

@@ -1,0 +1,59 @@
+"""Tables that stand ready for a unit database, and are put into it when a text first names them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pyarrow as pa
+
+from ludb.unitdb.database import UnitDatabase, quote
+
+
+class Shelf:
+    """Tables by name (`schema.table`, quoted). Putting a table in copies all its rows, and most outputs are never read again.
+
+    A table counts as named where its bare name stands anywhere in a text, whatever its case: too often is slow, never wrong.
+    """
+
+    def __init__(self, database: UnitDatabase) -> None:
+        """Nothing stands here yet."""
+        self._database = database
+        self._waiting: dict[str, tuple[str, bool, Callable[[], pa.Table]]] = {}
+        self._inside: dict[str, bool] = {}
+
+    def place(self, schema: str, table: str, rows: Callable[[], pa.Table], *, shared: bool = False) -> None:
+        """Have a table ready, in the place of one of the same name; `rows` is asked for when it is put in. A `shared` one
+        holds rows of no unit.
+        """
+        name = f"{quote(schema)}.{quote(table)}"
+        if name in self._inside:
+            self._database.execute(f"DROP TABLE {name}")
+            del self._inside[name]
+        self._waiting[name] = table.replace('"', '""').lower(), shared, rows
+
+    def put_named(self, text: str) -> None:
+        """Put in what a text names."""
+        lowered = text.lower()
+        for name, (bare, _, _) in list(self._waiting.items()):
+            if bare in lowered:
+                self._put(name)
+
+    def put_rest(self) -> bool:
+        """Put in whatever still waits; whether anything did."""
+        waited = list(self._waiting)
+        for name in waited:
+            self._put(name)
+        return bool(waited)
+
+    def holds(self, schema: str, table: str) -> bool:
+        """Whether the table has been put in."""
+        return f"{quote(schema)}.{quote(table)}" in self._inside
+
+    def of_units(self) -> list[str]:
+        """Names of the tables with rows of units that have been put in."""
+        return [name for name, shared in self._inside.items() if not shared]
+
+    def _put(self, name: str) -> None:
+        _, shared, rows = self._waiting.pop(name)
+        self._database.put(name, rows())
+        self._inside[name] = shared
