@@ -1,4 +1,4 @@
-"""Arrow columns become columns of CSV that PostgreSQL reads as the very same values, or the row is refused.
+"""Arrow columns become columns that PostgreSQL reads as the very same values, by CSV or binary COPY, or the row is refused.
 
 What the server itself refuses is left to it: it speaks, and the unit is found. Here are the changes that it makes without a
 word: it rounds numbers and seconds, cuts trailing blanks, drops an offset or a time of day, reads 'today' as a date,
@@ -8,6 +8,8 @@ and turns a decimal into the nearest double.
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
+import io
 import json
 import math
 import re
@@ -17,6 +19,7 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.csv
 
 from ludb.dialects.postgres_schema import Type
 from ludb.dialects.types import EXACT_FLOAT
@@ -38,7 +41,8 @@ _TRUTHS = {"t": "t", "true": "t", "1": "t", "f": "f", "false": "f", "0": "f"}
 
 
 def bind(values: pa.ChunkedArray, kind: Type, place: str) -> tuple[pa.Array, Faults]:
-    """The values of one output column as CSV writes them, and the rows that the column would not keep as they are.
+    """The values of one output column as `as_csv` and `binary` write them, and the rows that the column would not keep as they
+    are.
 
     Raises `ConfigError` where no value of this Arrow type can go into the column unchanged; `place` names the column.
     """
@@ -50,6 +54,21 @@ def bind(values: pa.ChunkedArray, kind: Type, place: str) -> tuple[pa.Array, Fau
     if pa.types.is_null(held.type):
         return held.cast(pa.string()), {}
     return _bound(held, kind, place)
+
+
+def as_csv(rows: pa.Table) -> memoryview:
+    """Bound columns as CSV."""
+    columns = [_csv_column(rows.column(name).combine_chunks()) for name in rows.column_names]
+    text = io.BytesIO()
+    options = pyarrow.csv.WriteOptions(include_header=False, quoting_style="all_valid")
+    pyarrow.csv.write_csv(pa.table(columns, names=rows.column_names), text, options)
+    return text.getbuffer()
+
+
+def _csv_column(held: pa.Array) -> pa.Array:
+    if pa.types.is_binary(held.type):
+        return pa.array([None if value is None else "\\x" + value.hex() for value in held.to_pylist()], pa.string())
+    return _moment_text(held) if _is_moment(held.type) else held
 
 
 def _bound(held: pa.Array, kind: Type, place: str) -> tuple[pa.Array, Faults]:
@@ -72,7 +91,8 @@ def _bound(held: pa.Array, kind: Type, place: str) -> tuple[pa.Array, Faults]:
     text = held.cast(pa.string()) if _is_text(held.type) else None
     form = _FORMS.get(kind.name) if text is not None else None
     check = form or (lambda value: _text(value, kind))
-    return _checked(held if text is None else text, check, form is None and _fits(text, kind))
+    plainly = pa.types.is_boolean(held.type) or (form is None and _fits(text, kind))
+    return _checked(held if text is None else text, check, plainly)
 
 
 def _checked(held: pa.Array, check: Callable[[Any], Any], plainly: Any) -> tuple[pa.Array, Faults]:
@@ -93,7 +113,7 @@ def _checked(held: pa.Array, check: Callable[[Any], Any], plainly: Any) -> tuple
 def _bytes(held: pa.Array, kind: Type, place: str) -> pa.Array:
     if kind.name != "bytea" or not _is_binary(held.type):
         raise _no_place(held, kind, place, "Convert it in the step, for example with encode() or decode()")
-    return pa.array([None if value is None else "\\x" + value.hex() for value in held.to_pylist()], pa.string())
+    return held.cast(pa.binary())
 
 
 def _text(value: Any, kind: Type) -> str:
@@ -229,10 +249,29 @@ def _moments(held: pa.Array, kind: Type, place: str) -> tuple[pa.Array, Faults]:
     }
     if not fitting.get(kind.name, False):
         raise _no_place(held, kind, place, "Convert it in the step")
+    if _plainly_moment(held, kind):
+        return held, {}
     pattern = re.compile(_pattern(kind), re.ASCII)
     if kind.name == "date" and pa.types.is_timestamp(held.type):
         pattern = re.compile(f"({_DAY}) 00:00:00(?:\\.0+)?", re.ASCII)
     return _all_matching(_moment_text(held), pattern, kind)
+
+
+def _plainly_moment(held: pa.Array, kind: Type) -> bool:
+    """Whether all moments are of the column's own type and precision, in the years that everybody writes alike."""
+    if pa.types.is_date32(held.type):
+        return kind.name == "date" and _within(held, pa.scalar(dt.date.min), pa.scalar(dt.date.max))
+    own = pa.types.is_timestamp(held.type) and held.type.unit == "us" and kind.fraction == 6
+    if not own or kind.name not in ("timestamp", "timestamptz"):
+        return False
+    utc = pa.timestamp("us", "UTC")
+    first, last = (one.replace(tzinfo=dt.UTC) for one in (dt.datetime.min, dt.datetime.max))  # noqa: DTZ901
+    return _within(held.cast(utc), pa.scalar(first, utc), pa.scalar(last, utc))
+
+
+def _within(values: pa.Array, first: pa.Scalar, last: pa.Scalar) -> bool:
+    inside = pc.and_(pc.greater_equal(values, first), pc.less_equal(values, last))
+    return bool(pc.all(inside).as_py() is not False)
 
 
 def _all_matching(text: pa.Array, pattern: re.Pattern[str], kind: Type) -> tuple[pa.Array, Faults]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -11,15 +10,15 @@ from typing import Any
 import psycopg
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.csv
 from psycopg import sql
 
 from ludb.dialects.merging import key_columns, key_faults
 from ludb.dialects.postgres import condition, is_misfit, quote, translate
-from ludb.dialects.postgres_bind import Faults, bind
+from ludb.dialects.postgres_bind import Faults, as_csv, bind
+from ludb.dialects.postgres_copy import binary
 from ludb.dialects.postgres_exact import changed
 from ludb.dialects.postgres_rewrite import INCOMING, Clash, Link, drop_incoming, make_incoming, merge, remove, way
-from ludb.dialects.postgres_schema import Reflected
+from ludb.dialects.postgres_schema import Reflected, Type
 from ludb.errors import ConfigError, Fault, UnitError
 from ludb.model.data import Removal, WriteSet
 from ludb.model.unit import POSITION
@@ -215,25 +214,25 @@ class PostgresWriter:
                 self.connection.execute(f"INSERT INTO {piece.table.sql} DEFAULT VALUES".encode())
             return
         if not piece.key and piece.links is None:
-            self._send(piece.table.sql, piece.names, rows)
+            self._send(piece.table.sql, piece.names, rows, piece.table.types)
             return
         like = piece.links[-1].parent if piece.links else piece.table
         make_incoming(self.connection, like, piece.names)
-        self._send(INCOMING, piece.names, rows)
+        self._send(INCOMING, piece.names, rows, like.types)
         if piece.links is not None:
             remove(self.connection, piece.table, piece.links, piece.names)
         else:
             merge(self.connection, piece.table, piece.names, piece.key, rows.num_rows)
         drop_incoming(self.connection)
 
-    def _send(self, into: str, names: Sequence[str], rows: pa.Table) -> None:
-        columns = ", ".join(quote(name) for name in names)
-        text = io.BytesIO()
-        options = pyarrow.csv.WriteOptions(include_header=False, quoting_style="all_valid")
-        pyarrow.csv.write_csv(rows, text, options)
-        statement = f"COPY {into} ({columns}) FROM STDIN (FORMAT csv)"
+    def _send(self, into: str, names: Sequence[str], rows: pa.Table, types: Mapping[str, Type]) -> None:
+        found = binary(rows, types)
+        order, pieces = found or (names, iter([as_csv(rows)]))
+        columns = ", ".join(quote(name) for name in order)
+        statement = f"COPY {into} ({columns}) FROM STDIN (FORMAT {'csv' if found is None else 'binary'})"
         with self.connection.cursor().copy(statement.encode()) as copy:
-            copy.write(text.getbuffer())
+            for piece in pieces:
+                copy.write(piece)
 
     def _changed(self, values: pa.Array, reflected: Reflected, name: str) -> Faults:
         column = reflected.column(name)

@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from decimal import Decimal
+from functools import cached_property
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -29,7 +30,8 @@ class Verdicts:
         """Start with nobody rejected but those that the extract itself refuses."""
         self._chunk, self._extract = chunk, extract
         self._version, self._at = version, at
-        self._keys = unit_texts(chunk)
+        self._positions = frozenset(chunk.positions)
+        self._alive: tuple[int, ...] | None = None
         self._found: dict[int, UnitException] = {}
         self._warned: dict[str, set[int]] = {rule: set(at) for rule, at in extract.warnings.items()}
         gone = {position: Fault("the unit is no longer in the source") for position in extract.gone}
@@ -47,10 +49,13 @@ class Verdicts:
         state: UnitState = UnitState.QUARANTINED,
     ) -> None:
         """Set units aside. `reason` groups and holds no row values; they belong in `detail` and `body`."""
+        if not faults:
+            return
+        keys, self._alive = self._keys, None
         for position, fault in faults.items():
-            if position not in self._keys:
+            if position not in self._positions:
                 raise KeyError(position)
-            key = self._keys[position]
+            key = keys[position]
             message = f"{step}: {fault.reason} (unit {key})" if step else f"{fault.reason} (unit {key})"
             found = UnitException(
                 position=position, unit_key=key, state=state, phase=phase, step=step, reason=fault.reason,
@@ -58,6 +63,11 @@ class Verdicts:
                 at=self._at, chunk=self._chunk.id,
             )  # fmt: skip
             self._found.setdefault(position, found)
+
+    @cached_property
+    def _keys(self) -> dict[int, str]:
+        """Unit keys as people read them: most chunks set nobody aside."""
+        return unit_texts(self._chunk)
 
     def warn(self, rule: str, positions: Iterable[int]) -> None:
         """Keep a warning that lets the units move."""
@@ -77,7 +87,9 @@ class Verdicts:
     @property
     def alive(self) -> tuple[int, ...]:
         """Positions of the units that may still move, in list order."""
-        return tuple(position for position in self._chunk.positions if position not in self._found)
+        if self._alive is None:
+            self._alive = tuple(position for position in self._chunk.positions if position not in self._found)
+        return self._alive
 
     def exceptions(self, produced: Mapping[str, pa.Table]) -> tuple[UnitException, ...]:
         """The rejected units with their source rows and their row counts, in list order."""
