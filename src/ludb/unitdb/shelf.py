@@ -12,13 +12,14 @@ from ludb.unitdb.database import UnitDatabase, quote
 class Shelf:
     """Tables by name (`schema.table`, quoted). Putting a table in copies all its rows, and most outputs are never read again.
 
-    A table counts as named where its bare name stands anywhere in a text, whatever its case: too often is slow, never wrong.
+    A table counts as named where its schema's name and its own stand anywhere in a text, whatever their case: too often is
+    slow, never wrong. (Names without a schema lead to none of these tables.)
     """
 
     def __init__(self, database: UnitDatabase) -> None:
         """Nothing stands here yet."""
         self._database = database
-        self._waiting: dict[str, tuple[str, bool, Callable[[], pa.Table]]] = {}
+        self._waiting: dict[str, tuple[tuple[str, str], bool, Callable[[], pa.Table]]] = {}
         self._inside: dict[str, bool] = {}
 
     def place(self, schema: str, table: str, rows: Callable[[], pa.Table], *, shared: bool = False) -> None:
@@ -29,13 +30,13 @@ class Shelf:
         if name in self._inside:
             self._database.execute(f"DROP TABLE {name}")
             del self._inside[name]
-        self._waiting[name] = table.replace('"', '""').lower(), shared, rows
+        self._waiting[name] = (_written(schema), _written(table)), shared, rows
 
     def put_named(self, text: str) -> None:
         """Put in what a text names."""
         lowered = text.lower()
-        for name, (bare, _, _) in list(self._waiting.items()):
-            if bare in lowered:
+        for name, (words, _, _) in list(self._waiting.items()):
+            if all(word in lowered for word in words):
                 self._put(name)
 
     def put_rest(self) -> bool:
@@ -57,3 +58,8 @@ class Shelf:
         _, shared, rows = self._waiting.pop(name)
         self._database.put(name, rows())
         self._inside[name] = shared
+
+
+def _written(name: str) -> str:
+    """The name as it stands in a text in small letters, within quotes or without."""
+    return name.replace('"', '""').lower()
