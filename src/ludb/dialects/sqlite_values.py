@@ -1,7 +1,8 @@
 """SQLite values become Arrow columns of exactly the planned type; a value that does not fit is refused by row.
 
 SQLite types each value, not each column. Connections that read rows hand TEXT over as `bytearray` and BLOB as `bytes`
-(`TEXT_FACTORY`), so that the two stay apart and bytes that are no UTF-8 are a value like any other.
+(`TEXT_FACTORY`), so that the two stay apart and bytes that are no UTF-8 are a value like any other; or TEXT as `str`, where a
+driver's error about such bytes is understood.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ TEXT_FACTORY: Any = bytearray
 Faults = Mapping[int, tuple[str, str]]
 """Row number -> (reason without the value, detail with it)."""
 
-_KINDS = {bytearray: "text", bytes: "a blob", int: "an integer", float: "a number", type(None): "NULL"}
+_TEXT_CLASSES = (bytearray, str)
+_KINDS = {bytearray: "text", str: "text", bytes: "a blob", int: "an integer", float: "a number", type(None): "NULL"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +118,7 @@ def _quick(  # noqa: PLR0911  (each way out is a storage class)
         (only,) = classes
         if (
             (only is int and pa.types.is_int64(kind))
-            or (only is bytearray and pa.types.is_string(kind))
+            or (only in _TEXT_CLASSES and pa.types.is_string(kind))
             or (only is bytes and pa.types.is_binary(kind))
         ):
             return pa.array(values, kind)
@@ -146,8 +148,8 @@ def _decimals(floats: pa.Array, kind: pa.DataType) -> pa.Array | None:
 
 def _carry_one(value: Any, how: Carriage) -> Any:
     kind = how.column.type
-    if isinstance(value, bytearray):
-        text = _text(value)
+    if isinstance(value, _TEXT_CLASSES):
+        text = value if isinstance(value, str) else _text(value)
         if how.length is not None and len(text) > how.length:
             raise ValueError(f"is longer than {how.length} characters, as declared ({how.column.native})")
         if pa.types.is_string(kind):

@@ -113,29 +113,38 @@ class SqliteWriter:
     def insert(self) -> None:
         """Remove what is to go, insert what is bound, table by table; `UnitError` with every unit that a constraint refuses.
 
-        Once somebody is refused nothing of this will stay. The other tables are asked all the same, so that one more
-        try is enough, but not the large ones: they cost more than that try.
+        Once somebody is refused nothing of this will stay. The other tables and the foreign keys are asked all the same, so that
+        one more try is enough, but not the large tables: they cost more than that try.
         """
         self._remover.remove()
         faults: dict[int, Fault] = {}
         large = sum(len(bound.positions) for bound in self._bound) / 4
-        for bound in _small_first(self._bound):
-            if faults and (len(bound.positions) > large or not self.connection.in_transaction):
-                break
+        left = _small_first(self._bound)
+        while left and not (faults and (len(left[0].positions) > large or not self.connection.in_transaction)):
+            bound = left.pop(0)
             kept = bound.without(faults)
             faults |= self._insert_all(kept)
             self.rows[bound.table] = self.rows.get(bound.table, 0) + len(kept.positions)
             self._note_links(kept)
         if faults:
+            if self.connection.in_transaction:
+                faults = self._link_faults({bound.reflected.name.lower() for bound in left}) | faults
             raise UnitError(f"{len(faults)} units break a constraint of system {self.system}", faults=faults)
 
     def check_links(self) -> None:
         """`UnitError` with every unit whose foreign keys lead nowhere; only rows written or removed here are looked at."""
         self._remover.check()
+        faults = self._link_faults(frozenset())
+        if faults:
+            raise UnitError(f"{len(faults)} units name rows that are not in system {self.system}", faults=faults)
+
+    def _link_faults(self, unwritten: Collection[str]) -> dict[int, Fault]:
+        """Units whose foreign keys lead nowhere, but for keys of tables whose rows are not written yet."""
         faults: dict[int, Fault] = {}
         for bound, key, at in self._links:
             columns = [bound.values[number] for number in at]
-            lost = self._lost(key, dict.fromkeys(zip(*columns, strict=True)))
+            waits = key.parent.lower() in unwritten
+            lost = set() if waits else self._lost(key, dict.fromkeys(zip(*columns, strict=True)))
             if not lost:
                 continue
             names = ", ".join(key.columns)
@@ -144,8 +153,7 @@ class SqliteWriter:
             for *values, position in zip(*columns, bound.positions, strict=True):
                 if tuple(values) in lost:
                     faults.setdefault(position, Fault(reason, f"({names}) = {tuple(values)!r}"))
-        if faults:
-            raise UnitError(f"{len(faults)} units name rows that are not in system {self.system}", faults=faults)
+        return faults
 
     def _lost(self, key: ForeignKey, links: Iterable[Row]) -> set[Row]:
         """The links that lead to no row of the parent, many asked for by one statement; one with a NULL leads nowhere and
@@ -229,17 +237,25 @@ class SqliteWriter:
         """Insert all these rows, or none: then the row that a constraint refuses, and what it says."""
         run = self.connection.execute
         run("SAVEPOINT ludb_unit")
-        for row in rows:
-            try:
-                if run(bound.sql, row).rowcount < 1 and bound.key:
-                    raise clash(self.connection, bound.reflected.name, bound.key, bound.key_of(row))
-            except (sqlite3.IntegrityError, sqlite3.DataError) as error:
-                if self.connection.in_transaction:
-                    run("ROLLBACK TO ludb_unit")
-                    run("RELEASE ludb_unit")
-                return error, row
+        tried: list[Row] = []
+        try:
+            if bound.key:
+                self._merge_each(bound, _kept_last(rows, tried))
+            else:
+                self.connection.executemany(bound.sql, _kept_last(rows, tried))
+        except (sqlite3.IntegrityError, sqlite3.DataError) as error:
+            if self.connection.in_transaction:
+                run("ROLLBACK TO ludb_unit")
+                run("RELEASE ludb_unit")
+            return error, tried[0]
         run("RELEASE ludb_unit")
         return None
+
+    def _merge_each(self, bound: Bound, rows: Iterable[Row]) -> None:
+        sql = bound.sql
+        for row in rows:
+            if self.connection.execute(sql, row).rowcount < 1:
+                raise clash(self.connection, bound.reflected.name, bound.key, bound.key_of(row))
 
     def _note_links(self, bound: Bound) -> None:
         columns = [name.lower() for name in bound.columns]
@@ -247,6 +263,13 @@ class SqliteWriter:
             at = [columns.index(name.lower()) for name in key.columns if name.lower() in columns]
             if len(at) == len(key.columns):
                 self._links.append((bound, key, at))
+
+
+def _kept_last(rows: Iterable[Row], last: list[Row]) -> Iterator[Row]:
+    """The rows; `last` holds the one that was asked for last, which is the one at fault if a statement fails."""
+    for row in rows:
+        last[:] = (row,)
+        yield row
 
 
 def _small_first(tables: Sequence[Bound]) -> list[Bound]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 
@@ -31,8 +31,11 @@ class Prepared:
 
 
 @contextmanager
-def prepared(chunk: Chunk, produced: Produced, verdicts: Verdicts, at: Workplace) -> Iterator[Prepared]:
-    """Everything up to the decision. On the way out whatever was not committed is rolled back.
+def prepared(
+    chunk: Chunk, produced: Produced, verdicts: Verdicts, between: Callable[[], None], at: Workplace
+) -> Iterator[Prepared]:
+    """Everything up to the decision. On the way out whatever was not committed is rolled back. `between` is called where
+    targets refused units, before the others are written again: no target is locked then.
 
     A chunk with calls holds no transaction across calls that can be undone: it is rehearsed first, so that most
     constraint failures cost no call. Calls that cannot be undone come last, inside the open transactions.
@@ -43,20 +46,20 @@ def prepared(chunk: Chunk, produced: Produced, verdicts: Verdicts, at: Workplace
     has_calls = bool(documents) or bool(produced.documents(returning=True))
     if has_calls and verdicts.alive:
         with at.phase("rehearse", chunk), ExitStack() as rehearsal:
-            _open(chunk, produced, verdicts, at, rehearsal)
+            _open(chunk, produced, verdicts, _nothing, at, rehearsal)
     if revocable and verdicts.alive:
         with at.phase("call", chunk):
             make_calls(revocable, chunk, verdicts.alive, verdicts, at)
     with ExitStack() as transactions:
         with at.phase("prepare", chunk):
-            ready = _open(chunk, produced, verdicts, at, transactions)
+            ready = _open(chunk, produced, verdicts, between, at, transactions)
             while final and verdicts.alive:
                 before = verdicts.rejected
                 make_calls(final, chunk, verdicts.alive, verdicts, at)
                 if verdicts.rejected == before:
                     break
                 transactions.close()
-                ready = _open(chunk, produced, verdicts, at, transactions)
+                ready = _open(chunk, produced, verdicts, between, at, transactions)
         yield ready
 
 
@@ -64,7 +67,18 @@ def _can_undo(documents: Documents, at: Workplace) -> bool:
     return at.migration.calls[documents.spec.system].ability(documents.spec.name).undo
 
 
-def _open(chunk: Chunk, produced: Produced, verdicts: Verdicts, at: Workplace, transactions: ExitStack) -> Prepared:
+def _nothing() -> None:
+    pass
+
+
+def _open(
+    chunk: Chunk,
+    produced: Produced,
+    verdicts: Verdicts,
+    between: Callable[[], None],
+    at: Workplace,
+    transactions: ExitStack,
+) -> Prepared:
     """Write into an open transaction per target, rejecting units until all targets accept what is left."""
     while True:
         targets = at.migration.targets
@@ -82,6 +96,7 @@ def _open(chunk: Chunk, produced: Produced, verdicts: Verdicts, at: Workplace, t
                     f"{writes.target}: faults in units that were not written; this is a bug of the adapter"
                 ) from error
             verdicts.reject(error.faults, phase="prepare", step=writes.target, trace=error.trace, body=error.body)
+            between()
         except BaseException:
             transactions.close()
             raise

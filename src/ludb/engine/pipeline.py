@@ -6,7 +6,7 @@ plan -> claim -> extract -> assemble -> steps -> rules -> prepare -> decide -> c
 from __future__ import annotations
 
 from ludb.engine.commit import commit, decide, journal, prepared
-from ludb.engine.conversions import conversions
+from ludb.engine.conversions import Conversions
 from ludb.engine.extract import extract
 from ludb.engine.recover import recover, undo
 from ludb.engine.transform import Produced, transform
@@ -62,12 +62,11 @@ def move(chunk: Chunk, read: Extract, at: Workplace) -> Further:
 
 def conclude(chunk: Chunk, read: Extract, produced: Produced, verdicts: Verdicts, at: Workplace) -> None:
     """From the outputs to the record: nothing of a unit is anywhere, or all of it is everywhere."""
-    left, changed = verdicts.rejected, conversions(read, produced, verdicts, at)  # while no target is locked
-    with prepared(chunk, produced, verdicts, at) as ready:
+    changed = Conversions(read, produced, verdicts, at)
+    with prepared(chunk, produced, verdicts, changed.note, at) as ready:
         parts = journal(chunk, ready, at)
-        if verdicts.rejected != left:
-            changed = conversions(read, produced, verdicts, at)
-        decided = decide(chunk, parts, produced, verdicts, rows_moved(read, produced, verdicts), changed, at)
+        rows = rows_moved(read, produced, verdicts)
+        decided = decide(chunk, parts, produced, verdicts, rows, changed.counted(), at)
         committed = commit(decided, ready, at)
     if not committed:
         recover(decided, at)

@@ -14,8 +14,14 @@ NAMESPACE = uuid.UUID("6f0f6f6e-6a5c-5d0a-9a3e-1c1d0b4c7a11")
 """The UUID5 namespace of everything that `ludb` names deterministically."""
 
 
+_VARIANT = {f"{digit:x}": f"{digit & 0x3 | 0x8:x}" for digit in range(16)}
+"""RFC 9562: version 5 is a digit of its own, the variant two bits of another."""
+
+
 def key_text(values: Sequence[object]) -> str:
     """A key as a person types it: the parts as text, joined by `|` (a `|` inside a part is written `||`)."""
+    if len(values) == 1 and type(values[0]) is int:
+        return str(values[0])  # nearly all keys are such
     return "|".join(_text(value).replace("|", "||") for value in values)
 
 
@@ -36,11 +42,8 @@ def named_uuids(parts: Sequence[str], names: Iterable[str]) -> list[str]:
     head = NAMESPACE.bytes + json.dumps(parts, ensure_ascii=True, separators=(",", ":"))[:-1].encode() + b","
     found = []
     for name in names:
-        digest = bytearray(hashlib.sha1(head + _quoted(name).encode() + b"]", usedforsecurity=False).digest()[:16])
-        digest[6] = digest[6] & 0x0F | 0x50  # RFC 9562: version 5
-        digest[8] = digest[8] & 0x3F | 0x80  # and its variant
-        text = digest.hex()
-        found.append(f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}")
+        text = hashlib.sha1(head + _quoted(name).encode() + b"]", usedforsecurity=False).hexdigest()
+        found.append(f"{text[:8]}-{text[8:12]}-5{text[13:16]}-{_VARIANT[text[16]]}{text[17:20]}-{text[20:32]}")
     return found
 
 

@@ -48,6 +48,7 @@ class SqliteSource:
         self._open: sqlite3.Connection | None = None
         self._kept: KeySet | None = None
         self._tables: dict[str, Reflected] = {}
+        self._undecodable: set[str] = set()
 
     def columns(self, table: UnitTable) -> Sequence[Column]:
         """The table's or view's columns, typed as declared or as `types:` says."""
@@ -117,8 +118,22 @@ class SqliteSource:
     def fetch(self, path: Sequence[UnitTable], by: KeySet) -> Fetched:
         """Rows of the last table by keys of the first, by one join; a row comes once per matched key.
 
-        Links and keys compare as SQLite compares them (affinity and collation of the columns).
+        Links and keys compare as SQLite compares them (affinity and collation of the columns). Texts are read as such, which
+        is quicker, until one of the table is no UTF-8.
         """
+        name = path[-1].table.name
+        if name not in self._undecodable:
+            connection = self._connection()
+            connection.text_factory = str
+            try:
+                return self._fetch(path, by)
+            except UnicodeError:
+                self._undecodable.add(name)
+            finally:
+                connection.text_factory = TEXT_FACTORY
+        return self._fetch(path, by)
+
+    def _fetch(self, path: Sequence[UnitTable], by: KeySet) -> Fetched:
         steps = self._stops(path)
         last = steps[-1].table
         keyed = self._chosen(path[0], by.columns)
@@ -276,6 +291,8 @@ class SqliteSource:
         try:
             yield
         except sqlite3.Error as error:
+            if "Could not decode to UTF-8" in str(error):
+                raise UnicodeError from error
             raise translate(error, self._name, doing) from error
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from decimal import Decimal
@@ -48,39 +48,38 @@ class Remembered(Generic[T]):
     def __init__(self, call: Callable[..., T]) -> None:
         """Nothing was asked yet."""
         self._call = call
-        self._answers: dict[tuple[object, ...], tuple[T, tuple[tuple[str, int], ...]]] = {}
-        self._tallied: Counter[str] = Counter()
+        self._answers: dict[tuple[object, ...], dict[object, tuple[T, tuple[tuple[str, int], ...]]]] = {}
 
-    def __call__(self, *given: object) -> T:
+    def __call__(self, value: object, *rest: object) -> T:
         """The answer for one value."""
-        return self.times(1, *given)
+        return self.column([value], [1], *rest)[0]
 
-    def times(self, number: int, *given: object) -> T:
-        """The answer for a value that stands there `number` times."""
-        known = self._answers.get(given)
-        if known is None:
-            known = self._answers[given] = self._ask(given)
-        result, counted = known
-        tally = _TALLY.get() if counted else None
-        if tally is not None:
-            for name, count in counted:
-                tally[name] += count * number
-        return result
-
-    def _ask(self, given: tuple[object, ...]) -> tuple[T, tuple[tuple[str, int], ...]]:
-        """The answer, and what it counted: as in `counting`, by one tally for all questions, since they are many."""
-        self._tallied.clear()
-        token = _TALLY.set(self._tallied)
+    def column(self, values: Sequence[object], times: Sequence[int], *rest: object) -> list[T]:
+        """The answers for values that stand there so many `times` each, with the arguments that all share."""
+        known = self._answers.setdefault(rest, {})
+        counted: Counter[str] = Counter()
+        tally = _TALLY.get()
+        token = _TALLY.set(counted)  # one for all questions, since they are many
+        answers = []
         try:
-            return self._call(*given), tuple(self._tallied.items())
+            for value, number in zip(values, times, strict=True):
+                found = known.get(value)
+                if found is None:
+                    counted.clear()
+                    found = known[value] = self._call(value, *rest), tuple(counted.items())
+                answers.append(found[0])
+                if found[1] and tally is not None:
+                    for name, count in found[1]:
+                        tally[name] += count * number
         finally:
             _TALLY.reset(token)
+        return answers
 
 
 def converted(name: str, value: object, result: T) -> T:
     """Hand `result` on; count it under `name` if it is not what `value` said already."""
     tally = _TALLY.get()
-    if tally is not None and text_of(result) != text_of(value):
+    if tally is not None and result is not value and text_of(result) != text_of(value):
         tally[name] += 1
     return result
 

@@ -67,8 +67,7 @@ def _by_column(function: Function) -> Callable[..., pa.Array]:
         rest = [given[0].as_py() for given in columns[1:]] if len(found) else []
         asked = found.dictionary.to_pylist()
         counts = bincount(found.indices.to_numpy(), minlength=len(asked)).tolist()
-        answers = [call.times(count, value, *rest) for count, value in zip(counts, asked, strict=True)]
-        return pa.array(answers, kind).take(found.indices)
+        return pa.array(call.column(asked, counts, *rest), kind).take(found.indices)
 
     names = ["v", *(name for name, _, _ in function.arguments)]
     # The SQL engine counts parameters, and takes *columns for one.
