@@ -75,10 +75,14 @@ class SqliteWriter:
     a table's columns and keys, whatever connection it uses.
     """
 
-    def __init__(self, connection: sqlite3.Connection, system: str, reflect: Callable[[str], Reflected]) -> None:
-        """A transaction is opened, with deferred foreign keys, before anything is inserted."""
+    def __init__(
+        self, connection: sqlite3.Connection, system: str, reflect: Callable[[str], Reflected], refused: set[str]
+    ) -> None:
+        """A transaction is opened, with deferred foreign keys, before anything is inserted. `refused` are the tables that have
+        refused a unit before; those that do so now are added.
+        """
         self.connection, self.system = connection, system
-        self._reflect = reflect
+        self._reflect, self._refused = reflect, refused
         self._bound: list[Bound] = []
         self._links: list[tuple[Bound, ForeignKey, Sequence[int]]] = []
         self._remover = Remover(connection, system, reflect)
@@ -114,16 +118,22 @@ class SqliteWriter:
         """Remove what is to go, insert what is bound, table by table; `UnitError` with every unit that a constraint refuses.
 
         Once somebody is refused nothing of this will stay. The other tables and the foreign keys are asked all the same, so that
-        one more try is enough, but not the large tables: they cost more than that try.
+        one more try is enough, but not the large tables that have never refused anybody: they cost more than that try.
         """
         self._remover.remove()
         faults: dict[int, Fault] = {}
         large = sum(len(bound.positions) for bound in self._bound) / 4
         left = _small_first(self._bound)
-        while left and not (faults and (len(left[0].positions) > large or not self.connection.in_transaction)):
+        while left:
+            costs = len(left[0].positions) > large and left[0].table not in self._refused
+            if faults and (costs or not self.connection.in_transaction):
+                break
             bound = left.pop(0)
             kept = bound.without(faults)
-            faults |= self._insert_all(kept)
+            found = self._insert_all(kept)
+            if found:
+                self._refused.add(bound.table)
+                faults |= found
             self.rows[bound.table] = self.rows.get(bound.table, 0) + len(kept.positions)
             self._note_links(kept)
         if faults:

@@ -35,7 +35,7 @@ def prepared(
     chunk: Chunk, produced: Produced, verdicts: Verdicts, between: Callable[[], None], at: Workplace
 ) -> Iterator[Prepared]:
     """Everything up to the decision. On the way out whatever was not committed is rolled back. `between` is called where
-    targets refused units, before the others are written again: no target is locked then.
+    constraints refused units, before the others are written again: no target is locked then.
 
     A chunk with calls holds no transaction across calls that can be undone: it is rehearsed first, so that most
     constraint failures cost no call. Calls that cannot be undone come last, inside the open transactions.
@@ -84,19 +84,25 @@ def _open(
         targets = at.migration.targets
         chosen = produced.writes(verdicts.alive)
         ready = Prepared({}, {name: in_order(writes, targets[name]) for name, writes in chosen.items()})
+        written, name = False, ""
         try:
             for writes in ready.writes.values():
+                name = writes.target
                 _write(writes, ready.participants, at.txn(chunk, verdicts.alive), at, transactions)
+            written = True
+            for name in ready.participants:  # some lock their target here, so all is written before
+                ready.participants[name].prepare()
         except UnitError as error:
             transactions.close()
             if not error.faults:
                 raise
             if not set(error.faults) - verdicts.rejected:
                 raise FatalError(
-                    f"{writes.target}: faults in units that were not written; this is a bug of the adapter"
+                    f"{name}: faults in units that were not written; this is a bug of the adapter"
                 ) from error
-            verdicts.reject(error.faults, phase="prepare", step=writes.target, trace=error.trace, body=error.body)
-            between()
+            verdicts.reject(error.faults, phase="prepare", step=name, trace=error.trace, body=error.body)
+            if written:
+                between()
         except BaseException:
             transactions.close()
             raise
@@ -110,7 +116,6 @@ def _write(writes: WriteSet, participants: Participants, txn: Txn, at: Workplace
     transactions.callback(participant.rollback)
     participants[writes.target] = participant
     write_all(participant, writes)
-    participant.prepare()
 
 
 def journal(chunk: Chunk, ready: Prepared, at: Workplace) -> dict[str, str]:

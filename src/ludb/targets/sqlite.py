@@ -55,6 +55,7 @@ class SqliteTarget:
         self._path = database_path(settings, surroundings)
         self._clock, self._sleep = clock, sleep
         self._tables: dict[str, Reflected] = {}
+        self._refused: set[str] = set()
 
     def columns(self, table: str) -> Sequence[Column]:
         """The table's columns as declared; `ConfigError` naming the tables that are there."""
@@ -230,7 +231,7 @@ class SqliteTarget:
         return self._connect()
 
     def _participant(self, connection: sqlite3.Connection, txn: Txn, kind: type[P]) -> P:
-        writer = SqliteWriter(connection, self._name, self._reflect)
+        writer = SqliteWriter(connection, self._name, self._reflect, self._refused)
         return kind(writer, txn, self._connect, self._clock, self._sleep)
 
     def _reflect(self, table: str) -> Reflected:
