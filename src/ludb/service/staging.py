@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr
 
 from ludb.dialects.durable import file_name, sync_file, sync_folder
+from ludb.engine.folding import refuse_folded
 from ludb.engine.liveness import OwnerLock
 from ludb.engine.migration import Migration
 from ludb.engine.plan import reflect
@@ -171,6 +172,12 @@ def _write(folder: Path, migration: Migration, system: str, tables: Sequence[Uni
     assert isinstance(source, CanFetch)
     with source.snapshot():
         began = time.time()
+        refuse_folded(
+            unit,
+            {**migration.sources},
+            [table.name for table in unit.tables if table.table.system == system],
+            "Write these values in the source as their parents have them, or read it directly (extract: direct)",
+        )
         keys = source.keys(unit.root, unit.key) if unit.root.table.system == system else None
         scans = (Scan(table, source.columns(table), source.scan(table)) for table in tables)
         write_take(folder, system, scans, keys, taken_at=began)

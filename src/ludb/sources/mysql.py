@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from ludb.dialects import mysql_inspect as server
 from ludb.dialects.mysql import SOURCE_MODE, MysqlSystem, Session, connect, placed, quote, take_turn
-from ludb.dialects.mysql_joins import ROW_NUMBER, Stop, fetch_sql, last_alias, orphans_sql, stops
+from ludb.dialects.mysql_joins import ROW_NUMBER, Stop, fetch_sql, folded_sql, last_alias, orphans_sql, stops
 from ludb.dialects.mysql_keys import DENSITY, Held, Wanted, wanted
 from ludb.dialects.mysql_schema import Reflected, reflect, shapes
 from ludb.dialects.mysql_script import check_script, run_script
@@ -21,7 +21,7 @@ from ludb.errors import ConfigError, LudbError, UnitError
 from ludb.model.findings import Price
 from ludb.model.keys import key_text
 from ludb.model.shape import TableShape
-from ludb.model.unit import MATCH, Column, Fetched, KeySet, Refusal, UnitTable
+from ludb.model.unit import MATCH, Column, Fetched, KeySet, Pairs, Refusal, UnitTable
 
 OWN = "a"
 """What a table is called where it stands alone."""
@@ -152,6 +152,15 @@ class MysqlSource:
             names = [key_text([plain(value) for value in row[width + 1 :]]) for row in rows]
             tables.append(pa.table([names, missing, [row[width] == b"1" for row in rows]], schema=schema))
         return pa.concat_tables(tables)
+
+    def folded(self, child: UnitTable, parent: UnitTable, on: Pairs) -> int:
+        """Pairs of rows that a collation joins, by one join; blanks at the end count too."""
+        sql = folded_sql(self._reflect(child), self._reflect(parent), on)
+        if sql is None:
+            return 0
+        number = self._session().number(sql, f"compare the links of {child.name}")
+        self._let_go()
+        return number
 
     def count(self, table: UnitTable) -> int:
         """How many rows the table has, by counting them."""
