@@ -202,6 +202,8 @@ class MysqlSource:
             self._open = None
 
     def _session(self) -> Session:
+        if self._open is not None and not self._open.raw.open and not self._reading:
+            self.close()  # it was lost between two chunks; within a snapshot another one would see another moment
         if self._open is None:
             # Read-only throughout: a condition that a person types cannot write either.
             session = connect(

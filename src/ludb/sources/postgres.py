@@ -101,7 +101,11 @@ class PostgresSource:
     def snapshot(self) -> Iterator[None]:
         """One transaction that sees one state of the database, from its start on. Not nested."""
         stream = self._stream()
-        stream.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        try:
+            stream.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        except LudbError:
+            self.close()  # it was lost between two chunks: the next try gets another
+            raise
         self._inside = True
         try:
             stream.execute("SELECT 1")  # the snapshot is taken by the first query
