@@ -136,6 +136,31 @@ def test_connections_lost_around_every_phase_are_made_again_and_nothing_comes_tw
     assert len(saboteur.done) == 2 * len(set(PHASES) - {"rehearse", "call"})
 
 
+def test_a_time_out_of_idle_transactions_that_is_set_low_costs_time_and_no_customer(shop, monkeypatch):
+    """The server ends the open transaction just before the decision, once: what was decided is written from the journal."""
+    text = (shop.desk.job / "job.yaml").read_text()
+    (shop.desk.job / "job.yaml").write_text(text.replace("lock_timeout: 2", "lock_timeout: 2, idle_timeout: 1"))
+    name = shop.new.rsplit("/", 1)[1]
+    sessions = {
+        "postgres": f"select pid from pg_stat_activity where datname = '{name}' and application_name like 'ludb:%'",
+        "mysql": f"select id from information_schema.processlist where db = '{name}'",
+    }
+    admin = shop.server.url("postgres" if shop.kind == "postgres" else "mysql")
+    ended = []
+
+    def wait() -> None:
+        if not ended:
+            there = set(shop.ask(admin, sessions[shop.kind]))
+            mine = {(number,) for (number,) in there if number not in shop.others}
+            while mine & set(shop.ask(admin, sessions[shop.kind])):
+                pass
+            ended.extend(mine)
+
+    monkeypatch.setattr(FaultObserver, "from_environment", lambda _: [Saboteur(wait, ("decide",))])
+    shop.check_everybody_moved_once()
+    assert ended
+
+
 PASSING = {
     "postgres": [("40001", "serialization failure"), ("40P01", "deadlock"), ("55P03", "lock time-out")],
     "mysql": [("1213", "deadlock"), ("1205", "lock time-out"), ("1020", "record changed")],
