@@ -7,7 +7,7 @@ import gzip
 
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ludb.dialects.files import FilesSystem
@@ -204,6 +204,7 @@ def test_an_output_that_cannot_be_is_a_named_mistake(given):
 TEXTS = st.one_of(st.none(), st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=8))
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(TEXTS, TEXTS), max_size=6))
 def test_what_the_csv_target_writes_the_csv_source_reads(tmp_path_factory, values):
     here = tmp_path_factory.mktemp("round")
@@ -223,6 +224,7 @@ def test_what_the_csv_target_writes_the_csv_source_reads(tmp_path_factory, value
         )
 
 
+@settings(deadline=None)
 @given(
     st.lists(
         st.tuples(
