@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 
 import psycopg
@@ -134,6 +135,28 @@ def test_attack_10_a_database_that_is_serializable_by_default_cannot_fail_at_com
     level = participant._connection.execute("SHOW transaction_isolation").fetchone()
     participant.rollback()
     assert level == ("read committed",)
+
+
+def test_after_a_deadlock_the_victim_is_tried_again_and_nothing_of_it_is_kept(make):
+    one, two = (make(lock_timeout=20).begin(replace(TXN, id=name)) for name in ("one", "two"))
+    one.write("account", accounts(1))
+    two.write("account", accounts(2))
+    met: list[Exception] = []
+
+    def cross(participant, number):
+        try:
+            participant.write("account", accounts(number))
+        except (TransientError, UnitError) as error:
+            met.append(error)
+
+    crossing = threading.Thread(target=cross, args=(one, 2))
+    crossing.start()
+    cross(two, 1)
+    for participant in (one, two):
+        participant.rollback()
+    crossing.join()
+    assert any(isinstance(error, TransientError) and "40P01" in str(error) for error in met), met
+    assert stored(make()) == []
 
 
 @pytest.mark.parametrize("first", [0, 1])

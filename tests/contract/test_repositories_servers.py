@@ -7,18 +7,19 @@ import threading
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import replace
 
 import psycopg
 import pymysql
 import pytest
 from sqlalchemy import delete, text
 
-from ludb.errors import ConfigError, LeaseLost, TransientError
+from ludb.errors import ConfigError, LeaseLost, TransientError, UnitError
 from ludb.repositories.mysql import MysqlRepository
 from ludb.repositories.postgres import PostgresRepository
 from ludb.repositories.store.tables import SCHEMA_VERSION, meta, metadata
 from ludb.testing.repository import RepositoryContract
-from ludb.testing.repository_world import RUN, claimed, decision, started
+from ludb.testing.repository_world import RUN, claimed, decision, moved, started
 from ludb.testing.services import running
 
 
@@ -105,13 +106,42 @@ class OnAServer:
         with ThreadPoolExecutor(3) as pool:
             assert len(set(pool.map(identity, range(3)))) == 1
 
+    def test_one_key_of_a_merged_output_decided_by_two_at_once_is_held_by_one(self, repository, another):
+        """Both have looked and found nobody: the server tells."""
+        started(repository, 8)
+        stores = [repository, another]
+        chunks = [claimed(store, 2, owner=f"w{number}") for number, store in enumerate(stores)]
+        barrier = threading.Barrier(2)
+        keys = [bytes([number]) * 16 for number in range(50)]
+
+        def decide(number):
+            barrier.wait()
+            for _ in range(5):
+                try:
+                    held = dict.fromkeys(keys, chunks[number].positions[0])
+                    stores[number].chunks.decide(chunks[number], replace(decision(chunks[number]), merged=held))
+                except TransientError:
+                    continue
+                except UnitError as error:
+                    return list(error.faults)
+                return "decided"
+            return "never"
+
+        with ThreadPoolExecutor(2) as pool:
+            told = list(pool.map(decide, range(2)))
+        assert sorted(map(str, told)) == sorted(["decided", str([chunks[1 - told.index("decided")].positions[0]])])
+        assert set(repository.chunks.holders(RUN, keys).values()) == {chunks[told.index("decided")].positions[0]}
+
     def test_an_older_store_is_brought_up_to_date_with_its_rows(self, repository, another, url):
         started(repository, 4)
         with repository._database.write() as connection:
             connection.execute(text(self.drop_index))
+            connection.execute(text("drop table merged"))
             connection.execute(meta.update().values(schema_version=1))
         with closing(self.make(url)) as upgraded:
             assert upgraded.runs.get(RUN).units == 4
+            moved(upgraded, claimed(upgraded), merged={bytes(16): 0})
+            assert upgraded.chunks.holders(RUN, [bytes(16)]) == {bytes(16): 0}
             with upgraded._database.read() as connection:
                 assert connection.execute(text("select schema_version from meta")).scalar_one() == SCHEMA_VERSION
 

@@ -172,6 +172,48 @@ def test_two_customers_with_one_key_are_set_aside_by_name(shop, balanced):
     assert len(shop.rows("new", "select id from account")) == 17
 
 
+def test_a_customer_never_overwrites_another_ones_row_from_a_later_chunk(shop, balanced):
+    """An upsert takes both without a word: the later one would win, and both would count as done."""
+    text = (shop.job / "job.yaml").read_text()
+    (shop.job / "job.yaml").write_text(text.replace("chunk_units: 7", "chunk_units: 1"))
+    shop.write(
+        {
+            "steps/30_c/new.account.sql": """
+                select unit_key, case when id in (2, 9) then 1 else id end as id, name from legacy.customers""",
+            "steps/20_b/new.charge.sql": "select unit_key, oid, 1 as account, amount from legacy.orders where false",
+            "steps/10_a/new.part.sql": "select unit_key, lid, oid as charge, what from legacy.lines where false",
+        }
+    )
+    summary = shop.run()
+    assert balanced(summary)
+    found = shop.set_aside(summary.run.id)
+    assert found.keys() == {"2", "9"}
+    assert found["9"].reason == "another unit of the run has written the same key"
+    assert shop.rows("new", "select name from account where id = 1") == [("c1",)]
+    again = shop.run(round="2")
+    assert (again.counters.done, again.counters.quarantined) == (18, 2)  # its own rows are no other unit's
+
+
+def test_a_key_that_is_taken_while_a_chunk_is_at_work_is_found_at_the_decision(shop, balanced, monkeypatch):
+    """Two workers that look at the same moment would both find nobody, and one customer would lose a row."""
+    shop.write(
+        {
+            "steps/30_c/new.account.sql": """
+                select unit_key, case when id = 9 then 1 else id end as id, name from legacy.customers""",
+            "steps/20_b/new.charge.sql": "select unit_key, oid, 1 as account, amount from legacy.orders where false",
+            "steps/10_a/new.part.sql": "select unit_key, lid, oid as charge, what from legacy.lines where false",
+        }
+    )
+    monkeypatch.setattr("ludb.engine.commit.refuse_taken", lambda *_: None)
+    summary = shop.run()
+    assert balanced(summary)
+    assert summary.counters.done == 19
+    found = shop.set_aside(summary.run.id)
+    assert found.keys() == {"9"}
+    assert "another unit of the run has written the same key" in found["9"].reason
+    assert shop.rows("new", "select name from account where id = 1") == [("c1",)]
+
+
 def test_a_row_that_the_next_run_would_not_find_is_refused(shop, balanced):
     """It would stay for ever: `by` says account, and the step writes another one."""
     shop.write(

@@ -7,10 +7,11 @@ import gzip
 
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ludb.dialects.files import FilesSystem
+from ludb.dialects.files_csv_writer import Dialect
 from ludb.dialects.files_writer import Output, encode
 from ludb.dialects.settings import Surroundings
 from ludb.errors import ConfigError
@@ -181,7 +182,7 @@ def test_a_setting_that_cannot_be_is_a_named_mistake(scan, options, named):
 
 @pytest.mark.parametrize("zipped", ["gzip", "bz2", "zstd"])
 def test_compressed_output_in_a_dialect_is_read_back_and_is_the_same_each_time(tmp_path, zipped):
-    output = Output("csv", zipped, ";")
+    output = Output("csv", zipped, Dialect(";"))
     table = pa.table({"a": ["x;y", None, ""]})
     content = encode(table, output, "out.t")
     assert encode(table, output, "out.t") == content
@@ -193,7 +194,7 @@ def test_compressed_output_in_a_dialect_is_read_back_and_is_the_same_each_time(t
 
 @pytest.mark.parametrize(
     "given",
-    [{"format": "parquet", "compression": "gzip"}, {"delimiter": '"'}, {"delimiter": ""}, {"compression": "rar"}],
+    [{"format": "parquet", "compression": "bz2"}, {"delimiter": '"'}, {"delimiter": ""}, {"compression": "rar"}],
 )
 def test_an_output_that_cannot_be_is_a_named_mistake(given):
     with pytest.raises(ValueError, match=r"compression|delimiter"):
@@ -203,6 +204,7 @@ def test_an_output_that_cannot_be_is_a_named_mistake(given):
 TEXTS = st.one_of(st.none(), st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=8))
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(TEXTS, TEXTS), max_size=6))
 def test_what_the_csv_target_writes_the_csv_source_reads(tmp_path_factory, values):
     here = tmp_path_factory.mktemp("round")
@@ -222,6 +224,7 @@ def test_what_the_csv_target_writes_the_csv_source_reads(tmp_path_factory, value
         )
 
 
+@settings(deadline=None)
 @given(
     st.lists(
         st.tuples(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
@@ -14,8 +14,8 @@ from ludb.cli.console import answer, out
 from ludb.errors import ConfigError
 
 if TYPE_CHECKING:
-    from ludb.ports.retention import What
     from ludb.service.purge import Leftovers, PurgePlan
+    from ludb.service.site import Site
 
 _SECONDS = {"m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
 
@@ -32,8 +32,8 @@ def purge(
         str, typer.Option("--older-than", metavar="AGE", help="Runs that ended so long ago: 90d, 12h, 4w.")
     ] = "",
     what: Annotated[
-        str, typer.Option("--what", metavar="LIST", help="What goes: journal, quarantine, runs, with commas.")
-    ] = "journal,quarantine,runs",
+        str, typer.Option("--what", metavar="LIST", help="What goes: journal, quarantine, runs, staged, with commas.")
+    ] = "journal,quarantine,runs,staged",
     with_exceptions: Annotated[
         bool, typer.Option("--with-exceptions", help="Also runs whose quarantined units could still be tried again.")
     ] = False,
@@ -43,9 +43,7 @@ def purge(
     repository: options.Repository = None,
     json: options.Json = False,
 ) -> None:  # fmt: skip
-    """Remove what old runs have left behind: journals, values of quarantined units, pinned copies, logs. Who was moved,
-    and every count, stays.
-    """
+    """Remove what old runs have left behind: journals, values of quarantined units, copies, logs. Who was moved stays."""
     import os
 
     from ludb.project.folder import read_job
@@ -59,17 +57,27 @@ def purge(
     if not json:
         _show(planned, dry=dry_run)
     removed: list[Leftovers] = []
-    if planned.runs and not dry_run:
-        options.confirm(yes, f"Remove this of {len(planned.runs)} run(s) for good?", what="anything is removed")
+    if (planned.runs or planned.takes) and not dry_run:
+        options.confirm(yes, "Remove this for good?", what="anything is removed")
         for left in service.purge(site, planned, older_than=age, with_exceptions=with_exceptions):
             removed.append(left)
             if not json:
                 out.print(f"purged {left.run.id}: {left.rows:,} rows, {told(left.disk)} of files", markup=False)
+        _remove_takes(site, planned, json=json)
     if json:
+        takes = [{"system": one.system, "path": str(one.path), "bytes": one.size} for one in planned.takes]
         answer({
-            "dry_run": dry_run, "what": planned.what, "kept": planned.kept,
+            "dry_run": dry_run, "what": wanted, "kept": planned.kept, "staged": takes,
             "found": [_facts(left) for left in planned.runs], "removed": [_facts(left) for left in removed],
         })  # fmt: skip
+
+
+def _remove_takes(site: Site, planned: PurgePlan, *, json: bool) -> None:
+    from ludb.service.stale_takes import remove_take
+
+    for take in planned.takes:
+        if remove_take(site, take) and not json:
+            out.print(f"removed what was staged of {take.system}: {told(take.size)} of files", markup=False)
 
 
 def seconds_of(age: str) -> float:
@@ -91,16 +99,17 @@ def told(size: float) -> str:
     return f"{size:,.1f} TB"
 
 
-def _wanted(text: str) -> list[What]:
-    from ludb.service.purge import EVERYTHING
+def _wanted(text: str) -> list[str]:
+    from ludb.service.purge import EVERYTHING, STAGED_TABLES
 
+    known = (*EVERYTHING, STAGED_TABLES)
     named = [one.strip() for one in text.split(",") if one.strip()]
-    unknown = [one for one in named if one not in EVERYTHING]
+    unknown = [one for one in named if one not in known]
     if unknown or not named:
         raise ConfigError(
-            f"--what {text}: unknown {', '.join(unknown) or 'nothing'}", remedy=f"It may name {', '.join(EVERYTHING)}"
+            f"--what {text}: unknown {', '.join(unknown) or 'nothing'}", remedy=f"It may name {', '.join(known)}"
         )
-    return cast("list[What]", named)
+    return named
 
 
 def _show(planned: PurgePlan, *, dry: bool) -> None:
@@ -118,7 +127,9 @@ def _show(planned: PurgePlan, *, dry: bool) -> None:
         out.print(f"{'would remove' if dry else 'to remove'} ({', '.join(planned.what)}): {total}", markup=False)
         if not dry:
             out.print("the repository's file keeps its size; the room in it is used again", markup=False)
-    else:
+    for take in planned.takes:
+        out.print(f"staged of {take.system}, as of {moment(take.taken_at)}: {told(take.size)} of files", markup=False)
+    if not (planned.runs or planned.takes):
         out.print("there is nothing to purge")
     for run, why in planned.kept.items():
         out.print(f"kept {run}: {why}", soft_wrap=True, markup=False)

@@ -29,6 +29,16 @@ COMPRESSIONS: Mapping[str, str] = {"gz": "gzip", "bz2": "bz2", "zst": "zstd"}
 """A compressed file's ending -> its compression."""
 
 
+def _known_encoding(name: str) -> str:
+    try:
+        text = codecs.lookup(name)._is_text_encoding  # noqa: SLF001  (as str.encode itself asks)
+    except LookupError:
+        text = False
+    if not text:
+        raise ValueError(f"no encoding is called {name!r}; use a Python name: utf-8, latin-1, cp1252, ...")
+    return name
+
+
 class FileTable(BaseModel):
     """One file that is a table, where its name, format or types do not speak for themselves."""
 
@@ -56,16 +66,7 @@ class FileTable(BaseModel):
     widths: Mapping[str, PositiveInt] = Field(default_factory=dict, description="fixed: column -> width in characters")
     rows: str | None = Field(default=None, description="json: a.b, the path of the array; xml: root/row, of the rows")
 
-    @field_validator("encoding")
-    @classmethod
-    def _known_encoding(cls, name: str) -> str:
-        try:
-            text = codecs.lookup(name)._is_text_encoding  # noqa: SLF001  (as str.encode itself asks)
-        except LookupError:
-            text = False
-        if not text:
-            raise ValueError(f"no encoding is called {name!r}; use a Python name: utf-8, latin-1, cp1252, ...")
-        return name
+    _encoded = field_validator("encoding")(_known_encoding)
 
     @field_validator("columns")
     @classmethod
@@ -87,6 +88,9 @@ class FileTable(BaseModel):
         return self
 
 
+_OF_CSV = ("delimiter", "quote", "null", "header", "line_end", "encoding")
+
+
 class FilesSystem(SystemSettings):
     """A folder of files: `{type: files, path: legacy/export}`."""
 
@@ -100,8 +104,17 @@ class FilesSystem(SystemSettings):
     secret_key: SecretStr | None = Field(default=None, description="s3: ${NAME}, never the secret itself")
     tables: Mapping[str, FileTable] = Field(default_factory=dict, description="Source: tables that need saying more")
     format: Format = Field(default="parquet", description="Target: the format of the files written")
-    compression: Literal["none", "gzip", "bz2", "zstd"] = Field(default="none", description="Target: of csv and jsonl")
-    delimiter: str = Field(default=",", pattern='^[^"\\r\\n]$', description="Target: between two CSV values")
+    compression: Literal["none", "gzip", "bz2", "zstd", "snappy"] | None = Field(
+        default=None, description="Target: default none for csv and jsonl, zstd for parquet"
+    )
+    delimiter: str = Field(default=",", pattern="^[^\\r\\n]$", description="Target: between two CSV values")
+    quote: str = Field(default='"', pattern="^[^\\r\\n]?$", description="Target: around CSV texts; '' for none")
+    null: str = Field(default="", pattern="^[^\\r\\n]*$", description="Target: what stands in CSV for NULL, unquoted")
+    header: bool = Field(default=True, description="Target: CSV begins with the columns' names")
+    line_end: Literal["lf", "crlf"] = Field(default="lf", description="Target: how a CSV line ends")
+    encoding: str = Field(default="utf-8", description="Target: character set of CSV, by its Python name")
+
+    _encoded = field_validator("encoding")(_known_encoding)
 
     @property
     def remote(self) -> bool:
@@ -113,8 +126,13 @@ class FilesSystem(SystemSettings):
         given = [name for name in ("endpoint", "region", "access_key", "secret_key") if getattr(self, name) is not None]
         if given and not self.remote:
             raise ValueError(f"{given[0]} belongs to a path s3://bucket/prefix")
-        if self.format == "parquet" and self.compression != "none":
-            raise ValueError("compression: is of csv and jsonl; Parquet is compressed by itself")
+        if self.compression in (["bz2"] if self.format == "parquet" else ["snappy"]):
+            raise ValueError(f"compression: {self.compression} is not for {self.format}")
+        alien = [name for name in _OF_CSV if name in self.model_fields_set]
+        if alien and self.format != "csv":
+            raise ValueError(f"{alien[0]}: is of CSV; the system writes {self.format}")
+        if self.delimiter == self.quote or any(mark in self.null for mark in (self.delimiter, self.quote) if mark):
+            raise ValueError("delimiter and quote must differ, and null: may hold neither")
         if "://" in self.path and not self.remote:
             raise ValueError("path: is a folder or s3://bucket/prefix")
         if self.remote and not self.path.removeprefix("s3://").partition("/")[0]:

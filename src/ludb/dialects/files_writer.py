@@ -6,7 +6,7 @@ import bz2
 import gzip
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,8 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 
 from ludb.dialects.files import COMPRESSIONS, FilesSystem, FileTable, dump_json
+from ludb.dialects.files_csv import header
+from ludb.dialects.files_csv_writer import PLAIN, Dialect, write_csv
 from ludb.dialects.files_reader import read, schema_of
 from ludb.dialects.files_records import TableFile
 from ludb.errors import ConfigError, Fault, UnitError
@@ -26,24 +28,35 @@ class Output:
     """How parts are written; the same rows always become the same bytes, so that a part can be written again."""
 
     form: str
-    compression: str = "none"
-    delimiter: str = ","
+    compression: str | None = None
+    dialect: Dialect = PLAIN
 
     @classmethod
     def of(cls, settings: FilesSystem) -> Output:
         """As the system's settings say."""
-        return cls(settings.format, settings.compression, settings.delimiter)
+        dialect = Dialect(
+            settings.delimiter, settings.quote, settings.null, settings.header,
+            {"lf": "\n", "crlf": "\r\n"}[settings.line_end], settings.encoding,
+        )  # fmt: skip
+        return cls(settings.format, settings.compression, dialect)
 
     @property
     def ending(self) -> str:
         """The ending of a part's name: `csv`, `jsonl.gz`, ..."""
-        return self.form + {value: f".{ending}" for ending, value in COMPRESSIONS.items()}.get(self.compression, "")
+        endings = {value: f".{ending}" for ending, value in COMPRESSIONS.items()}
+        return self.form + ("" if self.form == "parquet" else endings.get(self.compression or "", ""))
 
     def part(self, table: str, path: str, store: Any = None) -> TableFile:
         """A part that is to be read back; format and compression by its own ending, for settings may have changed."""
         *_, last_but_one, last = ["", *path.split(".")]
         form = last_but_one if last in COMPRESSIONS else last
-        return TableFile(table, path, form, FileTable(delimiter=self.delimiter), store, COMPRESSIONS.get(last))
+        how = self.dialect
+        options = FileTable(delimiter=how.delimiter, quote=how.quote, null=(how.null,), encoding=how.encoding)
+        found = TableFile(table, path, form, options, store, COMPRESSIONS.get(last))
+        if form == "csv" and not how.header:
+            names = tuple(f"column_{number}" for number in range(1, len(header(found)) + 1))
+            return replace(found, options=options.model_copy(update={"columns": names}))
+        return found
 
     def packed(self, content: bytes) -> bytes:
         """The content in this compression, without a time stamp."""
@@ -65,10 +78,14 @@ def encode(rows: pa.Table, output: Output, place: str) -> bytes:
         return output.packed(_json_lines(rows, plain, place))
     sink = pa.BufferOutputStream()
     if output.form == "parquet":
-        pq.write_table(plain.combine_chunks(), sink, compression="zstd")  # one layout, so that a rewrite is the same
-    else:
-        how = pyarrow.csv.WriteOptions(delimiter=output.delimiter)
-        pyarrow.csv.write_csv(_flat(plain, place), sink, how)
+        # one layout, so that a rewrite is the same
+        pq.write_table(plain.combine_chunks(), sink, compression=output.compression or "zstd")
+        return bytes(sink.getvalue())
+    if output.dialect != Dialect(output.dialect.delimiter):
+        positions = rows.column(POSITION).to_pylist() if POSITION in rows.column_names else []
+        return output.packed(write_csv(_flat(plain, place), output.dialect, positions, place))
+    how = pyarrow.csv.WriteOptions(delimiter=output.dialect.delimiter)
+    pyarrow.csv.write_csv(_flat(plain, place), sink, how)
     return output.packed(bytes(sink.getvalue()))
 
 

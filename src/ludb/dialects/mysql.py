@@ -211,6 +211,11 @@ def connect(
             **_tls(settings.tls, surroundings.folder),
         )
     except pymysql.err.MySQLError as error:
+        if isinstance(error.__cause__ or error.__context__, ssl.SSLCertVerificationError):
+            raise ConfigError(
+                f"system {system}: could not connect: {error.__cause__ or error.__context__}",
+                remedy="Mend ca: or verify: under tls:, or the server's certificate",
+            ) from error
         raise translate(error, system, "connect") from error
     except OSError as error:
         raise ConfigError(f"system {system}: could not connect: {error}", remedy="Mend the files under tls:") from error

@@ -19,9 +19,11 @@ AWAY = frozenset({
 })  # fmt: skip
 """The connection cannot be had or is lost: too many of them, a restart, a kill, a time-out of an idle one, the network."""
 IN_THE_WAY = frozenset({
-    LOCKED, DEADLOCK, 1021, 1028, 1114, 1180, 1206, 1290, 1317, 1412, 1613, 1614, 1637, 1836, 1969, 3024, 3058, 3572,
+    LOCKED, DEADLOCK, 1020, 1021, 1028, 1114, 1180, 1206, 1290, 1317, 1412, 1613, 1614, 1637, 1836, 1969, 3024, 3058, 3572,
 })  # fmt: skip
-"""Locks, deadlocks, statement time-outs, a full disk, a server that is read-only while another takes over."""
+"""Locks, deadlocks, a record that another transaction changed, statement time-outs, a full disk, a server that is read-only
+while another takes over.
+"""
 OF_THE_DATA = frozenset({
     1022, 1048, 1062, 1136, 1153, 1169, 1216, 1217, 1263, 1264, 1265, 1292, 1300, 1364, 1365, 1366, 1367, 1369, 1406, 1411,
     1416, 1441, 1451, 1452, 1525, 1526, 1557, 1586, 1644, 1690, 1748, 1761, 1762, 3140, 3141, 3155, 3156, 3157, 3158, 3819,

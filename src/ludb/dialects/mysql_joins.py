@@ -106,6 +106,20 @@ def orphans_sql(path: Sequence[Stop], select: Sequence[str], *, numbered: bool) 
     return _Way(rows, conjunction(lost), (), ()).select([*own, direct, *select], joins)
 
 
+def folded_sql(child: Reflected, parent: Reflected, on: Pairs) -> str | None:
+    """Counts the pairs of rows that a link joins though a text in it differs in its bytes; None where no text is compared by
+    a collation. Also `_bin` takes `a ` for `a`.
+    """
+    path = (Stop(parent, (), ()), Stop(child, on, ()))
+    pairs = [(_detail(child, here), _detail(parent, above)) for here, above in on]
+    texts = [(here, above) for here, above in pairs if here.kind in TEXTS and _kind(here, above) == "same"]
+    if not texts:
+        return None
+    met = _met(path, 1, "a", [_linked(here, above, "b") for here, above in pairs])
+    same = conjunction([f"{exact(here, 'a')} = {exact(above, 'b')}" for here, above in texts])
+    return f"SELECT count(*) FROM {_from(path[0], 'b')} JOIN {_from(path[1], 'a')} ON {met} WHERE NOT ({same})"
+
+
 def _along(path: Sequence[Stop], marks: tuple[str, ...], where: str, *, join: str, alias: str = "t") -> _Way:
     """The way up to the last stop but one."""
     way = _Way(_from(path[0], f"{alias}0"), where, marks, ())

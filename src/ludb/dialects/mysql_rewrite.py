@@ -50,7 +50,7 @@ def _same(detail: Detail, one: str, other: str) -> str:
 def both_keys(session: Session, table: Reflected, values: Mapping[str, str]) -> str | None:
     """The key (literals by column) beside the one that the table has for it, if these differ in their bytes."""
     columns = list(values)
-    same = [f"a.{quote(name)} = {value}" for name, value in values.items()]
+    same = [_equal(table.get(name, session.system), value) for name, value in values.items()]
     texts = [name for name in columns if table.get(name, session.system).kind in TEXTS]
     other = [f"{_exact(table, name, session.system)} <> CAST({values[name]} AS BINARY)" for name in texts]
     if not other:
@@ -62,6 +62,19 @@ def both_keys(session: Session, table: Reflected, values: Mapping[str, str]) -> 
         "look a key up",
     )
     return f"({', '.join(values.values())}) here, {tuple(found[0])!r} in the table" if found else None
+
+
+def _equal(detail: Detail, value: str) -> str:
+    """That a column's value equals a literal as the column compares. A text that its character set has not equals nothing:
+    the server would refuse to compare the two.
+    """
+    name = f"a.{quote(detail.name)}"
+    if detail.kind not in TEXTS or detail.charset == "utf8mb4":
+        return f"{name} = {value}"
+    there = f"CONVERT({value} USING {detail.charset})"
+    return (
+        f"{name} = {there} COLLATE {detail.collation} AND CONVERT({there} USING utf8mb4) = {value} COLLATE utf8mb4_bin"
+    )
 
 
 def _exact(table: Reflected, name: str, system: str, alias: str = "a") -> str:

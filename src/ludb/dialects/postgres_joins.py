@@ -81,6 +81,33 @@ def orphans_sql(path: Sequence[Stop], names: Sequence[str]) -> str:
     return f"WITH RECURSIVE {', '.join(levels)} SELECT {select} FROM {last.table.sql} AS a WHERE {lost}"
 
 
+def folded_sql(child: Reflected, parent: Reflected, on: Pairs) -> str | None:
+    """Counts the pairs of rows that a link joins though a text in it differs as it is handed out; None where it has no text.
+    Whether it can be worth it, `may_fold` says.
+    """
+    here, above = Stop(child, on, ()), Stop(parent, (), ())
+    texts = [pair for pair in on if {child.types[pair[0]].category, parent.types[pair[1]].category} == {"S"}]
+    if not texts:
+        return None
+    met = _and(_same(here, name, above, up, f"b.{quote(up)}") for name, up in on)
+    # format() shows what is handed out: a cast to text would cut the blanks of char(n).
+    same = _and(f"format('%s', a.{quote(name)}) = format('%s', b.{quote(up)}) COLLATE \"C\"" for name, up in texts)
+    return f"SELECT count(*) FROM {child.sql} AS a JOIN {parent.sql} AS b ON {met} WHERE NOT ({same})"
+
+
+FOLDING = "SELECT count(*) FROM pg_collation WHERE NOT collisdeterministic"
+"""How many collations of the database take different texts for equal; it has none unless somebody made one."""
+
+
+def may_fold(child: Reflected, parent: Reflected, on: Pairs) -> bool:
+    """Whether a type of the link compares texts in a way of its own: citext, or char(n) with another length or type."""
+    kinds = [(child.types[here], parent.types[above]) for here, above in on]
+    return any("citext" in (one.name, other.name) for one, other in kinds) or any(
+        "bpchar" in (one.name, other.name) and (one.name, one.length) != (other.name, other.length)
+        for one, other in kinds
+    )
+
+
 def _recursive_level(number: int, path: Sequence[Stop], marks: Sequence[str], link: Sequence[str]) -> str:
     """A level with its walk: w<n> holds (match, parent column of the self reference, link) of every row reached."""
     stop = path[number]

@@ -92,6 +92,16 @@ def orphans_sql(path: Sequence[Stop], names: Sequence[str]) -> str:
     return f"WITH RECURSIVE {', '.join(levels)} SELECT {select} FROM {_from(last)} WHERE NOT coalesce({here}, 0)"
 
 
+def folded_sql(child: Reflected, parent: Reflected, on: Pairs) -> str | None:
+    """Counts the pairs of rows that a collation alone joins; None where neither table has one."""
+    if not (child.collates or parent.collates):
+        return None
+    met = [f"a.{quote(here)} = b.{quote(above)}" for here, above in on]
+    same = _and(f"{term} COLLATE BINARY" for term in met)
+    tables = f"main.{quote(child.name)} AS a JOIN main.{quote(parent.name)} AS b"
+    return f"SELECT count(*) FROM {tables} ON {_and(met)} WHERE NOT ({same})"
+
+
 def _recursive_level(number: int, stop: Stop, marks: Sequence[str], link: Sequence[str]) -> str:
     """A level with its walk: w<n> holds (match, parent column of the self reference, link) of every row reached."""
     up = [f"a.{quote(name)}" for _, name in stop.recursive]

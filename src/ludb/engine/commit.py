@@ -12,6 +12,7 @@ from ludb.engine.retry import backoff
 from ludb.engine.transform import Produced
 from ludb.engine.verdicts import Verdicts
 from ludb.engine.workplace import Workplace
+from ludb.engine.written import claims, refuse_taken
 from ludb.errors import FatalError, LeaseLost, TransientError, UnitError
 from ludb.model.data import WriteSet
 from ludb.model.run import CallState, Chunk, ChunkState, Decision, Txn, UnitException, UnitState
@@ -40,6 +41,7 @@ def prepared(
     A chunk with calls holds no transaction across calls that can be undone: it is rehearsed first, so that most
     constraint failures cost no call. Calls that cannot be undone come last, inside the open transactions.
     """
+    refuse_taken(produced.written, chunk, verdicts, at)
     documents = produced.documents(returning=False)
     revocable = [d for d in documents if _can_undo(d, at)]
     final = [d for d in documents if not _can_undo(d, at)]
@@ -146,6 +148,7 @@ def decide(
             done=len(verdicts.alive), rows=rows, job_version=at.run.version,
             exceptions=tuple(found for found in exceptions if found.position not in alive),
             undo=tuple(found for found in exceptions if found.position in alive), conversions=changed,
+            merged=claims(produced.written, verdicts.alive),
         )  # fmt: skip
         decided = _decide(chunk, decision, at)
     for found in decision.exceptions:

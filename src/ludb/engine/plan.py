@@ -10,6 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ludb.engine.folding import refuse_folded
 from ludb.engine.migration import Migration
 from ludb.engine.ownership import is_exact
 from ludb.engine.strays import link_columns
@@ -160,6 +161,12 @@ def survey(
     crossing = [
         t.name for t in unit.tables if not (staged and t.name in staged.tables) and (units.partial or _crosses(unit, t))
     ]
+    refuse_folded(
+        unit,
+        migration.sources,
+        crossing,
+        "Write these values in the source as their parents have them, or move all units of one system",
+    )
     wanted = dict.fromkeys(crossing, ())
     locator = Locator(unit, units.keys, scanner(migration), wanted, spill=spill) if crossing else None
     with locator or nullcontext() as located:

@@ -18,6 +18,7 @@ from ludb.model.data import Extract
 from ludb.model.job import OutputSpec
 from ludb.model.unit import POSITION, UNIT_KEY, Column
 from ludb.ports.step import CanVary, Step
+from ludb.ports.target import CanFit, Target
 from ludb.unitdb.batch import UnitBatch
 from ludb.unitdb.database import unordered_aggregates
 
@@ -186,11 +187,12 @@ def _call_errors(migration: Migration) -> list[ConfigError]:
 def _check_output(
     spec: OutputSpec, made: Sequence[tuple[str, pa.Schema]], migration: Migration, unfilled: dict[str, Sequence[str]]
 ) -> list[ConfigError]:
-    known = migration.targets[spec.system].columns(spec.table)
+    target = migration.targets[spec.system]
+    known = target.columns(spec.table)
+    errors = _misfits(target, spec.table, made)
     if not known or not made:
-        return []
+        return errors
     names = {column.name for column in known}
-    errors: list[ConfigError] = []
     filled = {UNIT_KEY}  # written wherever the target has it
     for step, schema in made:
         produced = set(schema.names) - {POSITION}
@@ -213,6 +215,16 @@ def _check_output(
     rest = [c.name for c in known if c.name not in filled and not c.generated]
     if rest:
         unfilled[spec.name] = rest
+    return errors
+
+
+def _misfits(target: Target, table: str, made: Sequence[tuple[str, pa.Schema]]) -> list[ConfigError]:
+    errors: list[ConfigError] = []
+    for step, schema in made if isinstance(target, CanFit) else ():
+        assert isinstance(target, CanFit)
+        for error in target.misfits(table, pa.schema([own for own in schema if own.name != POSITION])):
+            error.file = error.file or step
+            errors.append(error)
     return errors
 
 

@@ -15,6 +15,7 @@ from ludb.engine.migration import Folder, Migration, Rule
 from ludb.engine.modes import merge_keys, own_values, removal, strangers
 from ludb.engine.verdicts import Verdicts
 from ludb.engine.workplace import Workplace
+from ludb.engine.written import Written, written_keys
 from ludb.errors import ConfigError, FatalError, Fault
 from ludb.model.data import Extract, Removal, WriteSet, rows_of
 from ludb.model.job import Job, OutputSpec
@@ -31,8 +32,8 @@ class Produced:
     """What the steps made of a chunk: rows by output, of every unit, also of those rejected later.
 
     `conversions` counts values that functions of `ludb.sql` changed, in all these units; `entered` are the units at the
-    start of each step folder, and `key_maps` the keys they read. `merged` are the keys of outputs that are merged, `own`
-    the values that tell a unit's rows in outputs that are replaced.
+    start of each step folder, and `key_maps` the keys they read. `merged` are the keys of outputs that are merged, `written`
+    who writes which value of them, `own` the values that tell a unit's rows in outputs that are replaced.
     """
 
     job: Job
@@ -43,6 +44,7 @@ class Produced:
     key_maps: Mapping[str, pa.Table] = field(default_factory=dict)
     merged: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     own: Mapping[str, pa.Table] = field(default_factory=dict)
+    written: Written = field(default_factory=dict)
 
     def writes(self, positions: Collection[int]) -> dict[str, WriteSet]:
         """Rows for tables and what goes before them, by target in name order; targets without either are left out."""
@@ -106,8 +108,17 @@ def transform(chunk: Chunk, extract: Extract, verdicts: Verdicts, at: Workplace)
         own = own_values(migration, extract.keys, batch.key_maps, sorted(entered[0]) if entered else ())
     for position, (output, fault) in strangers(migration, tables, own).items():
         verdicts.reject({position: fault}, phase="steps", step=output)
+    merged = merge_keys(migration)
     return Produced(
-        migration.job, tables, extract.keys, dict(converted), tuple(entered), batch.key_maps, merge_keys(migration), own
+        migration.job,
+        tables,
+        extract.keys,
+        dict(converted),
+        tuple(entered),
+        batch.key_maps,
+        merged,
+        own,
+        written_keys(migration, tables, merged),
     )
 
 

@@ -193,7 +193,8 @@ class Decision:
     `done` counts units that move; `exceptions` are settled now, `undo` become an `undo` chunk (their calls are still
     alive). `rows` holds row counts of the done units and of strays: `{"source": {}, "output": {}, "stray": {},
     "warning": {}}`; warnings count units by rule. `conversions` counts the values of done units that steps changed, by
-    function of `ludb.sql`.
+    function of `ludb.sql`. `merged` gives keys of merged outputs (16 bytes each) to the units at these positions; it is
+    asked for by `holders` and does not come back with a decision that is read.
     """
 
     txn: str
@@ -207,6 +208,7 @@ class Decision:
     rows: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     job_version: str = ""
     conversions: Mapping[str, int] = field(default_factory=dict)
+    merged: Mapping[bytes, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from ludb.model.unit import UnitTable
 
 @runtime_checkable
 class CanPrice(Protocol):
-    """A source that knows what reading it costs. Nothing is written; no table is read."""
+    """A source that knows what reading it costs. Nothing is written; no table is read but to count rows, up to a limit."""
 
     def size(self, table: UnitTable) -> int:
         """About how many bytes the table takes, 0 where nobody can tell. `ConfigError` where its rows may not be read."""

@@ -72,11 +72,16 @@ class Chunks(Protocol):
     def decide(self, chunk: Chunk, decision: Decision) -> Chunk:
         """The point of no return: state `decided`, the decision, its exceptions and a released `undo` chunk (payload:
         the `undo` exceptions) in one transaction. `LeaseLost` if somebody else owns the chunk; `TransientError` if the
-        answer was lost: then `decision` tells.
+        answer was lost: then `decision` tells. `UnitError`, naming the units, if a key in `merged` is another unit's.
         """
 
     def decision(self, txn: str) -> Decision | None:
         """The standing decision of a transaction, None if there is none."""
+
+    def holders(self, run_id: str, digests: Sequence[bytes]) -> dict[bytes, int]:
+        """Which unit (list position) of the run wrote these keys of merged outputs: what decisions gave as `merged`. Keys
+        that none has written are left out.
+        """
 
     def finish(self, chunk: Chunk, exceptions: Sequence[UnitException] = ()) -> None:
         """Close a chunk. A decided one: its done units count from now on, less `exceptions` (units in doubt, because the

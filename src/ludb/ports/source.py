@@ -9,7 +9,7 @@ from typing import Protocol, runtime_checkable
 import pyarrow as pa
 
 from ludb.model.shape import TableShape
-from ludb.model.unit import Column, Fetched, KeySet, UnitTable
+from ludb.model.unit import Column, Fetched, KeySet, Pairs, UnitTable
 
 
 @runtime_checkable
@@ -72,6 +72,16 @@ class CanFilter(Protocol):
     def keys_where(self, table: UnitTable, columns: Sequence[str], where: str) -> Iterator[pa.Table]:
         """The keys of rows that meet the condition, as `keys` hands them over, in any order. `where` names columns bare or
         behind the table's name. Raises `ConfigError` with what the system says of a condition that it does not understand.
+        """
+
+
+@runtime_checkable
+class CanFold(Protocol):
+    """A source that takes some texts for equal whose bytes differ: by a collation, or by blanks at their end."""
+
+    def folded(self, child: UnitTable, parent: UnitTable, on: Pairs) -> int:
+        """How many pairs of rows the link `on` joins though a text in it differs in its bytes; 0, without reading a table,
+        where the columns cannot hold such texts. Inside or outside of a snapshot.
         """
 
 

@@ -103,6 +103,16 @@ class CanRewrite(Protocol):
 
 
 @runtime_checkable
+class CanFit(Protocol):
+    """A target that knows, without a value, what its columns can never hold. Called before any unit moves."""
+
+    def misfits(self, table: str, made: pa.Schema) -> Sequence[ConfigError]:
+        """An error with a remedy for every column of the table whose values of this type would all be refused (bytes for a
+        text column). Names that are not the table's are left out.
+        """
+
+
+@runtime_checkable
 class CanRead(Protocol):
     """A target whose tables can be read back: verification and the before-and-after view need it."""
 

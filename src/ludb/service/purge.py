@@ -16,9 +16,12 @@ from ludb.ports.retention import Room, What
 from ludb.service.activity import living
 from ludb.service.holding import hold
 from ludb.service.site import Site
+from ludb.service.stale_takes import StaleTake, stale_takes
 
 EVERYTHING: tuple[What, ...] = ("journal", "quarantine", "runs")
 """All that can be purged, in the order in which it is."""
+STAGED_TABLES = "staged"
+"""What else a purge removes: takes of sources that nothing uses any more."""
 _ALL = 1 << 31
 _COMMAND = "purge"
 
@@ -49,35 +52,45 @@ class Leftovers:
 
 @dataclass(frozen=True, slots=True)
 class PurgePlan:
-    """What a purge would remove, oldest run first, and why other runs are kept (run id -> reason)."""
+    """What a purge would remove, oldest run first, and why other runs are kept (run id -> reason); `takes` that no kept run
+    was planned from.
+    """
 
     what: tuple[What, ...]
     runs: tuple[Leftovers, ...]
     kept: Mapping[str, str]
+    takes: tuple[StaleTake, ...] = ()
 
 
 def plan_purge(
     site: Site,
     job: str | None,
     older_than: float,
-    what: Sequence[What] = EVERYTHING,
+    what: Sequence[str] = EVERYTHING,
     *,
     with_exceptions: bool = False,
     now: float | None = None,
 ) -> PurgePlan:
-    """Look for what can go of runs that ended more than `older_than` seconds ago. Changes nothing."""
+    """Look for what can go of runs that ended more than `older_than` seconds ago, and, where `what` names them, of takes that are
+    older than that and that nothing uses. Changes nothing.
+    """
     limit = (time.time() if now is None else now) - older_than
     wanted = tuple(one for one in EVERYTHING if one in what)
     found, kept = [], {}
-    for run in reversed(site.repository.views.runs(job, limit=_ALL)):
+    runs = site.repository.views.runs(limit=_ALL)
+    for run in reversed(runs):
         why = _kept(site, run, limit, with_exceptions=with_exceptions)
         if why:
             kept[run.id] = why
+        if why or (job and run.job != job):
             continue
         left = leftovers(site, run, wanted)
         if left.rows or any(left.paths.values()) or _begun(site, run):
             found.append(left)
-    return PurgePlan(wanted, tuple(found), kept)
+    takes = tuple(stale_takes(site, runs, kept, limit, job)) if STAGED_TABLES in what else ()
+    if job:
+        kept = {run.id: kept[run.id] for run in reversed(runs) if run.id in kept and run.job == job}
+    return PurgePlan(wanted, tuple(found), kept, takes)
 
 
 def leftovers(site: Site, run: Run, what: Sequence[What]) -> Leftovers:

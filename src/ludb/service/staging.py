@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr
 
 from ludb.dialects.durable import file_name, sync_file, sync_folder
+from ludb.engine.folding import refuse_folded
 from ludb.engine.liveness import OwnerLock
 from ludb.engine.migration import Migration
 from ludb.engine.plan import reflect
@@ -64,22 +65,22 @@ def staged_already(site: Site, job: JobFolder, migration: Migration) -> Migratio
     """As `staged`, but nothing is taken: a system without a take is asked itself."""
     if job.job.settings.extract != STAGED:
         return migration
-    found = {system: _current(_place(site, job, migration, system)) for system in _systems(migration)}
+    found = {system: current_take(_place(site, job, migration, system)) for system in _systems(migration)}
     return _over(migration, {system: take for system, take in found.items() if take is not None})
 
 
 def take_of(site: Site, job: JobFolder, migration: Migration, system: str, *, refresh: bool = False) -> Take:
     """The take of a system, made now if there is none, or if it is to be refreshed. It appears whole or not at all."""
     place = _place(site, job, migration, system)
-    found = None if refresh else _current(place)
+    found = None if refresh else current_take(place)
     if found is not None:
         return found
     reflect(migration)  # what cannot be carried at all is told before anything is read
-    with writing_below(site.staged), _alone(site, place, system):
-        found = None if refresh else _current(place)
+    with writing_below(site.staged), alone(site, place, system):
+        found = None if refresh else current_take(place)
         if found is not None:
             return found
-        previous = _current(place)
+        previous = current_take(place)
         fresh = place / uuid.uuid4().hex[:12]
         try:
             _write(fresh, migration, system, _tables(migration, system))
@@ -107,7 +108,7 @@ def what_is_staged(site: Site, job: JobFolder, migration: Migration) -> list[Sta
     found = []
     runs = site.repository.views.runs(job.job.name, limit=1 << 31)
     for system in _systems(migration):
-        take = _current(_place(site, job, migration, system))
+        take = current_take(_place(site, job, migration, system))
         users = tuple(run.id for run in runs if take is not None and _used(run).get(system, {}).get("take") == take.id)
         found.append(Staged(system, take, users))
     return found
@@ -121,7 +122,7 @@ def drop_takes(site: Site, job: JobFolder, migration: Migration) -> list[str]:
     for system in _systems(migration):
         place = _place(site, job, migration, system)
         if place.exists():
-            with _alone(site, place, system):
+            with alone(site, place, system):
                 (place / "current").unlink(missing_ok=True)  # first: what is half removed must not be read
                 shutil.rmtree(place)
             dropped.append(system)
@@ -138,6 +139,11 @@ def takes_used(migration: Migration) -> dict[str, object]:
     """What a run's settings keep of the takes that it is planned from: system -> take and moment; empty if none."""
     takes = {name: source for name, source in migration.sources.items() if isinstance(source, Take)}
     return {name: {"take": take.id, "taken_at": take.taken_at} for name, take in takes.items()}
+
+
+def takes_of_run(run: Run) -> set[str]:
+    """The takes that a run was planned from."""
+    return {str(one.get("take")) for one in _used(run).values()}
 
 
 def _used(run: Run) -> Mapping[str, Mapping[str, object]]:
@@ -171,6 +177,12 @@ def _write(folder: Path, migration: Migration, system: str, tables: Sequence[Uni
     assert isinstance(source, CanFetch)
     with source.snapshot():
         began = time.time()
+        refuse_folded(
+            unit,
+            {**migration.sources},
+            [table.name for table in unit.tables if table.table.system == system],
+            "Write these values in the source as their parents have them, or read it directly (extract: direct)",
+        )
         keys = source.keys(unit.root, unit.key) if unit.root.table.system == system else None
         scans = (Scan(table, source.columns(table), source.scan(table)) for table in tables)
         write_take(folder, system, scans, keys, taken_at=began)
@@ -198,7 +210,8 @@ def _plain(name: str, value: object) -> str:
     return parts._replace(netloc=f"{parts.username}@{parts.hostname}:{parts.port}").geturl()
 
 
-def _current(place: Path) -> Take | None:
+def current_take(place: Path) -> Take | None:
+    """The complete take that stands in a system's place, None if there is none."""
     try:
         return Take(place / (place / "current").read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -206,7 +219,7 @@ def _current(place: Path) -> Take | None:
 
 
 @contextlib.contextmanager
-def _alone(site: Site, place: Path, system: str) -> Iterator[None]:
+def alone(site: Site, place: Path, system: str) -> Iterator[None]:
     """One process at a time takes a system; what a killed one left half done is removed."""
     try:
         lock = OwnerLock(site.locks / f"stage-{place.name}.lock")

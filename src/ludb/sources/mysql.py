@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from ludb.dialects import mysql_inspect as server
 from ludb.dialects.mysql import SOURCE_MODE, MysqlSystem, Session, connect, placed, quote, take_turn
-from ludb.dialects.mysql_joins import ROW_NUMBER, Stop, fetch_sql, last_alias, orphans_sql, stops
+from ludb.dialects.mysql_joins import ROW_NUMBER, Stop, fetch_sql, folded_sql, last_alias, orphans_sql, stops
 from ludb.dialects.mysql_keys import DENSITY, Held, Wanted, wanted
 from ludb.dialects.mysql_schema import Reflected, reflect, shapes
 from ludb.dialects.mysql_script import check_script, run_script
@@ -21,7 +21,7 @@ from ludb.errors import ConfigError, LudbError, UnitError
 from ludb.model.findings import Price
 from ludb.model.keys import key_text
 from ludb.model.shape import TableShape
-from ludb.model.unit import MATCH, Column, Fetched, KeySet, Refusal, UnitTable
+from ludb.model.unit import MATCH, Column, Fetched, KeySet, Pairs, Refusal, UnitTable
 
 OWN = "a"
 """What a table is called where it stands alone."""
@@ -153,6 +153,15 @@ class MysqlSource:
             tables.append(pa.table([names, missing, [row[width] == b"1" for row in rows]], schema=schema))
         return pa.concat_tables(tables)
 
+    def folded(self, child: UnitTable, parent: UnitTable, on: Pairs) -> int:
+        """Pairs of rows that a collation joins, by one join; blanks at the end count too."""
+        sql = folded_sql(self._reflect(child), self._reflect(parent), on)
+        if sql is None:
+            return 0
+        number = self._session().number(sql, f"compare the links of {child.name}")
+        self._let_go()
+        return number
+
     def count(self, table: UnitTable) -> int:
         """How many rows the table has, by counting them."""
         found = self._reflect(table)
@@ -193,6 +202,8 @@ class MysqlSource:
             self._open = None
 
     def _session(self) -> Session:
+        if self._open is not None and not self._open.raw.open and not self._reading:
+            self.close()  # it was lost between two chunks; within a snapshot another one would see another moment
         if self._open is None:
             # Read-only throughout: a condition that a person types cannot write either.
             session = connect(

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from ludb.dialects import postgres_inspect as server
 from ludb.dialects.postgres import PostgresSystem, connect, errors, quote
-from ludb.dialects.postgres_joins import Stop, fetch_sql, orphans_sql, stops
+from ludb.dialects.postgres_joins import FOLDING, Stop, fetch_sql, folded_sql, may_fold, orphans_sql, stops
 from ludb.dialects.postgres_lists import comparable
 from ludb.dialects.postgres_schema import Reflected, reflect, shapes
 from ludb.dialects.postgres_script import check_script, run_script
@@ -24,7 +24,7 @@ from ludb.errors import ConfigError, LudbError, TransientError
 from ludb.model.findings import Price
 from ludb.model.keys import key_text
 from ludb.model.shape import TableShape
-from ludb.model.unit import Column, Fetched, KeySet, UnitTable
+from ludb.model.unit import Column, Fetched, KeySet, Pairs, UnitTable
 
 DENSITY = 0.5
 """A range of keys is read as one where at least this part of its rows is wanted (PROTOCOL R11)."""
@@ -101,7 +101,11 @@ class PostgresSource:
     def snapshot(self) -> Iterator[None]:
         """One transaction that sees one state of the database, from its start on. Not nested."""
         stream = self._stream()
-        stream.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        try:
+            stream.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        except LudbError:
+            self.close()  # it was lost between two chunks: the next try gets another
+            raise
         self._inside = True
         try:
             stream.execute("SELECT 1")  # the snapshot is taken by the first query
@@ -149,6 +153,14 @@ class PostgresSource:
             ids = [key_text(row[width + 1 :]) for row in rows]
             tables.append(pa.table([ids, missing, [row[width] for row in rows]], schema=schema))
         return pa.concat_tables(tables)
+
+    def folded(self, child: UnitTable, parent: UnitTable, on: Pairs) -> int:
+        """Pairs of rows that `citext`, the blanks of `char(n)` or a collation that is not deterministic join."""
+        tables = self._reflect(child), self._reflect(parent)
+        sql = folded_sql(*tables, on)
+        if sql is None or not (may_fold(*tables, on) or self._number(FOLDING)):
+            return 0
+        return self._number(sql)
 
     def count(self, table: UnitTable) -> int:
         """How many rows the table has, by counting them."""

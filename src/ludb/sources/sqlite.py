@@ -15,7 +15,7 @@ import pyarrow as pa
 from ludb.dialects import sqlite_inspect as server
 from ludb.dialects.settings import Surroundings
 from ludb.dialects.sqlite import SqliteSystem, connect, database_path, quote, translate
-from ludb.dialects.sqlite_joins import KEYS, Stop, fetch_sql, orphans_sql, stops
+from ludb.dialects.sqlite_joins import KEYS, Stop, fetch_sql, folded_sql, orphans_sql, stops
 from ludb.dialects.sqlite_schema import Reflected, affinity, reflect, shapes
 from ludb.dialects.sqlite_script import check_script, run_script
 from ludb.dialects.sqlite_values import TEXT_FACTORY, Carriage, carry, plain, plan
@@ -24,7 +24,7 @@ from ludb.errors import ConfigError
 from ludb.model.findings import Price
 from ludb.model.keys import key_text
 from ludb.model.shape import TableShape
-from ludb.model.unit import MATCH, Column, Fetched, KeySet, Refusal, UnitTable
+from ludb.model.unit import MATCH, Column, Fetched, KeySet, Pairs, Refusal, UnitTable
 
 BATCH = 50_000
 """Rows that are typed and handed over at a time."""
@@ -167,6 +167,11 @@ class SqliteSource:
             ids = [key_text([plain(value) for value in row[width + 1 :]]) for row in rows]
             tables.append(pa.table([ids, missing, [bool(row[width]) for row in rows]], schema=schema))
         return pa.concat_tables(tables) if tables else schema.empty_table()
+
+    def folded(self, child: UnitTable, parent: UnitTable, on: Pairs) -> int:
+        """Pairs of rows that a collation (NOCASE, RTRIM) joins, by one join."""
+        sql = folded_sql(self._reflect(child), self._reflect(parent), on)
+        return int(next(self._batches(sql))[0][0]) if sql else 0
 
     def count(self, table: UnitTable) -> int:
         """How many rows the table has, by counting them."""

@@ -56,6 +56,16 @@ class FilesTarget:
         """Always empty: a file takes the columns that a step gives it."""
         return ()
 
+    def misfits(self, table: str, made: pa.Schema) -> Sequence[ConfigError]:
+        """Columns that CSV has no form for: bytes, lists and structs."""
+        errors: list[ConfigError] = []
+        for field in made if self._settings.format == "csv" else ():
+            try:
+                encode(pa.schema([field]).empty_table(), Output.of(self._settings), f"{self._name}.{table}")
+            except ConfigError as error:
+                errors.append(error)
+        return errors
+
     def order(self, tables: Sequence[str]) -> Sequence[str]:
         """By name: files know no foreign keys."""
         return sorted(tables)

@@ -13,6 +13,7 @@ from ludb.dialects import mysql_inspect as server
 from ludb.dialects import mysql_ledger as ledger_table
 from ludb.dialects import mysql_rewrite as rewrite
 from ludb.dialects.mysql import MysqlSystem, Session, connect, placed, quote
+from ludb.dialects.mysql_bind import bind
 from ludb.dialects.mysql_errors import LOCKED
 from ludb.dialects.mysql_participant import MysqlParticipant
 from ludb.dialects.mysql_schema import ForeignKey, Reflected, foreign_keys, reflect
@@ -58,6 +59,20 @@ class MysqlTarget:
     def columns(self, table: str) -> Sequence[Column]:
         """The table's columns; `ConfigError` naming the tables that are there, or for a table that cannot roll back."""
         return self._reflect(table).columns
+
+    def misfits(self, table: str, made: pa.Schema) -> Sequence[ConfigError]:
+        """Columns whose type holds no value of the type that a step gives them."""
+        found = self._reflect(table)
+        place = f"{self._name}.{table}, column"
+        errors: list[ConfigError] = []
+        for field in made:
+            kind = found.find(field.name)
+            try:
+                if kind is not None:
+                    bind(pa.chunked_array([], field.type), kind, f"{place} {field.name}")
+            except ConfigError as error:
+                errors.append(error)
+        return errors
 
     def order(self, tables: Sequence[str]) -> Sequence[str]:
         """Parents before children by foreign keys; tables that do not depend on each other, and cycles, by name."""

@@ -12,6 +12,7 @@ import pyarrow as pa
 from ludb.dialects import postgres_inspect as server
 from ludb.dialects import postgres_rewrite as rewrite
 from ludb.dialects.postgres import PostgresSystem, connect, errors, quote, translate
+from ludb.dialects.postgres_bind import bind
 from ludb.dialects.postgres_ledger import Ledger
 from ludb.dialects.postgres_participant import PostgresParticipant, PostgresRehearsal
 from ludb.dialects.postgres_schema import Reflected, reflect
@@ -58,6 +59,20 @@ class PostgresTarget:
         would empty (UNLOGGED), and where the role may not insert.
         """
         return self._reflect(table).columns
+
+    def misfits(self, table: str, made: pa.Schema) -> Sequence[ConfigError]:
+        """Columns whose type holds no value of the type that a step gives them."""
+        found = self._reflect(table)
+        place = f"{self._name}.{table}, column"
+        errors: list[ConfigError] = []
+        for field in made:
+            kind = found.types.get(field.name)
+            try:
+                if kind is not None:
+                    bind(pa.chunked_array([], field.type), kind, f"{place} {field.name}")
+            except ConfigError as error:
+                errors.append(error)
+        return errors
 
     def order(self, tables: Sequence[str]) -> Sequence[str]:
         """Parents before children by foreign keys that speak at once; deferrable ones need no order. `ConfigError` for a

@@ -17,12 +17,13 @@ from ludb.dialects import sqlite_ledger as ledger_table
 from ludb.dialects import sqlite_rewrite as rewrite
 from ludb.dialects.settings import Surroundings
 from ludb.dialects.sqlite import SqliteSystem, connect, database_path, quote, translate
+from ludb.dialects.sqlite_bind import bind
 from ludb.dialects.sqlite_participant import SqliteParticipant, SqliteRehearsal
 from ludb.dialects.sqlite_schema import Reflected, reflect
 from ludb.dialects.sqlite_script import check_script, run_script
 from ludb.dialects.sqlite_values import TEXT_FACTORY, carry, plain, plan
 from ludb.dialects.sqlite_writer import SqliteWriter
-from ludb.errors import FatalError, Fault, LudbError, TransientError
+from ludb.errors import ConfigError, FatalError, Fault, LudbError, TransientError
 from ludb.model.data import MISFIT, Applied, WriteSet
 from ludb.model.findings import Finding
 from ludb.model.run import Txn
@@ -60,6 +61,20 @@ class SqliteTarget:
     def columns(self, table: str) -> Sequence[Column]:
         """The table's columns as declared; `ConfigError` naming the tables that are there."""
         return self._reflect(table).columns
+
+    def misfits(self, table: str, made: pa.Schema) -> Sequence[ConfigError]:
+        """Columns whose type holds no value of the type that a step gives them."""
+        known = {column.name: column for column in self._reflect(table).columns}
+        place = f"{self._name}.{table}, column"
+        errors: list[ConfigError] = []
+        for field in made:
+            kind = known.get(field.name)
+            try:
+                if kind is not None:
+                    bind(pa.chunked_array([], field.type), kind, f"{place} {field.name}")
+            except ConfigError as error:
+                errors.append(error)
+        return errors
 
     def order(self, tables: Sequence[str]) -> Sequence[str]:
         """Parents before children by foreign keys; tables that do not depend on each other, and cycles, by name."""

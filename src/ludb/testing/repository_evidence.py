@@ -32,7 +32,7 @@ def run_with_everything(repository: Repository, clock: ManualClock) -> None:
     moved(repository, claimed(repository), [fault(1)])
     repository.events.append(Event("chunk.recovered", RUN, lasting=True))
     repository.events.append(Event("run.started", RUN, lasting=True))
-    moved(repository, claimed(repository))
+    moved(repository, claimed(repository), merged={bytes(16): 5})
     moved(repository, claimed(repository), [replace(fault(9), reason="no contact", detail="", source_rows="")])
     assert repository.runs.settle(RUN).state is RunState.EXCEPTIONS
 
@@ -155,6 +155,7 @@ class RetentionContract:
                 pass
             repository.retention.mark(RUN, what, "someone else", finished=True)
             assert repository.retention.measure(RUN, what) == Room(0, 0), what
+        assert repository.chunks.holders(RUN, [bytes(16)]) == {}
         assert self._sums(repository) == before
         left = repository.views.exceptions(RUN)
         assert [(e.position, e.unit_key, e.state, e.reason, e.rows) for e in left] == keys

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from ludb.errors import ConfigError, FatalError, LeaseLost
+from ludb.errors import ConfigError, FatalError, LeaseLost, UnitError
 from ludb.model.exceptions import decode_exceptions
 from ludb.model.run import Chunk, ChunkState, Counters, RunState, UnitState
 from ludb.ports.repository import Repository
@@ -77,6 +77,33 @@ class OutcomesContract:
         assert repository.views.exceptions(RUN) == []
         assert len(repository.views.chunks(RUN)) == 1
         assert repository.views.unit(RUN, 0)[1:] == ([], [])
+
+    def test_a_key_of_a_merged_output_has_one_unit(self, repository: Repository) -> None:
+        """Otherwise the later of two customers would overwrite the other's row, and both would count as done."""
+        started(repository, 8)
+        first, second = claimed(repository, 2), claimed(repository, 2)
+        mine, other = bytes(16), b"\xff" * 16
+        moved(repository, first, merged={mine: 0})
+        assert repository.chunks.holders(RUN, [mine, other]) == {mine: 0}
+        with pytest.raises(UnitError) as caught:
+            repository.chunks.decide(second, replace(decision(second), merged={mine: 2, other: 3}))
+        assert list(caught.value.faults) == [2]
+        assert repository.chunks.decision(second.txn) is None
+        assert repository.chunks.holders(RUN, [mine, other]) == {mine: 0}
+        moved(repository, second, [fault(2)], merged={other: 3})
+        assert repository.chunks.holders(RUN, [mine, other]) == {mine: 0, other: 3}
+        started(repository, 4, run_id="other")
+        assert repository.chunks.holders("other", [mine]) == {}
+
+    def test_a_unit_that_is_tried_again_keeps_its_keys(self, repository: Repository) -> None:
+        """Otherwise a retried customer would be refused because of itself."""
+        started(repository, 4)
+        mine = bytes(16)
+        decided = repository.chunks.decide(chunk := claimed(repository), replace(decision(chunk), merged={mine: 1}))
+        repository.chunks.finish(decided, [fault(1)])
+        repository.chunks.retry(RUN, [1])
+        moved(repository, claimed(repository), merged={mine: 1})
+        assert repository.chunks.holders(RUN, [mine]) == {mine: 1}
 
     def test_units_whose_calls_are_alive_wait_in_an_undo_chunk(self, repository: Repository) -> None:
         """Otherwise a quarantined customer would keep its objects in an API (attack 4)."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 import pyarrow as pa
 
@@ -111,9 +112,14 @@ def decision(
     )
 
 
-def moved(repository: Repository, chunk: Chunk, exceptions: Sequence[UnitException] = ()) -> Chunk:
+def moved(
+    repository: Repository,
+    chunk: Chunk,
+    exceptions: Sequence[UnitException] = (),
+    merged: Mapping[bytes, int] | None = None,
+) -> Chunk:
     """Decide and finish a chunk."""
-    decided = repository.chunks.decide(chunk, decision(chunk, exceptions))
+    decided = repository.chunks.decide(chunk, replace(decision(chunk, exceptions), merged=merged or {}))
     repository.chunks.finish(decided)
     return decided
 

@@ -15,6 +15,7 @@ from ludb.repositories.store import tables as t
 from ludb.repositories.store.chunk_rows import NO_KEYS, change_chunk, insert_chunk, move_calls, owned
 from ludb.repositories.store.claims import cut, deserted, hand_over, look, rested
 from ludb.repositories.store.database import Database, next_seq
+from ludb.repositories.store.merged import hold, holders, run_number
 from ludb.repositories.store.outcomes import (
     count_rows,
     held_back,
@@ -82,6 +83,7 @@ class StoreChunks:
             )
             now = self._db.now()
             self._record(connection, chunk, decision, now)
+            hold(connection, chunk.run, decision.merged)
             set_aside(connection, chunk.run, stamped(decision.exceptions, chunk, now, decision.job_version))
             self._hold_back(connection, chunk, stamped(decision.undo, chunk, now, decision.job_version), now)
         self._told[chunk.txn] = {**decision.rows, "conversion": decision.conversions}, decision.job_version
@@ -106,6 +108,11 @@ class StoreChunks:
             job_version=row.job_version,
             conversions=row.conversions,
         )
+
+    def holders(self, run_id: str, digests: Sequence[bytes]) -> dict[bytes, int]:
+        """The list position of the unit that wrote each key; keys that nobody has written are left out."""
+        with self._db.read() as connection:
+            return holders(connection, run_number(connection, run_id), digests)
 
     def finish(self, chunk: Chunk, exceptions: Sequence[UnitException] = ()) -> None:
         """Close a chunk. Repeated under the same claim (its answer was lost) it changes nothing."""

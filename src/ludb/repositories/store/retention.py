@@ -38,9 +38,10 @@ class _Part:
 
 
 def _parts(run_id: str) -> dict[str, tuple[_Part, ...]]:
-    e, h, d, c, k, v = (
-        each.c for each in (t.unit_exception, t.unit_history, t.decision, t.chunk, t.call, t.event)
+    e, h, d, c, k, v, m = (
+        each.c for each in (t.unit_exception, t.unit_history, t.decision, t.chunk, t.call, t.event, t.merged)
     )  # fmt: skip
+    mine = select(t.run.c.number).where(t.run.c.id == run_id).scalar_subquery()
     return {
         "journal": (_texts(t.call, k.number, k.run == run_id, {"request": "", "body": ""}),),
         "quarantine": (
@@ -57,6 +58,7 @@ def _parts(run_id: str) -> dict[str, tuple[_Part, ...]]:
         ),
         "runs": (
             _Part(t.unit_history, h.number, and_(h.run == run_id, h.what != _TOLD), {}),
+            _Part(t.merged, m.digest, m.run == mine, {}, within=(m.run == mine,)),
             _Part(t.event, v.number, and_(v.run == run_id, ~v.name.like("run.%"), ~v.name.like("command.%")), {}),
         ),
     }  # fmt: skip

@@ -26,7 +26,7 @@ from sqlalchemy.dialects import mysql
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 """The version of these tables, and of the newest file in `migrations/versions`; a store that says more is newer than this
 program.
 """
@@ -37,6 +37,7 @@ Name = String(190).with_variant(mysql.VARCHAR(190, collation="utf8mb4_bin"), *_M
 _long = Text().with_variant(mysql.LONGTEXT(collation="utf8mb4_bin"), *_MYSQL)
 Blob = LargeBinary().with_variant(mysql.LONGBLOB(), *_MYSQL)
 OldKey = LargeBinary().with_variant(mysql.VARBINARY(700), *_MYSQL)
+Digest = LargeBinary().with_variant(mysql.BINARY(16), *_MYSQL)
 Big = BigInteger()
 # SQLite numbers rows by itself only where the type is spelled INTEGER.
 Serial = BigInteger().with_variant(Integer(), "sqlite")
@@ -190,6 +191,15 @@ decision = Table(
     Column("decided_at", Double, nullable=False),
     Column("exceptions", Blob, nullable=False),
     Column("undo", Blob, nullable=False),
+)
+
+merged = Table(
+    "merged",
+    metadata,
+    Column("run", Big, primary_key=True, autoincrement=False),
+    Column("digest", Digest, primary_key=True),
+    Column("position", Big, nullable=False),
+    sqlite_with_rowid=False,
 )
 
 unit_exception = Table(
