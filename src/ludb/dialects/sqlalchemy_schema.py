@@ -16,6 +16,9 @@ from ludb.model import shape
 from ludb.model.shape import TableShape
 from ludb.model.unit import Column
 
+IMMEDIATE = frozenset({"postgresql", "oracle"})
+"""Dialects whose deferrable constraints are put off in our transactions, and called up by `SET CONSTRAINTS ALL IMMEDIATE`."""
+
 
 @dataclass(frozen=True, slots=True)
 class Detail:
@@ -38,12 +41,15 @@ class Detail:
 
 @dataclass(frozen=True, slots=True)
 class ForeignKey:
-    """A foreign key to `parent_columns` of `parent` (schema, name); `late` if it speaks only at the end of a transaction."""
+    """A foreign key to `parent_columns` of `parent` (schema, name); `late` if it speaks only at the end of a transaction; what
+    the deletion of a parent does: `rule`.
+    """
 
     columns: tuple[str, ...]
     parent: tuple[str | None, str]
     parent_columns: tuple[str, ...]
     late: bool = False
+    rule: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +86,12 @@ class Reflected:
     def is_unique(self, columns: Sequence[str]) -> bool:
         """Whether no two rows can share values in these columns."""
         return any(key <= set(columns) for key in self.unique)
+
+
+def fillable(table: Reflected, key: ForeignKey) -> bool:
+    """Whether a foreign key's columns may be NULL for a while, and be filled in by the row's primary key."""
+    held = {column.name for column in table.columns if column.nullable and not column.generated and not column.key}
+    return bool(table.primary_key) and set(key.columns) <= held
 
 
 def reflect(connection: sa.Connection, database: Database, name: str) -> Reflected:
@@ -152,7 +164,7 @@ def _reflected(look: sa.Inspector, dialect: str, schema: str | None, name: str) 
         details=tuple(_detail(column, primary_key, dialect) for column in columns),
         primary_key=primary_key,
         unique=tuple(frozenset(key) for key in keys if key),
-        foreign_keys=tuple(_foreign_key(key) for key in foreign),
+        foreign_keys=tuple(foreign_key(key, dialect) for key in foreign),
         names=frozenset(filter(None, [*names, *(column["name"] for column in columns)])),
         options=dict(told(look.get_table_options, {})),
     )
@@ -176,11 +188,14 @@ def _narrows(option: str) -> bool:
     return option.endswith(("_where", "_length"))
 
 
-def _foreign_key(key: Any) -> ForeignKey:
+def foreign_key(key: Any, dialect: str) -> ForeignKey:
+    """A foreign key as an inspector tells it."""
     options = key.get("options") or {}
     late = str(options.get("initially") or "").upper() == "DEFERRED"
+    late = late or (dialect in IMMEDIATE and bool(options.get("deferrable")))
     parent = (key["referred_schema"], key["referred_table"])
-    return ForeignKey(tuple(key["constrained_columns"]), parent, tuple(key["referred_columns"]), late)
+    rule = str(options.get("ondelete") or "").upper()
+    return ForeignKey(tuple(key["constrained_columns"]), parent, tuple(key["referred_columns"]), late, rule)
 
 
 def _detail(column: Any, primary_key: Sequence[str], dialect: str) -> Detail:

@@ -10,9 +10,11 @@ from typing import ClassVar
 
 import pyarrow as pa
 
+from ludb.dialects import sqlalchemy_rewrite as rewrite
 from ludb.dialects.settings import Surroundings
 from ludb.dialects.sqlalchemy import MYSQL, Connection, Database, SqlalchemySystem
 from ludb.dialects.sqlalchemy_ledger import Ledger
+from ludb.dialects.sqlalchemy_order import ordered
 from ludb.dialects.sqlalchemy_participant import SqlalchemyParticipant
 from ludb.dialects.sqlalchemy_reader import read_back
 from ludb.dialects.sqlalchemy_schema import Reflected, reflect
@@ -32,8 +34,8 @@ _DURABLE = {
 
 
 class SqlalchemyTarget:
-    """A database by its SQLAlchemy address that rows are inserted into. Implements `Target`, `CanRead`, `CanRehearse`,
-    `HasLedger` and, for hooks, `CanExecute`.
+    """A database by its SQLAlchemy address that rows are written into. Implements `Target`, `CanRead`, `CanRehearse`,
+    `CanRewrite`, `HasLedger` and, for hooks, `CanExecute`.
 
     Each participant has a connection of its own. The dialect must have savepoints: they find the unit that is refused.
     """
@@ -60,25 +62,24 @@ class SqlalchemyTarget:
         return self._reflect(table).columns
 
     def order(self, tables: Sequence[str]) -> Sequence[str]:
-        """Parents before children by foreign keys that speak at once. `ConfigError` for a circle of them."""
+        """Parents before children by foreign keys that speak at once. `ConfigError` for a circle of them that is nowhere open."""
         known = {name: self._reflect(name) for name in tables}
-        places = {(found.schema, found.name): name for name, found in known.items()}
-        parents = {
-            name: {places[key.parent] for key in found.foreign_keys if key.parent in places and not key.late} - {name}
-            for name, found in known.items()
-        }
-        ordered: list[str] = []
-        left = sorted(tables)
-        while left:
-            free = next((name for name in left if not parents[name] & set(left)), None)
-            if free is None:
-                raise ConfigError(
-                    f"system {self._name}: the foreign keys of {', '.join(left)} form a circle, so that no table can be first",
-                    remedy="Have one of them put off (DEFERRABLE INITIALLY DEFERRED), or use the database's own type",
-                )
-            ordered.append(free)
-            left.remove(free)
-        return ordered
+        return ordered(known, self._name, self._settings.in_schema, self._reflect)
+
+    def check_merge(self, table: str, key: Sequence[str], written: Sequence[str]) -> None:
+        """Refuse a key that no unique constraint holds exactly or that may be NULL, columns that others point to, and missing
+        rights.
+        """
+        with self._session() as connection:
+            rewrite.check_merge(connection, self._database, self._reflect(table), key, written)
+
+    def check_removal(self, table: str, columns: Sequence[str], removed: Sequence[str]) -> None:
+        """Refuse unknown columns, a table without a primary key, one whose rows would take others with them, and missing
+        rights.
+        """
+        found = [self._reflect(name) for name in removed]
+        with self._session() as connection:
+            rewrite.check_removal(connection, self._database, self._reflect(table), columns, found)
 
     def begin(self, txn: Txn) -> SqlalchemyParticipant:
         """Start a transaction and insert the ledger row; `TransientError` while the server or a lock is in the way."""

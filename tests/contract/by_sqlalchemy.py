@@ -1,0 +1,46 @@
+"""Databases for tests of the generic adapters, by the address that SQLAlchemy knows them by."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+
+import pytest
+
+
+class OnSqlite:
+    """`place(script)` makes a database, as often as it is called, and gives its address; `type_of` an integer of 64 bits."""
+
+    big, exact = "INTEGER", ""
+
+    @pytest.fixture
+    def place(self, tmp_path):
+        made = []
+
+        def place(script: str = "") -> str:
+            made.append(tmp_path / f"{len(made)}.db")
+            with closing(sqlite3.connect(made[-1])) as connection:
+                connection.executescript(script)
+            return f"sqlite:///{made[-1]}"
+
+        return place
+
+
+class OnPostgres:
+    """The same on PostgreSQL, by psycopg."""
+
+    big, exact = "BIGINT", ""
+
+    @pytest.fixture
+    def place(self, postgres_database):
+        return lambda script="": postgres_database(script).replace("postgresql://", "postgresql+psycopg://")
+
+
+class OnMariadb:
+    """The same on MariaDB, by PyMySQL; statements end with `;` and a line break."""
+
+    big, exact = "BIGINT", " COLLATE utf8mb4_bin"
+
+    @pytest.fixture
+    def place(self, mariadb_database):
+        return lambda script="": mariadb_database(script).replace("mysql://", "mysql+pymysql://")
