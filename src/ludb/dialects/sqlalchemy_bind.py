@@ -10,7 +10,7 @@ import datetime as dt
 import math
 import re
 import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -25,6 +25,17 @@ from ludb.dialects.types import EXACT_DIGITS, EXACT_FLOAT, INT64, is_number, to_
 Faults = Mapping[int, tuple[str, str]]
 _MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[ T][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,6})?)?", re.ASCII)
 _DURATION = re.compile(r"-?[0-9]{2,3}:[0-5][0-9]:[0-5][0-9](?:\.([0-9]{1,6}))?", re.ASCII)
+_BITS = {
+    "TINYINT": 8,
+    "SMALLINT": 16,
+    "SMALL_INTEGER": 16,
+    "MEDIUMINT": 24,
+    "INTEGER": 32,
+    "BIGINT": 64,
+    "BIG_INTEGER": 64,
+}
+"""Bits of whole numbers, by the names that SQLAlchemy visits their types by."""
+_ESCAPED = re.compile(r"""[\0\n\r\x1a"'\\]""")
 _WHOLE = re.compile(r"-?(?:0|[1-9][0-9]*)", re.ASCII)
 
 
@@ -44,6 +55,28 @@ def bind(values: pa.ChunkedArray, detail: Detail, dialect: str) -> tuple[list[An
             found.append(None)
             faults[row] = (f"{told} ({detail.column.native})", str(scalar))
     return found, faults
+
+
+def oversized(columns: Sequence[Sequence[Any]], limit: int) -> dict[int, int]:
+    """Rows that take more than so many bytes in a statement's text, each with the number of its largest column. What is short
+    by its characters is not looked at.
+    """
+    longest = [max((len(value) for value in column if isinstance(value, str | bytes)), default=0) for column in columns]
+    if sum(longest) * 8 <= limit:
+        return {}
+    found = {}
+    for row, values in enumerate(zip(*columns, strict=True)):
+        sizes = [_taken(value) for value in values]
+        if sum(sizes) > limit:
+            found[row] = sizes.index(max(sizes))
+    return found
+
+
+def _taken(value: Any) -> int:
+    if isinstance(value, bytes):
+        value = value.decode("latin-1")
+        return len(value) + len(_ESCAPED.findall(value))
+    return len(value.encode()) + len(_ESCAPED.findall(value)) if isinstance(value, str) else 0
 
 
 def bound_type(detail: Detail, dialect: str) -> sa.types.TypeEngine[Any]:
@@ -70,6 +103,11 @@ def _integer(value: Any, detail: Detail, dialect: str) -> int:
         raise ValueError("is no integer of 64 bits")
     if detail.kind == "bits" and not 0 <= number < 2 ** (detail.length or 1):
         raise ValueError("has more bits")
+    bits = _BITS.get(str(detail.type.__visit_name__).upper()) if dialect in {"postgresql", *MYSQL} else None
+    if bits is not None:
+        low = 0 if getattr(detail.type, "unsigned", False) else -(2 ** (bits - 1))
+        if not low <= number < low + 2**bits:
+            raise ValueError("is out of range")
     return number
 
 

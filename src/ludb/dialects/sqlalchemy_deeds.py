@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import pyarrow as pa
 import sqlalchemy as sa
 
-from ludb.dialects.sqlalchemy import Database
+from ludb.dialects.sqlalchemy import MYSQL, Database
 from ludb.dialects.sqlalchemy_bind import bound_type
 from ludb.dialects.sqlalchemy_joins import compared
 from ludb.dialects.sqlalchemy_keys import LIST, Key, as_key, listed
@@ -63,6 +63,15 @@ class Pen:
     def __init__(self, connection: sa.Connection, database: Database) -> None:
         """The connection is in a transaction."""
         self.connection, self.database, self.dialect = connection, database, database.dialect
+        self._packet: int | None = None
+
+    @property
+    def packet(self) -> int | None:
+        """Bytes that a statement may take; None where the server does not say."""
+        if self._packet is None and self.dialect in MYSQL:
+            with self.database.errors("ask for the largest packet"):
+                self._packet = int(self.connection.exec_driver_sql("SELECT @@max_allowed_packet").scalar_one())
+        return self._packet
 
     def write(self, table: Reflected, statement: Any, rows: Sequence[Mapping[str, Any]], *, each: bool = False) -> None:
         """Execute the statement for each row. With `each`, `UnitError` if the driver counts other than one changed row for

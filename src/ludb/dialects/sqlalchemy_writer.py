@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from ludb.dialects.merging import key_columns, key_faults
 from ludb.dialects.sqlalchemy import Database
-from ludb.dialects.sqlalchemy_bind import bind
+from ludb.dialects.sqlalchemy_bind import bind, oversized
 from ludb.dialects.sqlalchemy_deeds import Deed, Insertion, Merge, Pen, Row, plain_keys
 from ludb.dialects.sqlalchemy_order import late_columns
 from ludb.dialects.sqlalchemy_removal import Removing
@@ -20,6 +20,8 @@ from ludb.errors import ConfigError, Fault, UnitError
 from ludb.model.data import Removal, WriteSet
 from ludb.model.unit import POSITION
 
+_HEAD = 65_536
+"""Bytes kept free for what a statement says beside its values."""
 _SHOWN = 3
 
 
@@ -86,6 +88,10 @@ class SqlalchemyWriter:
             columns.append(values)
             for row, (reason, shown) in refused.items():
                 faults.setdefault(positions[row], Fault(f"{place}, column {name}: {reason}", shown))
+        if self._pen.packet is not None:
+            for row, at in oversized(columns, self._pen.packet - _HEAD).items():
+                reason = f"the row is larger than max_allowed_packet ({self._pen.packet} bytes)"
+                faults.setdefault(positions[row], Fault(f"{place}, column {names[at]}: {reason}"))
         if faults:
             raise UnitError(f"{len(faults)} units hold values that {place} cannot hold", faults=faults)
         rows_of = list(zip(*columns, strict=True)) if columns else [()] * len(positions)
