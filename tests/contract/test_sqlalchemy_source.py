@@ -13,6 +13,7 @@ from ludb.dialects.settings import Surroundings
 from ludb.dialects.sqlalchemy import SqlalchemySystem
 from ludb.ports.source import CanFetch, CanReflect, Source
 from ludb.sources.sqlalchemy import SqlalchemySource
+from ludb.testing.inspect import PriceContract
 from ludb.testing.reflect import ReflectContract
 from ludb.testing.source import FetchContract, FilterContract, SourceContract
 
@@ -90,13 +91,13 @@ class OnMariadb(Places):
         return lambda: mariadb_database().replace("mysql://", "mysql+pymysql://")
 
 
-class TestSqlite(Places, SourceContract, FetchContract, FilterContract, ReflectContract):
+class TestSqlite(Places, SourceContract, FetchContract, FilterContract, ReflectContract, PriceContract):
     pass
 
 
-class TestPostgres(OnPostgres, SourceContract, FetchContract, FilterContract, ReflectContract):
+class TestPostgres(OnPostgres, SourceContract, FetchContract, FilterContract, ReflectContract, PriceContract):
     pass
 
 
-class TestMariadb(OnMariadb, SourceContract, FetchContract, FilterContract, ReflectContract):
+class TestMariadb(OnMariadb, SourceContract, FetchContract, FilterContract, ReflectContract, PriceContract):
     pass

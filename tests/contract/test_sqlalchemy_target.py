@@ -11,6 +11,7 @@ from ludb.dialects.sqlalchemy import SqlalchemySystem
 from ludb.ports.target import CanRead
 from ludb.targets.sqlalchemy import SqlalchemyTarget
 from ludb.testing.execute import ExecuteContract
+from ludb.testing.inspect import InspectContract
 from ludb.testing.rehearsal import RehearsalContract, RehearsedConstraintContract
 from ludb.testing.target import ConstraintContract, TargetContract
 
@@ -54,7 +55,7 @@ class OnMariadb(Opened):
         return mariadb_database(script).replace("mysql://", "mysql+pymysql://")
 
 
-class Suites(TargetContract, RehearsalContract, ExecuteContract):
+class Suites(TargetContract, RehearsalContract, ExecuteContract, InspectContract):
     def test_rows_can_be_read_back(self, target):
         assert isinstance(target, CanRead)
 

@@ -32,10 +32,10 @@ class Ledger:
     """`ludb_ledger` of one schema. `positions` is a JSON list of [first, last]; `digest` is over positions and row counts."""
 
     def __init__(self, database: Database) -> None:
-        """Nothing is looked at yet."""
+        """Nothing is looked at yet. `schema` is where it lies, None for the user's own."""
         settings = database.settings
         self._database = database
-        self._schema = settings.ledger.in_schema if settings.ledger else settings.in_schema
+        self.schema = settings.ledger.in_schema if settings.ledger else settings.in_schema
         self._table = sa.Table(
             NAME,
             sa.MetaData(),
@@ -48,7 +48,7 @@ class Ledger:
             sa.Column("positions", sa.Text().with_variant(mysql.LONGTEXT(), *sorted(MYSQL)), nullable=False),
             sa.Column("digest", sa.String(64)),
             sa.Column("at", sa.Double, nullable=False),
-            schema=self._schema,
+            schema=self.schema,
             mysql_engine="InnoDB",
             mariadb_engine="InnoDB",
         )
@@ -73,7 +73,7 @@ class Ledger:
     def _check_engine(self, connection: sa.Connection) -> None:
         if self._database.dialect in MYSQL:
             with self._database.errors("look at the ledger"):
-                options = sa.inspect(connection).get_table_options(NAME, self._schema)
+                options = sa.inspect(connection).get_table_options(NAME, self.schema)
             engine = next((value for key, value in options.items() if key.endswith("_engine")), "InnoDB")
             if engine != "InnoDB":
                 raise ConfigError(
@@ -89,7 +89,14 @@ class Ledger:
     def exists(self, connection: sa.Connection) -> bool:
         """Whether the table is there."""
         with self._database.errors("look for the ledger"):
-            return sa.inspect(connection).has_table(NAME, self._schema)
+            return sa.inspect(connection).has_table(NAME, self.schema)
+
+    def rights(self) -> Mapping[str, sa.Insert | sa.Update]:
+        """For each right that it needs a statement that needs it too, and concerns no row."""
+        names = self._table.c.keys()
+        nothing = sa.select(self._table).where(sa.false())
+        insert = self._table.insert().from_select(names, nothing, include_defaults=False)
+        return {"INSERT": insert, "UPDATE": self._table.update().where(sa.false()).values(digest=None)}
 
     def entries(self, connection: sa.Connection) -> dict[str, int]:
         """Entries by repository."""

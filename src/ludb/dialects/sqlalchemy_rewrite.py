@@ -42,7 +42,9 @@ def check_merge(
                 remedy="Leave it out of the step, or make it the `key:`",
             )
     rest = [name for name in written if name not in key] or list(key)
-    check_right(database, table, "UPDATE", table.sql.update().where(sa.false()).values({rest[0]: table.sql.c[rest[0]]}))
+    check_right(
+        database, table.name, "UPDATE", table.sql.update().where(sa.false()).values({rest[0]: table.sql.c[rest[0]]})
+    )
 
 
 def check_removal(
@@ -67,10 +69,10 @@ def check_removal(
                 f"{database.name}.{table.name}: replacing its rows would change those of {child} (ON DELETE {link.rule})",
                 remedy=f"Give the output of {child} mode: replace_unit too, or use upsert",
             )
-    check_right(database, table, "DELETE", table.sql.delete().where(sa.false()))
+    check_right(database, table.name, "DELETE", table.sql.delete().where(sa.false()))
 
 
-def check_right(database: Database, table: Reflected, right: str, statement: sa.Update | sa.Delete | sa.Insert) -> None:
+def check_right(database: Database, table: str, right: str, statement: sa.Update | sa.Delete | sa.Insert) -> None:
     """`ConfigError` where the user may not carry out the statement, which concerns no row and is taken back. Not asked of
     SQLite, which has no rights, and would wait for a writer.
     """
@@ -78,11 +80,11 @@ def check_right(database: Database, table: Reflected, right: str, statement: sa.
         return
     with contextlib.closing(database.connect()) as connection:
         try:
-            with database.errors(f"{right.lower()} rows of {table.name}"):
+            with database.errors(f"{right.lower()} rows of {table}"):
                 connection.execute(statement)
                 connection.rollback()
         except ConfigError as error:
-            raise ConfigError(error.message, remedy=f"GRANT SELECT, {right} ON {table.name} TO the user") from error
+            raise ConfigError(error.message, remedy=f"GRANT SELECT, {right} ON {table} TO the user") from error
 
 
 def _pointing(connection: sa.Connection, database: Database, table: Reflected) -> Iterator[tuple[str, ForeignKey]]:

@@ -55,7 +55,8 @@ class ForeignKey:
 @dataclass(frozen=True, slots=True)
 class Reflected:
     """A table or view as it stands. `sql` is what statements are made from; `unique` holds the sets of columns that no two
-    rows share; `names` are those of columns, keys and constraints: what may be told of an error.
+    rows share, `indexes` the columns of each index over whole columns and all rows; `names` are those of columns, keys and
+    constraints: what may be told of an error.
     """
 
     schema: str | None
@@ -64,6 +65,7 @@ class Reflected:
     details: tuple[Detail, ...]
     primary_key: tuple[str, ...]
     unique: tuple[frozenset[str], ...]
+    indexes: tuple[tuple[str, ...], ...]
     foreign_keys: tuple[ForeignKey, ...]
     names: frozenset[str]
     options: dict[str, Any]
@@ -156,7 +158,12 @@ def _reflected(look: sa.Inspector, dialect: str, schema: str | None, name: str) 
     primary_key = tuple(primary.get("constrained_columns") or ())
     columns = look.get_columns(name, schema)
     names = [one.get("name") for one in (primary, *unique, *indexes, *foreign, *checks)]
-    keys = [primary_key, *(one["column_names"] for one in unique), *_unique_indexes(indexes)]
+    plain = list(_plain_indexes(indexes))
+    keys = [
+        primary_key,
+        *(one["column_names"] for one in unique),
+        *(one["column_names"] for one in plain if one["unique"]),
+    ]
     return Reflected(
         schema=schema,
         name=name,
@@ -164,6 +171,7 @@ def _reflected(look: sa.Inspector, dialect: str, schema: str | None, name: str) 
         details=tuple(_detail(column, primary_key, dialect) for column in columns),
         primary_key=primary_key,
         unique=tuple(frozenset(key) for key in keys if key),
+        indexes=tuple(tuple(key) for key in [*keys, *(one["column_names"] for one in plain)] if key),
         foreign_keys=tuple(foreign_key(key, dialect) for key in foreign),
         names=frozenset(filter(None, [*names, *(column["name"] for column in columns)])),
         options=dict(told(look.get_table_options, {})),
@@ -176,12 +184,12 @@ def _table(look: sa.Inspector, name: str, schema: str | None) -> sa.Table:
     return found
 
 
-def _unique_indexes(indexes: Sequence[Any]) -> Iterator[Sequence[str]]:
-    """Columns of unique indexes over whole columns and all rows."""
+def _plain_indexes(indexes: Sequence[Any]) -> Iterator[Any]:
+    """Indexes over whole columns and all rows."""
     for index in indexes:
         special = [key for key, value in (index.get("dialect_options") or {}).items() if value and _narrows(key)]
-        if index["unique"] and not special and None not in index["column_names"]:
-            yield index["column_names"]
+        if not special and None not in index["column_names"]:
+            yield index
 
 
 def _narrows(option: str) -> bool:

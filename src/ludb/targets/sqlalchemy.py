@@ -10,6 +10,7 @@ from typing import ClassVar
 
 import pyarrow as pa
 
+from ludb.dialects import sqlalchemy_inspect as server
 from ludb.dialects import sqlalchemy_rewrite as rewrite
 from ludb.dialects.settings import Surroundings
 from ludb.dialects.sqlalchemy import MYSQL, Connection, Database, SqlalchemySystem
@@ -22,6 +23,7 @@ from ludb.dialects.sqlalchemy_script import check_script, run_script
 from ludb.dialects.sqlalchemy_writer import SqlalchemyWriter
 from ludb.errors import ConfigError, FatalError, TransientError, UnitError
 from ludb.model.data import MISFIT, Applied, WriteSet
+from ludb.model.findings import Finding
 from ludb.model.run import Txn
 from ludb.model.unit import Column
 
@@ -35,7 +37,7 @@ _DURABLE = {
 
 class SqlalchemyTarget:
     """A database by its SQLAlchemy address that rows are written into. Implements `Target`, `CanRead`, `CanRehearse`,
-    `CanRewrite`, `HasLedger` and, for hooks, `CanExecute`.
+    `CanRewrite`, `CanInspect`, `HasLedger` and, for hooks, `CanExecute`.
 
     Each participant has a connection of its own. The dialect must have savepoints: they find the unit that is refused.
     """
@@ -152,15 +154,7 @@ class SqlalchemyTarget:
         dialect without savepoints.
         """
         with contextlib.closing(self._database.connect()) as connection:
-            asked_for = _DURABLE.get(self._database.dialect)
-            if asked_for and not self._settings.allow_not_durable:
-                with self._database.errors("ask for durability"):
-                    off = connection.exec_driver_sql(asked_for).scalar()
-                if off:
-                    raise ConfigError(
-                        f"system {self._name}: the server may lose what it has committed ({off})",
-                        remedy="Switch it on; for tests say allow_not_durable: true",
-                    )
+            self._check_durable(connection)
             try:
                 with self._database.errors("set a savepoint"):
                     connection.begin_nested().rollback()
@@ -171,6 +165,25 @@ class SqlalchemyTarget:
                     remedy="Use another type of target",
                 ) from error
             self._ledger.create(connection)
+
+    def inspect(self, tables: Sequence[str]) -> Sequence[Finding]:
+        """Durability, rights and emptiness, without a trace."""
+        reflected = {name: self._reflect(name) for name in tables}
+        with self._session() as connection:
+            self._check_durable(connection)
+            return list(server.inspect(connection, self._database, self._ledger, reflected))
+
+    def _check_durable(self, connection: Connection) -> None:
+        asked = _DURABLE.get(self._database.dialect)
+        if not asked or self._settings.allow_not_durable:
+            return
+        with self._database.errors("ask for durability"):
+            off = connection.exec_driver_sql(asked).scalar()
+        if off:
+            raise ConfigError(
+                f"system {self._name}: the server may lose what it has committed ({off})",
+                remedy="Switch it on; for tests say allow_not_durable: true",
+            )
 
     def read(self, table: str) -> pa.Table:
         """All rows by primary key, else in the order in which they lie. A column with values that have no Arrow form
