@@ -42,6 +42,8 @@ class Deed(Protocol):
 
     table: Reflected
     rows: Sequence[Row]
+    names: tuple[str, ...]
+    """The columns of its rows."""
     failing: str
     """What is told of a unit whose deed fails, before the reason."""
 
@@ -113,7 +115,7 @@ class Insertion:
         self, pen: Pen, table: Reflected, names: Sequence[str], rows: Sequence[Row], late: Collection[str]
     ) -> None:
         """Rows come with their parents of the same table first."""
-        self._pen, self.table, self._names, self.rows = pen, table, tuple(names), rows
+        self._pen, self.table, self.names, self.rows = pen, table, tuple(names), rows
         self._late = [name for name in names if name in late]
         self._early = [name for name in names if name not in late]
         places = {name: self._place(name) for name in self._early}
@@ -130,7 +132,7 @@ class Insertion:
 
     def finish(self, units: Units) -> None:
         """Fill in the columns that were left out."""
-        at = [self._names.index(name) for name in self._late]
+        at = [self.names.index(name) for name in self._late]
         rows = [row for row in self._of(units) if any(row.values[n] is not None for n in at)]
         self._change(rows, self._late, self.table.primary_key)
 
@@ -149,11 +151,11 @@ class Insertion:
         self._pen.write(self.table, update, self._given(rows, [*names, *key]), each=True)
 
     def _given(self, rows: Sequence[Row], names: Sequence[str]) -> list[dict[str, Any]]:
-        places = [self._names.index(name) for name in names]
+        places = [self.names.index(name) for name in names]
         return [{f"ludb_{place}": row.values[place] for place in places} for row in rows]
 
     def _place(self, name: str) -> sa.BindParameter[Any]:
-        return self._pen.place(self._names.index(name), self.table.get(name, self._pen.database.name))
+        return self._pen.place(self.names.index(name), self.table.get(name, self._pen.database.name))
 
 
 class Merge(Insertion):

@@ -197,6 +197,8 @@ class Path:
 
 def compared(detail: Detail, column: Element) -> Element:
     """A column as keys are compared with it."""
+    if str(detail.type.__visit_name__).upper() == "INET":
+        return sa.func.abbrev(column)  # as it is asked for
     return sa.cast(column, sa.Text()) if detail.kind == "other" else sa.type_coerce(column, sa.types.NullType())
 
 

@@ -33,6 +33,7 @@ class Removing:
         self._ways = [_Way(pen, name, removals, reflect) for name in removals]
         self.table = self._ways[0].table
         self.rows: Sequence[Row] = ()
+        self.names: tuple[str, ...] = ()
 
     @property
     def units(self) -> Collection[int]:

@@ -23,6 +23,8 @@ from ludb.model.unit import POSITION
 _HEAD = 65_536
 """Bytes kept free for what a statement says beside its values."""
 _SHOWN = 3
+_NAMED = 8
+"""Columns that are named where the server does not say which one it means."""
 
 
 class SqlalchemyWriter:
@@ -211,7 +213,8 @@ class SqlalchemyWriter:
         names = sorted({name for table in tables for name in table.names if _is_told(name, error.detail)})
         place = f"{self.system}.{now.table.name}: {now.failing}" if now else f"{self.system}: "
         shown = [row.values for row in now.rows if row.unit == unit][:_SHOWN] if now else []
-        told = f" ({', '.join(names)})" if names else ""
+        written = [name for name in now.names if name not in now.table.primary_key] if now else []
+        told = f" ({', '.join(names)})" if names else f" (one of {', '.join(written[:_NAMED])})" if written else ""
         return Fault(f"{place}{error}{told}", f"{error.detail}; rows: {shown!r}")
 
 
