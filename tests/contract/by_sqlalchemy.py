@@ -36,6 +36,11 @@ class OnPostgres:
         return lambda script="": postgres_database(script).replace("postgresql://", "postgresql+psycopg://")
 
 
+def by_pymysql(url: str) -> str:
+    """The address by PyMySQL, without the TLS context that it makes anew for each connection (65 ms)."""
+    return url.replace("mysql://", "mysql+pymysql://") + "?ssl_disabled=true"
+
+
 class OnMariadb:
     """The same on MariaDB, by PyMySQL; statements end with `;` and a line break."""
 
@@ -43,4 +48,4 @@ class OnMariadb:
 
     @pytest.fixture
     def place(self, mariadb_database):
-        return lambda script="": mariadb_database(script).replace("mysql://", "mysql+pymysql://")
+        return lambda script="": by_pymysql(mariadb_database(script))

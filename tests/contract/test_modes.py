@@ -283,6 +283,7 @@ class TestSqliteBySqlalchemy(OnSqlite, OverSqlalchemy):
     ahead, back = " REFERENCES other (id)", ""
 
 
+@pytest.mark.long
 class TestPostgresBySqlalchemy(OnPostgres, OverSqlalchemy):
     tables = POSTGRES
     ahead, back = "", "ALTER TABLE one ADD FOREIGN KEY (other) REFERENCES other (id)"

@@ -70,7 +70,7 @@ class Protocol(LostConnections, Waits, Silence, Conflicts, Restarts):
     def own_server(self, tmp_path):
         with running(self.server) as server:
             url = server.url({"postgres": "postgres", "mariadb": "mysql"}[self.server])
-            url = url.replace("://", f"+{self.driver}://")
+            url = url.replace("://", f"+{self.driver}://") + self.quick
             with sa.create_engine(
                 url, poolclass=sa.pool.NullPool, isolation_level="AUTOCOMMIT"
             ).connect() as connection:
@@ -174,7 +174,7 @@ class Protocol(LostConnections, Waits, Silence, Conflicts, Restarts):
 
 
 class TestPostgres(OnPostgres, Protocol):
-    server, driver, idle = "postgres", "psycopg", 0.3
+    server, driver, quick, idle = "postgres", "psycopg", "", 0.3
     kill = "SELECT pg_terminate_backend({}, 5000)"
     poor = ("CREATE ROLE {user} LOGIN PASSWORD 'h-u-s-h'", "GRANT SELECT ON ALL TABLES IN SCHEMA public TO {user}")
     rich = ("DROP OWNED BY {user}", "DROP ROLE {user}")
@@ -222,7 +222,7 @@ class TestPostgres(OnPostgres, Protocol):
 
 
 class TestMariadb(OnMariadb, Protocol):
-    server, driver = "mariadb", "pymysql"
+    server, driver, quick = "mariadb", "pymysql", "?ssl_disabled=true"
     kill = "KILL CONNECTION {}"
     poor = (
         "CREATE USER {user}@'127.0.0.1' IDENTIFIED BY 'h-u-s-h'",

@@ -16,6 +16,7 @@ from ludb.sources.sqlalchemy import SqlalchemySource
 from ludb.testing.inspect import PriceContract
 from ludb.testing.reflect import ReflectContract
 from ludb.testing.source import FetchContract, FilterContract, SourceContract
+from tests.contract.by_sqlalchemy import by_pymysql
 
 NATIVE = {pa.int64(): sa.BigInteger, pa.string(): sa.String(200), pa.float64(): sa.Double}
 
@@ -88,7 +89,7 @@ class OnPostgres(Places):
 class OnMariadb(Places):
     @pytest.fixture
     def place(self, mariadb_database):
-        return lambda: mariadb_database().replace("mysql://", "mysql+pymysql://")
+        return lambda: by_pymysql(mariadb_database())
 
 
 class TestSqlite(Places, SourceContract, FetchContract, FilterContract, ReflectContract, PriceContract):

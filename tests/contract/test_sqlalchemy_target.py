@@ -14,6 +14,7 @@ from ludb.testing.execute import ExecuteContract
 from ludb.testing.inspect import InspectContract
 from ludb.testing.rehearsal import RehearsalContract, RehearsedConstraintContract
 from ludb.testing.target import ConstraintContract, TargetContract
+from tests.contract.by_sqlalchemy import by_pymysql
 
 ACCOUNT = "CREATE TABLE account (id {big} PRIMARY KEY, name VARCHAR(60){exact} NOT NULL UNIQUE)"
 CHARGE = "CREATE TABLE charge (id {big} PRIMARY KEY, account {big}, FOREIGN KEY (account) REFERENCES account (id))"
@@ -52,7 +53,7 @@ class OnMariadb(Opened):
     @pytest.fixture
     def url(self, mariadb_database):
         script = f"{ACCOUNT};\n{CHARGE}".format(big="BIGINT", exact=" COLLATE utf8mb4_bin")
-        return mariadb_database(script).replace("mysql://", "mysql+pymysql://")
+        return by_pymysql(mariadb_database(script))
 
 
 class Suites(TargetContract, RehearsalContract, ExecuteContract, InspectContract):
