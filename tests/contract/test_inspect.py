@@ -46,8 +46,9 @@ JOB = {
 class Place:
     """A job from one database into another, both of one kind."""
 
-    def __init__(self, desk, kind: str, legacy: str, target: str, run) -> None:
-        self.desk, self.kind, self.run = desk, kind, run
+    def __init__(self, desk, kind: str, legacy: str, target: str, run, adapter: str = "") -> None:
+        """`kind` is the database's, `adapter` the type of the systems where it is another one."""
+        self.desk, self.kind, self.run, self.adapter = desk, kind, run, adapter or kind
         desk.environment |= {"LEGACY": legacy, "NEW": target}
         self.write()
 
@@ -57,8 +58,8 @@ class Place:
             "job.yaml": f"""
                 name: shop
                 systems:
-                  legacy: {{type: {self.kind}, url: "${{LEGACY}}"}}
-                  new: {{type: {self.kind}, url: "${{NEW}}"}}
+                  legacy: {{type: {self.adapter}, url: "${{LEGACY}}"}}
+                  new: {{type: {self.adapter}, url: "${{NEW}}"}}
                 unit:
                   root: legacy.customers
                   key: id
@@ -81,9 +82,19 @@ class Place:
             migration.close()
 
 
-@pytest.fixture(params=["postgres", "mysql", "sqlite"])
+KINDS = ["postgres", "mysql", "sqlite"]
+GENERIC = {"postgres": "postgresql+psycopg", "mysql": "mysql+pymysql"}
+"""How SQLAlchemy's addresses begin."""
+BOTH = ["postgres", "mysql", "generic postgres", "generic mysql"]
+
+
+LONG = pytest.param("generic postgres", marks=pytest.mark.long)
+
+
+@pytest.fixture(params=[*KINDS, LONG, "generic mysql", "generic sqlite"])
 def place(request, desk):
-    kind = request.param
+    generic, _, kind = request.param.rpartition(" ")
+    adapter = "sqlalchemy" if generic else kind
     if kind == "sqlite":
         legacy, target = desk.database("legacy", LEGACY + FILL[kind]), desk.database("new", TARGET)
 
@@ -91,7 +102,8 @@ def place(request, desk):
             with closing(sqlite3.connect({"legacy": legacy, "new": target}[which])) as connection, connection:
                 return connection.execute(statement).fetchall()
 
-        yield Place(desk, kind, str(legacy), str(target), run)
+        head = "sqlite:///" if generic else ""
+        yield Place(desk, kind, f"{head}{legacy}", f"{head}{target}", run, adapter)
         return
     make = request.getfixturevalue("postgres_database" if kind == "postgres" else "mariadb_database")
     urls = {"legacy": make(LEGACY + FILL[kind]), "new": make(TARGET)}
@@ -101,7 +113,11 @@ def place(request, desk):
             cursor.execute(statement)
             return cursor.fetchall() if cursor.description else []
 
-    yield Place(desk, kind, urls["legacy"], urls["new"], run)
+    shown = dict(urls)
+    if generic:
+        tail = "?ssl_disabled=true" if kind == "mysql" else ""
+        shown = {name: re.sub("^[^:]*", GENERIC[kind], url) + tail for name, url in urls.items()}
+    yield Place(desk, kind, shown["legacy"], shown["new"], run, adapter)
 
 
 def connected(url: str):
@@ -157,12 +173,15 @@ def test_a_system_that_is_away_is_named_and_the_others_are_still_looked_at(place
     place.write(extract="staged")
     place.run("new", "insert into person values (7, 'somebody')")
     gone = {"postgres": "postgresql://nobody@127.0.0.1:1/none", "mysql": "mysql://nobody@127.0.0.1:1/none"}
-    place.desk.environment["LEGACY"] = gone.get(place.kind, "/nowhere/at/all.sqlite")
+    away = gone.get(place.kind, "/nowhere/at/all.sqlite")
+    if place.adapter == "sqlalchemy":
+        away = re.sub("^[^:]*", GENERIC[place.kind], away) if place.kind in gone else f"sqlite:///{away}"
+    place.desk.environment["LEGACY"] = away
     found = place.look()
     assert {(one.severity, one.system) for one in found} == {("error", "legacy"), ("warning", "new")}
 
 
-@pytest.mark.parametrize("place", ["postgres", "mysql"], indirect=True)
+@pytest.mark.parametrize("place", BOTH, indirect=True)
 def test_rights_that_a_role_lacks_are_errors_with_the_statement_that_grants_them(place):
     place.write(extract="staged")
     secret = "Gr4nt-me"
@@ -174,7 +193,7 @@ def test_rights_that_a_role_lacks_are_errors_with_the_statement_that_grants_them
         place.run("legacy", f"grant select on customers, orders to {role}")
     else:
         role = f"poor{place.run('new', 'select connection_id()')[0][0]}"
-        databases = [re.search(r"/([^/?]+)$", place.desk.environment[name])[1] for name in ("LEGACY", "NEW")]
+        databases = [re.search(r"/([^/?]+)(?:\?.*)?$", place.desk.environment[name])[1] for name in ("LEGACY", "NEW")]
         place.run("new", f"create user {role}@'%' identified by '{secret}'")
         place.run("new", f"grant select, insert on {databases[1]}.person to {role}@'%'")
         place.run("new", f"grant select on {databases[1]}.charge to {role}@'%'")
@@ -225,7 +244,7 @@ def test_unit_keys_that_are_null_or_come_twice_are_counted_and_named(place):
     assert "customers.id is NULL in 1 row(s)" in found.text
 
 
-@pytest.mark.parametrize("place", ["postgres", "mysql"], indirect=True)
+@pytest.mark.parametrize("place", BOTH, indirect=True)
 def test_a_refused_login_is_told_once_and_without_the_password(place):
     place.write(extract="staged")
     url = place.desk.environment["LEGACY"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 import uuid
 from dataclasses import replace
@@ -14,16 +15,19 @@ import pytest
 from ludb.dialects.mysql import MysqlSystem
 from ludb.dialects.postgres import PostgresSystem
 from ludb.dialects.settings import Surroundings
+from ludb.dialects.sqlalchemy import SqlalchemySystem
 from ludb.dialects.sqlite import SqliteSystem
 from ludb.errors import ConfigError
-from ludb.model.data import WriteSet
+from ludb.model.data import Removal, WriteSet
 from ludb.model.unit import POSITION, Column
 from ludb.targets.mysql import MysqlTarget
 from ludb.targets.postgres import PostgresTarget
+from ludb.targets.sqlalchemy import SqlalchemyTarget
 from ludb.targets.sqlite import SqliteTarget
 from ludb.testing.memory_target import MemoryStore, MemoryTarget
 from ludb.testing.target import TXN
 from ludb.testing.target_modes import ModesContract, written
+from tests.contract.by_sqlalchemy import OnMariadb, OnPostgres, OnSqlite
 
 
 class TestMemory(ModesContract):
@@ -55,17 +59,20 @@ class TestMemory(ModesContract):
         return lambda participant: store.crash()
 
 
+SQLITE = """
+CREATE TABLE holder (id INTEGER PRIMARY KEY, owner TEXT NOT NULL COLLATE NOCASE, name TEXT,
+  main_item INTEGER REFERENCES item, note TEXT);
+CREATE TABLE item (id INTEGER PRIMARY KEY, holder INTEGER NOT NULL REFERENCES holder, label TEXT);
+CREATE TABLE person (email TEXT COLLATE NOCASE PRIMARY KEY, name TEXT);
+CREATE TABLE seat (id INTEGER PRIMARY KEY, code INTEGER NOT NULL UNIQUE)
+"""
+
+
 class TestSqlite(ModesContract):
     @pytest.fixture
     def reopen(self, tmp_path):
         with sqlite3.connect(tmp_path / "billing.db") as connection:
-            connection.executescript(
-                "CREATE TABLE holder (id INTEGER PRIMARY KEY, owner TEXT NOT NULL COLLATE NOCASE, name TEXT,"
-                " main_item INTEGER REFERENCES item, note TEXT);"
-                "CREATE TABLE item (id INTEGER PRIMARY KEY, holder INTEGER NOT NULL REFERENCES holder, label TEXT);"
-                "CREATE TABLE person (email TEXT COLLATE NOCASE PRIMARY KEY, name TEXT);"
-                "CREATE TABLE seat (id INTEGER PRIMARY KEY, code INTEGER NOT NULL UNIQUE)"
-            )
+            connection.executescript(SQLITE)
         connection.close()
         settings = SqliteSystem(type="sqlite", url="billing.db", busy_timeout=0.05)
         return lambda: SqliteTarget("billing", settings, Surroundings(tmp_path, tmp_path), clock=lambda: 1.5)
@@ -199,3 +206,107 @@ class TestMysql(ModesContract):
         with pytest.raises(ConfigError, match=r"leaf .ON DELETE SET NULL"):
             target.check_removal("top", ["id"], ["top"])
         target.check_removal("top", ["id"], ["top", "leaf"])
+
+
+class OverSqlalchemy(ModesContract):
+    """The generic target, over the dialects that run here."""
+
+    tables = ""
+
+    @pytest.fixture
+    def open_target(self, tmp_path):
+        def opened(address: str) -> SqlalchemyTarget:
+            settings = SqlalchemySystem(type="sqlalchemy", url=address, lock_timeout=1)
+            return SqlalchemyTarget("billing", settings, Surroundings(tmp_path, tmp_path), clock=lambda: 1.5)
+
+        return opened
+
+    @pytest.fixture
+    def reopen(self, place, open_target):
+        address = place(self.tables)
+        return lambda: open_target(address)
+
+    @pytest.fixture
+    def crash(self):
+        return lambda participant: participant._connection.connection.dbapi_connection.close()
+
+    def test_what_would_change_rows_of_others_is_refused_by_name(self, place, open_target):
+        """A key that may be NULL, a column that others point to, a cascade, rows that have no key to delete them by."""
+        target = open_target(place(
+            f"CREATE TABLE top (id {self.big} PRIMARY KEY, code {self.big} UNIQUE, name {self.big} NOT NULL UNIQUE);\n"
+            f"CREATE TABLE leaf (top {self.big}, FOREIGN KEY (top) REFERENCES top (id) ON DELETE SET NULL)"
+        ))  # fmt: skip
+        with pytest.raises(ConfigError, match="may be NULL"):
+            target.check_merge("top", ["code"], ["code"])
+        with pytest.raises(ConfigError, match="leaf points to id"):
+            target.check_merge("top", ["name"], ["name", "id"])
+        target.check_merge("top", ["name"], ["name"])
+        with pytest.raises(ConfigError, match=r"leaf .ON DELETE SET NULL"):
+            target.check_removal("top", ["id"], ["top"])
+        target.check_removal("top", ["id"], ["top", "leaf"])
+        with pytest.raises(ConfigError, match="primary key"):
+            target.check_removal("leaf", ["top"], ["leaf"])
+
+    def test_a_circle_without_an_opening_is_refused(self, place, open_target):
+        """Neither of two rows that need each other can be first."""
+        closed = (
+            f"CREATE TABLE one (id {self.big} PRIMARY KEY, other {self.big} NOT NULL{self.ahead});\n"
+            f"CREATE TABLE other (id {self.big} PRIMARY KEY, one {self.big} NOT NULL, FOREIGN KEY (one) REFERENCES one (id));\n"
+        )
+        with pytest.raises(ConfigError, match="circle"):
+            open_target(place(closed + self.back)).order(["one", "other"])
+
+    def test_rows_that_need_each_other_in_one_table_are_replaced_together(self, place, open_target):
+        """A boss and whom they lead, in a circle; upsert and replacement alike, and nobody else's rows."""
+        columns = f"id {self.big} PRIMARY KEY, team {self.big}, boss {self.big}"
+        target = open_target(place(f"CREATE TABLE staff ({columns}, FOREIGN KEY (boss) REFERENCES staff (id))"))
+        target.prepare_schema()
+        columns = ("id", "team", "boss")
+        rows = whole_rows(columns, [(0, 1, 7, 2), (0, 2, 7, 3), (0, 3, 7, None), (1, 5, 8, None)])
+        written(target, WriteSet("billing", {"staff": rows}), replace(TXN, id="first"))
+        merged = whole_rows(columns, [(0, 2, 7, 1), (0, 1, 7, 9), (0, 9, 7, None)])
+        written(target, WriteSet("billing", {"staff": merged}, {"staff": ("id",)}), replace(TXN, id="second"))
+        gone = Removal(pa.table({POSITION: [0], "team": [7]}))
+        new = whole_rows(columns, [(0, 1, 7, None), (0, 4, 7, 1)])
+        written(target, WriteSet("billing", {"staff": new}, {}, {"staff": gone}), replace(TXN, id="third"))
+        found = sorted(tuple(row.values()) for row in target.read("staff").to_pylist())
+        assert found == [(1, 7, None), (4, 7, 1), (5, 8, None)]
+
+
+def whole_rows(columns, rows):
+    """Rows (position, number, ...)."""
+    return pa.table([pa.array(held, pa.int64()) for held in zip(*rows, strict=True)], names=[POSITION, *columns])
+
+
+class TestSqliteBySqlalchemy(OnSqlite, OverSqlalchemy):
+    tables = SQLITE
+    ahead, back = " REFERENCES other (id)", ""
+
+
+@pytest.mark.long
+class TestPostgresBySqlalchemy(OnPostgres, OverSqlalchemy):
+    tables = POSTGRES
+    ahead, back = "", "ALTER TABLE one ADD FOREIGN KEY (other) REFERENCES other (id)"
+
+    def test_missing_rights_are_told_before_any_unit_moves(self, place, open_target):
+        """A user that may insert, and neither update nor delete."""
+        role = f"modes_{uuid.uuid4().hex[:12]}"
+        address = place(
+            f"CREATE TABLE top (id bigint PRIMARY KEY); CREATE ROLE {role} LOGIN; GRANT INSERT, SELECT ON top TO {role}"
+        )
+        with psycopg.connect(address.replace("+psycopg", ""), autocommit=True) as admin:
+            try:
+                target = open_target(re.sub("//[^@]*@", f"//{role}@", address))
+                with pytest.raises(ConfigError, match="permission denied") as caught:
+                    target.check_merge("top", ["id"], ["id"])
+                assert "UPDATE" in caught.value.remedy
+                with pytest.raises(ConfigError, match="permission denied") as caught:
+                    target.check_removal("top", ["id"], ["top"])
+                assert "DELETE" in caught.value.remedy
+            finally:
+                admin.execute(f"DROP OWNED BY {role}; DROP ROLE {role}")
+
+
+class TestMariadbBySqlalchemy(OnMariadb, OverSqlalchemy):
+    tables = MYSQL
+    ahead, back = "", "ALTER TABLE one ADD FOREIGN KEY (other) REFERENCES other (id)"

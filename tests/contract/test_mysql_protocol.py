@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from dataclasses import replace
 
 import pyarrow as pa
@@ -18,6 +17,7 @@ from ludb.targets.mysql import MysqlTarget
 from ludb.testing.services import running
 from ludb.testing.source import keyset, unit_table
 from ludb.testing.target import ACCOUNT, TXN, accounts, rows_for, stored
+from tests.contract.server_protocol import LostConnections, Silence, Waits, writes
 
 TABLES = """CREATE TABLE account (id BIGINT PRIMARY KEY, name VARCHAR(60) COLLATE utf8mb4_bin NOT NULL UNIQUE);
 CREATE TABLE charge (id BIGINT PRIMARY KEY, account BIGINT, FOREIGN KEY (account) REFERENCES account (id))"""
@@ -39,84 +39,13 @@ def make(url, tmp_path):
     return make
 
 
-def writes(*numbers: int) -> WriteSet:
-    return WriteSet("billing", {"account": accounts(*numbers)})
+@pytest.fixture
+def end(url, execute):
+    return lambda participant: execute(url, f"KILL CONNECTION {participant._session.raw.thread_id()}")
 
 
-@pytest.mark.parametrize("phase", ["write", "prepare", "commit"])
-def test_a_connection_lost_before_any_phase_is_tried_again_and_nothing_comes_twice(make, url, execute, phase):
-    target = make()
-    participant = target.begin(TXN)
-    steps = {
-        "write": lambda: participant.write("account", accounts(0, 1)),
-        "prepare": participant.prepare,
-        "commit": participant.commit,
-    }
-    with pytest.raises(TransientError):  # noqa: PT012  (any of the remaining phases may be the one that notices)
-        for name, step in steps.items():
-            if name == phase:
-                execute(url, f"KILL CONNECTION {participant._session.raw.thread_id()}")
-            step()
-    participant.rollback()
-    assert not target.apply(TXN, writes(0, 1)).already
-    assert target.apply(TXN, writes(0, 1)).already
-    assert stored(target) == [0, 1]
-
-
-def test_attack_11_after_a_lock_time_out_nothing_of_the_chunk_can_be_committed(make):
-    """InnoDB undoes one statement only, and a COMMIT would keep the earlier rows."""
-    holder = make().begin(TXN)
-    holder.write("account", accounts(5))
-    waiter = make().begin(replace(TXN, id="waiter", seq=8))
-    waiter.write("account", accounts(1))
-    with pytest.raises(TransientError, match="1205"):
-        waiter.write("account", accounts(5))
-    for step in (waiter.prepare, waiter.commit):
-        with pytest.raises(TransientError):
-            step()
-    holder.rollback()
-    assert stored(make()) == []
-
-
-def test_attack_11_after_a_deadlock_nothing_of_the_chunk_can_be_committed(make):
-    """InnoDB undoes everything, and the next statement would commit alone."""
-    one, two = (make(lock_timeout=20).begin(replace(TXN, id=name)) for name in ("one", "two"))
-    one.write("account", accounts(1))
-    two.write("account", accounts(2))
-    met: list[Exception] = []
-
-    def cross(participant, number):
-        try:
-            participant.write("account", accounts(number))
-        except TransientError as error:
-            met.append(error)
-
-    crossing = threading.Thread(target=cross, args=(one, 2))
-    crossing.start()
-    cross(two, 1)
-    crossing.join()
-    assert len(met) == 1
-    assert "1213" in str(met[0])
-    survivor, victim = (two, one) if one._broken else (one, two)
-    for step in (lambda: victim.write("account", accounts(3)), victim.prepare, victim.commit):
-        with pytest.raises(TransientError):
-            step()
-    survivor.prepare()
-    survivor.commit()
-    assert stored(make()) == [1, 2]
-
-
-def test_attack_12_the_server_ends_a_transaction_whose_worker_is_stopped(make):
-    """A worker that sleeps with its locks stands in nobody's way for longer than its time."""
-    sleeper = make(idle_timeout=1).begin(TXN)
-    sleeper.write("account", accounts(0))
-    other = make(lock_timeout=20).begin(replace(TXN, id="other"))
-    other.write("account", accounts(0))  # waits until the server has ended the sleeper
-    other.prepare()
-    other.commit()
-    with pytest.raises(TransientError):
-        sleeper.prepare()
-    assert stored(make()) == [0]
+class TestShared(LostConnections, Waits, Silence):
+    pass
 
 
 def test_attack_9_tables_that_cannot_roll_back_are_refused(make, url, execute):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from dataclasses import replace
 
 import psycopg
@@ -18,7 +17,8 @@ from ludb.sources.postgres import PostgresSource
 from ludb.targets.postgres import PostgresTarget
 from ludb.testing.services import running
 from ludb.testing.source import keyset
-from ludb.testing.target import ACCOUNT, TXN, accounts, rows_for, stored
+from ludb.testing.target import TXN, accounts, rows_for, stored
+from tests.contract.server_protocol import Conflicts, LostConnections, Silence
 
 TABLES = """
 CREATE TABLE account (id bigint PRIMARY KEY, name text NOT NULL UNIQUE);
@@ -42,8 +42,13 @@ def make(url):
     return make
 
 
-def end(participant, url):
+@pytest.fixture
+def end(url):
     """What a failing network or an administrator does to a connection."""
+    return lambda participant: _end(participant, url)
+
+
+def _end(participant, url):
     with psycopg.connect(url, autocommit=True) as admin:
         name = f"ludb:{participant._txn.id}"
         ended = admin.execute(
@@ -54,26 +59,8 @@ def end(participant, url):
         assert ended.fetchall() == [(True,)]
 
 
-@pytest.mark.parametrize("phase", ["write", "prepare", "commit"])
-def test_a_connection_lost_before_any_phase_is_tried_again_and_nothing_comes_twice(make, url, phase):
-    target = make()
-    participant = target.begin(TXN)
-    steps = {
-        "write": lambda: participant.write("account", accounts(0, 1)),
-        "prepare": participant.prepare,
-        "commit": participant.commit,
-    }
-    with pytest.raises(TransientError):  # noqa: PT012  (any of the remaining phases may be the one that notices)
-        for name, step in steps.items():
-            if name == phase:
-                end(participant, url)
-            step()
-    participant.rollback()
-    assert stored(target) == []
-    writes = WriteSet("billing", {"account": accounts(0, 1)})
-    assert not target.apply(TXN, writes).already
-    assert target.apply(TXN, writes).already
-    assert stored(target) == [0, 1]
+class TestShared(LostConnections, Silence, Conflicts):
+    idle = 0.2
 
 
 def test_attack_6_a_zombie_that_wakes_after_recovery_finds_its_transaction_done_and_writes_nothing(make):
@@ -135,62 +122,6 @@ def test_attack_10_a_database_that_is_serializable_by_default_cannot_fail_at_com
     level = participant._connection.execute("SHOW transaction_isolation").fetchone()
     participant.rollback()
     assert level == ("read committed",)
-
-
-def test_after_a_deadlock_the_victim_is_tried_again_and_nothing_of_it_is_kept(make):
-    one, two = (make(lock_timeout=20).begin(replace(TXN, id=name)) for name in ("one", "two"))
-    one.write("account", accounts(1))
-    two.write("account", accounts(2))
-    met: list[Exception] = []
-
-    def cross(participant, number):
-        try:
-            participant.write("account", accounts(number))
-        except (TransientError, UnitError) as error:
-            met.append(error)
-
-    crossing = threading.Thread(target=cross, args=(one, 2))
-    crossing.start()
-    cross(two, 1)
-    for participant in (one, two):
-        participant.rollback()
-    crossing.join()
-    assert any(isinstance(error, TransientError) and "40P01" in str(error) for error in met), met
-    assert stored(make()) == []
-
-
-@pytest.mark.parametrize("first", [0, 1])
-def test_attack_15_one_name_for_two_customers_of_two_chunks_is_kept_by_one(make, first):
-    """While the other transaction is open nobody can tell: that is tried again; afterwards the second one is at fault."""
-    target = make()
-    chunks = [replace(TXN, id=f"txn-{number}", chunk=f"c{number}", positions=(number,)) for number in (0, 1)]
-    rows = [rows_for(ACCOUNT, [(number, number, "the same")]) for number in (0, 1)]
-    open_one = target.begin(chunks[first])
-    open_one.write("account", rows[first])
-    second = target.begin(chunks[1 - first])
-    with pytest.raises(TransientError, match="55P03"):
-        second.write("account", rows[1 - first])
-    second.rollback()
-    open_one.prepare()
-    open_one.commit()
-    again = target.begin(replace(chunks[1 - first], id="again"))
-    with pytest.raises(UnitError) as caught:
-        again.write("account", rows[1 - first])
-    again.rollback()
-    assert list(caught.value.faults) == [1 - first]
-    assert stored(target) == [first]
-
-
-def test_attack_12_a_worker_that_is_silent_too_long_loses_its_transaction_and_that_is_tried_again(make, url):
-    target = make(idle_timeout=0.2)
-    participant = target.begin(TXN)
-    with psycopg.connect(url, autocommit=True) as admin:
-        asked = "SELECT count(*) FROM pg_stat_activity WHERE application_name = %s AND datname = current_database()"
-        while admin.execute(asked, (f"ludb:{TXN.id}",)).fetchone() != (0,):
-            pass
-    with pytest.raises(TransientError):
-        participant.write("account", accounts(0))
-    participant.rollback()
 
 
 def test_a_missing_right_is_named_with_the_command_that_grants_it(make, url):

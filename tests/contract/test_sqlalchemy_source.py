@@ -13,8 +13,10 @@ from ludb.dialects.settings import Surroundings
 from ludb.dialects.sqlalchemy import SqlalchemySystem
 from ludb.ports.source import CanFetch, CanReflect, Source
 from ludb.sources.sqlalchemy import SqlalchemySource
+from ludb.testing.inspect import PriceContract
 from ludb.testing.reflect import ReflectContract
 from ludb.testing.source import FetchContract, FilterContract, SourceContract
+from tests.contract.by_sqlalchemy import by_pymysql
 
 NATIVE = {pa.int64(): sa.BigInteger, pa.string(): sa.String(200), pa.float64(): sa.Double}
 
@@ -87,16 +89,16 @@ class OnPostgres(Places):
 class OnMariadb(Places):
     @pytest.fixture
     def place(self, mariadb_database):
-        return lambda: mariadb_database().replace("mysql://", "mysql+pymysql://")
+        return lambda: by_pymysql(mariadb_database())
 
 
-class TestSqlite(Places, SourceContract, FetchContract, FilterContract, ReflectContract):
+class TestSqlite(Places, SourceContract, FetchContract, FilterContract, ReflectContract, PriceContract):
     pass
 
 
-class TestPostgres(OnPostgres, SourceContract, FetchContract, FilterContract, ReflectContract):
+class TestPostgres(OnPostgres, SourceContract, FetchContract, FilterContract, ReflectContract, PriceContract):
     pass
 
 
-class TestMariadb(OnMariadb, SourceContract, FetchContract, FilterContract, ReflectContract):
+class TestMariadb(OnMariadb, SourceContract, FetchContract, FilterContract, ReflectContract, PriceContract):
     pass

@@ -11,8 +11,10 @@ from ludb.dialects.sqlalchemy import SqlalchemySystem
 from ludb.ports.target import CanRead
 from ludb.targets.sqlalchemy import SqlalchemyTarget
 from ludb.testing.execute import ExecuteContract
+from ludb.testing.inspect import InspectContract
 from ludb.testing.rehearsal import RehearsalContract, RehearsedConstraintContract
 from ludb.testing.target import ConstraintContract, TargetContract
+from tests.contract.by_sqlalchemy import by_pymysql
 
 ACCOUNT = "CREATE TABLE account (id {big} PRIMARY KEY, name VARCHAR(60){exact} NOT NULL UNIQUE)"
 CHARGE = "CREATE TABLE charge (id {big} PRIMARY KEY, account {big}, FOREIGN KEY (account) REFERENCES account (id))"
@@ -51,10 +53,10 @@ class OnMariadb(Opened):
     @pytest.fixture
     def url(self, mariadb_database):
         script = f"{ACCOUNT};\n{CHARGE}".format(big="BIGINT", exact=" COLLATE utf8mb4_bin")
-        return mariadb_database(script).replace("mysql://", "mysql+pymysql://")
+        return by_pymysql(mariadb_database(script))
 
 
-class Suites(TargetContract, RehearsalContract, ExecuteContract):
+class Suites(TargetContract, RehearsalContract, ExecuteContract, InspectContract):
     def test_rows_can_be_read_back(self, target):
         assert isinstance(target, CanRead)
 

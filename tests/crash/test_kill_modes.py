@@ -8,6 +8,7 @@ import signal
 import pytest
 from kill_processes import Process
 
+from ludb.engine.pipeline import PHASES
 from ludb.model.run import RunState
 from ludb.service.runs import start
 from ludb.service.summary import summarize
@@ -17,8 +18,8 @@ from ludb.testing.faults import VARIABLE
 JOB = """
 name: shop
 systems:
-  legacy: {type: sqlite, url: "${LEGACY}"}
-  new: {type: sqlite, url: "${NEW}"}
+  legacy: {type: TYPE, url: "HEAD${LEGACY}"}
+  new: {type: TYPE, url: "HEAD${NEW}"}
 unit: {root: legacy.customers, key: id, tables: {orders: {parent: customers, on: {cid: id}}}}
 parameters: {round: {type: integer, default: 1}}
 outputs:
@@ -27,7 +28,6 @@ outputs:
 settings: {chunk_units: 4, workers: 1}
 """
 STEPS = {
-    "job.yaml": JOB,
     "steps/10_a/new.charge.sql": "select unit_key, oid, cid as account, amount from legacy.orders",
     "steps/20_b/new.account.sql": "select unit_key, id, name from legacy.customers",
     "rules/nobody.sql": "select unit_key, 'no' as reason from legacy.customers where name like '%nobody%'",
@@ -44,8 +44,9 @@ MORE = [
 
 
 @pytest.fixture
-def shop(desk):
-    """12 customers, moved once; then the source changed."""
+def shop(request, desk):
+    """12 customers, moved once; then the source changed. The type of both systems may be said."""
+    kind, head = getattr(request, "param", ("sqlite", ""))
     rows = ",".join(
         f"({oid}, {oid // 10}, {oid})" for key in range(1, 13) for oid in range(key * 10, key * 10 + key % 4)
     )
@@ -61,7 +62,7 @@ def shop(desk):
         "create table account (id integer primary key, name text, note text default 'kept');"
         "create table charge (oid integer primary key, account int not null references account(id), amount int);",
     )
-    desk.write(STEPS)
+    desk.write(STEPS | {"job.yaml": JOB.replace("TYPE", kind).replace("HEAD", head)})
     assert desk.run().run.state is RunState.COMPLETED
     desk.database(
         "legacy",
@@ -72,8 +73,30 @@ def shop(desk):
     return desk
 
 
+EDGES = [
+    f"phase.{edge}:{phase}#2" for phase in PHASES if phase not in ("rehearse", "call") for edge in ("begin", "end")
+]
+QUICK = ("prepare", "decide", "commit")
+"""Phases whose edges are killed in every round where both systems are behind SQLAlchemy."""
+
+
 @pytest.mark.parametrize("fault", [*DEFAULT, *(pytest.param(fault, marks=pytest.mark.long) for fault in MORE)])
 def test_a_kill_while_rows_are_written_over_changes_nothing_in_the_end(shop, nursery, fault):
+    check(shop, nursery, fault)
+
+
+@pytest.mark.parametrize("shop", [("sqlalchemy", "sqlite:///")], indirect=True, ids=["sqlalchemy"])
+@pytest.mark.parametrize(
+    "fault",
+    [fault if any(name in fault for name in QUICK) else pytest.param(fault, marks=pytest.mark.long) for fault in EDGES],
+)
+def test_a_kill_at_the_edge_of_a_phase_changes_nothing_behind_sqlalchemy(shop, nursery, fault):
+    """The generic adapters, on SQLite."""
+    check(shop, nursery, fault)
+
+
+def check(shop, nursery, fault):
+    """Die at the fault, go on, and find what an undisturbed run leaves."""
     started = start(shop.site, shop.job, {"round": "2"})
     started.lock.release()
     environment = {**os.environ, **shop.environment, VARIABLE: f"{fault}@{shop.folder / 'died'}"}

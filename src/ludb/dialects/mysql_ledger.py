@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Collection, Mapping
 
 import pyarrow as pa
 
+from ludb.dialects.ledger_row import SCHEMA, missing, ranges, written
 from ludb.dialects.mysql import Session, literal, placed
-from ludb.dialects.sqlite_ledger import SCHEMA, ranges
 from ludb.errors import ConfigError
 from ludb.model.run import Txn
 
@@ -95,8 +94,7 @@ def insert(session: Session, schema: str, txn: Txn, at: float) -> None:
 
 def seal(session: Session, schema: str, txn: Txn, rows: Mapping[str, int]) -> bool:
     """Write positions and digest into the ledger row and read the row back; False if it is not there."""
-    positions = json.dumps(ranges(txn.positions))
-    digest = hashlib.sha256(json.dumps([ranges(txn.positions), sorted(rows.items())]).encode()).hexdigest()
+    positions, digest = written(txn.positions, rows)
     session.run(
         f"UPDATE {placed(schema, TABLE)} SET positions = {literal(positions)}, digest = {literal(digest)}"
         f" WHERE txn = {literal(txn.id)}",
@@ -109,8 +107,7 @@ def left_out(session: Session, schema: str, txn: str, positions: Collection[int]
     """Those of the positions that the committed transaction did not write: they no longer fitted when it was applied."""
     sql = f"SELECT positions FROM {placed(schema, TABLE)} WHERE txn = {literal(txn)}"
     ((positions_text,),) = session.texts(sql, "read the ledger row")
-    held = json.loads(positions_text)
-    return sorted(at for at in positions if not any(first <= at <= last for first, last in held))
+    return missing(positions_text, positions)
 
 
 def present(session: Session, schema: str, txn: str) -> bool:

@@ -7,10 +7,8 @@ and turns a decimal into the nearest double.
 
 from __future__ import annotations
 
-import contextlib
 import datetime as dt
 import io
-import json
 import math
 import re
 from collections.abc import Callable, Mapping
@@ -22,7 +20,7 @@ import pyarrow.compute as pc
 import pyarrow.csv
 
 from ludb.dialects.postgres_schema import Type
-from ludb.dialects.types import EXACT_FLOAT
+from ludb.dialects.types import EXACT_FLOAT, check_names
 from ludb.errors import ConfigError
 
 Faults = Mapping[int, tuple[str, str]]
@@ -136,16 +134,10 @@ def _truth(text: str) -> str:
 
 def _json(text: str) -> str:
     """JSON for `jsonb`, which would keep one of several members of one name. What is no JSON is left to the server."""
-    with contextlib.suppress(json.JSONDecodeError, RecursionError):
-        json.loads(text, object_pairs_hook=_apart, parse_int=str, parse_float=str)
+    check_names(text)
     if "\0" in text:
         raise ValueError(_NUL)
     return text
-
-
-def _apart(members: list[tuple[str, object]]) -> None:
-    if len({name for name, _ in members}) < len(members):
-        raise ValueError("names a member of an object twice, of which jsonb would keep one: use a json column")
 
 
 _FORMS: Mapping[str, Callable[[str], str]] = {"bool": _truth, "jsonb": _json}

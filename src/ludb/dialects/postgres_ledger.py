@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import psycopg
 import pyarrow as pa
 from psycopg import sql
 
+from ludb.dialects.ledger_row import SCHEMA, missing, ranges, written
 from ludb.dialects.postgres import quote
 from ludb.model.run import Txn
-
-SCHEMA = pa.schema([("txn", pa.string()), ("seq", pa.int64()), ("run", pa.string()), ("chunk", pa.string())])
-"""What `Target.ledger` returns."""
 
 _DDL = """CREATE TABLE IF NOT EXISTS {} (
   txn text NOT NULL PRIMARY KEY,
@@ -94,8 +91,7 @@ class Ledger:
 
     def seal(self, connection: Connection, txn: Txn, rows: Mapping[str, int]) -> bool:
         """Write positions and digest into the ledger row and read the row back; False if it is not there."""
-        positions = json.dumps(ranges(txn.positions))
-        digest = hashlib.sha256(json.dumps([ranges(txn.positions), sorted(rows.items())]).encode()).hexdigest()
+        positions, digest = written(txn.positions, rows)
         change = sql.SQL("UPDATE {} SET positions = %s, digest = %s WHERE txn = %s").format(self._name)
         connection.execute(change, (positions, digest, txn.id))
         return self.present(connection, txn.id)
@@ -106,8 +102,7 @@ class Ledger:
         """
         asked = sql.SQL("SELECT positions FROM {} WHERE txn = %s").format(self._name)
         row = connection.execute(asked, (txn,)).fetchone()
-        held = json.loads(row[0]) if row else []
-        return sorted(at for at in positions if not any(first <= at <= last for first, last in held))
+        return missing(row[0] if row else "[]", positions)
 
     def present(self, connection: Connection, txn: str) -> bool:
         """Whether the ledger holds the transaction, as this connection sees it."""
@@ -123,14 +118,3 @@ class Ledger:
         )
         rows = connection.execute(asked, (repository,)).fetchall()
         return pa.table([list(column) for column in zip(*rows, strict=True)] or [[]] * 4, schema=SCHEMA)
-
-
-def ranges(positions: Sequence[int]) -> list[list[int]]:
-    """Positions as [first, last] ranges in ascending order: [1, 2, 3, 7] is [[1, 3], [7, 7]]."""
-    found: list[list[int]] = []
-    for position in sorted(positions):
-        if found and found[-1][1] == position - 1:
-            found[-1][1] = position
-        else:
-            found.append([position, position])
-    return found

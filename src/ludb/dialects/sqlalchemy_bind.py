@@ -10,7 +10,7 @@ import datetime as dt
 import math
 import re
 import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -20,11 +20,24 @@ import sqlalchemy as sa
 from ludb.dialects.sqlalchemy import MYSQL
 from ludb.dialects.sqlalchemy_schema import Detail
 from ludb.dialects.sqlalchemy_types import fraction
-from ludb.dialects.types import EXACT_DIGITS, EXACT_FLOAT, INT64, is_number, to_decimal
+from ludb.dialects.types import EXACT_DIGITS, EXACT_FLOAT, INT64, check_names, is_number, to_decimal
 
 Faults = Mapping[int, tuple[str, str]]
 _MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[ T][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,6})?)?", re.ASCII)
 _DURATION = re.compile(r"-?[0-9]{2,3}:[0-5][0-9]:[0-5][0-9](?:\.([0-9]{1,6}))?", re.ASCII)
+_BITS = {
+    "TINYINT": 8,
+    "SMALLINT": 16,
+    "SMALL_INTEGER": 16,
+    "MEDIUMINT": 24,
+    "INTEGER": 32,
+    "BIGINT": 64,
+    "BIG_INTEGER": 64,
+}
+"""Bits of whole numbers, by the names that SQLAlchemy visits their types by."""
+_BYTES = {"TINYTEXT": 255, "TEXT": 65_535, "MEDIUMTEXT": 2**24 - 1}
+"""Bytes that MySQL's types without a length of their own hold."""
+_ESCAPED = re.compile(r"""[\0\n\r\x1a"'\\]""")
 _WHOLE = re.compile(r"-?(?:0|[1-9][0-9]*)", re.ASCII)
 
 
@@ -46,12 +59,42 @@ def bind(values: pa.ChunkedArray, detail: Detail, dialect: str) -> tuple[list[An
     return found, faults
 
 
+def oversized(columns: Sequence[Sequence[Any]], limit: int) -> dict[int, int]:
+    """Rows that take more than so many bytes in a statement's text, each with the number of its largest column. What is short
+    by its characters is not looked at.
+    """
+    longest = [max((len(value) for value in column if isinstance(value, str | bytes)), default=0) for column in columns]
+    if sum(longest) * 8 <= limit:
+        return {}
+    found = {}
+    for row, values in enumerate(zip(*columns, strict=True)):
+        sizes = [_taken(value) for value in values]
+        if sum(sizes) > limit:
+            found[row] = sizes.index(max(sizes))
+    return found
+
+
+def _taken(value: Any) -> int:
+    if isinstance(value, bytes):
+        value = value.decode("latin-1")
+        return len(value) + len(_ESCAPED.findall(value))
+    return len(value.encode()) + len(_ESCAPED.findall(value)) if isinstance(value, str) else 0
+
+
+class Plain(sa.types.UserDefinedType[Any]):
+    """The type of a parameter that the driver gets as it is. SQLAlchemy's own "no type" would take on the column's, and its
+    conversions with it: JSON would be wrapped into a string, and SQLite's moments refused.
+    """
+
+    cache_ok = True
+
+
 def bound_type(detail: Detail, dialect: str) -> sa.types.TypeEngine[Any]:
-    """The type of the column's parameters. Without one the driver and the server agree by themselves; where they do not, for NULL
-    or long values, SQLAlchemy knows better.
+    """The type of the column's parameters: plain where the driver and the server agree by themselves; where they do not, for
+    NULL or long values, SQLAlchemy knows better.
     """
     plain = detail.kind in ("other", "uuid", "money", "bits") or isinstance(detail.type, sa.Enum)
-    return sa.types.NullType() if plain or dialect in {"sqlite", *MYSQL} else detail.type
+    return Plain() if plain or dialect in {"sqlite", *MYSQL} else detail.type
 
 
 def _integer(value: Any, detail: Detail, dialect: str) -> int:
@@ -70,7 +113,19 @@ def _integer(value: Any, detail: Detail, dialect: str) -> int:
         raise ValueError("is no integer of 64 bits")
     if detail.kind == "bits" and not 0 <= number < 2 ** (detail.length or 1):
         raise ValueError("has more bits")
+    _check_range(number, detail.type, dialect)
     return number
+
+
+def _check_range(number: int, kind: Any, dialect: str) -> None:
+    name = str(kind.__visit_name__).upper()
+    if dialect in MYSQL and name == "YEAR" and number and not 1901 <= number <= 2155:
+        raise ValueError("is no year of 1901 to 2155, and the server would take another one for it")
+    bits = _BITS.get(name) if dialect in {"postgresql", *MYSQL} else None
+    if bits is not None:
+        low = 0 if getattr(kind, "unsigned", False) else -(2 ** (bits - 1))
+        if not low <= number < low + 2**bits:
+            raise ValueError("is out of range")
 
 
 def _digits(value: Any) -> Decimal:
@@ -124,8 +179,8 @@ def _float(value: Any, detail: Detail, dialect: str) -> float:
         number = value
         if not math.isfinite(number) and dialect != "postgresql" and not (dialect == "sqlite" and math.isinf(number)):
             raise ValueError("is no finite number")
-        if dialect in MYSQL and number == 0 and math.copysign(1, number) < 0:
-            raise ValueError("is -0.0, of which the server would lose the sign")
+        if dialect in {"sqlite", *MYSQL} and number == 0 and math.copysign(1, number) < 0:
+            raise ValueError("is -0.0, of which the database would lose the sign")
     else:
         digits = _digits(value)
         number = float(digits)
@@ -142,6 +197,7 @@ def _float(value: Any, detail: Detail, dialect: str) -> float:
 
 
 def _boolean(value: Any, _: Detail, dialect: str) -> Any:
+    value = {"true": True, "false": False}.get(value, value) if isinstance(value, str) else value
     if not isinstance(value, int | Decimal) or value not in (0, 1):
         raise ValueError("is neither 0 nor 1")
     return bool(value) if dialect not in {"sqlite", *MYSQL} else int(value)
@@ -149,6 +205,11 @@ def _boolean(value: Any, _: Detail, dialect: str) -> Any:
 
 def _text(value: Any, detail: Detail, dialect: str) -> str:
     text = _spelled(value)
+    if dialect == "postgresql" and "\0" in text:
+        raise ValueError("holds NUL, which PostgreSQL cannot hold in text")
+    most = _BYTES.get(str(detail.type.__visit_name__)) if dialect in MYSQL else None
+    if most is not None and text.endswith(" ") and len(text.encode()) > most:
+        raise ValueError(f"is longer than {most} bytes, and the server would cut its blanks")
     members = getattr(detail.type, "enums", None)
     if members and text not in members:
         raise ValueError("is none of the members, letter by letter")
@@ -256,7 +317,22 @@ def _other(value: Any, detail: Detail, dialect: str) -> Any:
             raise ValueError("is no duration of at most 838:59:59.999999")
         _check_fraction(int(f"{found[1] or '0':0<6}"), detail, dialect)
         return text
-    return _spelled(value)
+    text = _spelled(value)
+    if dialect == "postgresql":
+        _check_parts(text, detail.type)
+    return text
+
+
+def _check_parts(text: str, kind: Any) -> None:
+    """What PostgreSQL would change within a value: it keeps one of two members of a name, and rounds and cuts elements."""
+    if "\0" in text:
+        raise ValueError("holds NUL, which PostgreSQL cannot hold in text")
+    name = str(kind.__visit_name__).upper()
+    if name == "JSONB":
+        check_names(text)
+    part = getattr(kind, "item_type", kind if name == "INTERVAL" else None)
+    if any(getattr(part, limit, None) is not None for limit in ("precision", "length")):
+        raise ValueError("could be rounded or cut by the server, which is not looked at here: say type: postgres")
 
 
 _WRITERS: dict[str, Callable[[Any, Detail, str], Any]] = {

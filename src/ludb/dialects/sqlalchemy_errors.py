@@ -67,11 +67,11 @@ def _kind(error: Exception, said: BaseException) -> str:  # noqa: PLR0911  (the 
     if sqlite:
         return "away" if _SQLITE_AWAY.match(sqlite) else "data" if _SQLITE_DATA.match(sqlite) else "other"
     state, number = _state(said), _number(said)
+    for name, numbers in zip(("away", "data", "access"), _NUMBERS.get(_family(said), ()), strict=False):
+        if number in numbers:  # a number tells more: MySQL gives a row that is too large the state of a lost connection
+            return name
     for name, pattern in (("away", _AWAY_STATES), ("data", _DATA_STATES), ("access", _ACCESS_STATES)):
         if pattern.fullmatch(state):
-            return name
-    for name, numbers in zip(("away", "data", "access"), _NUMBERS.get(_family(said), ()), strict=False):
-        if number in numbers:
             return name
     classes = {kind.__name__ for kind in type(said).__mro__}
     if classes & {"IntegrityError", "DataError"}:

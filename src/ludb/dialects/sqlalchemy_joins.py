@@ -68,7 +68,7 @@ class Path:
         """
         first = self.stops[0].table.sql.alias("t0")
         keys = [first.c[detail.name] for detail in by]
-        chosen = where([_compared(detail, key) for detail, key in zip(by, keys, strict=True)])
+        chosen = where([compared(detail, key) for detail, key in zip(by, keys, strict=True)])
         if len(self.stops) == 1:
             marks = [ask(detail, key) for detail, key in zip(by, keys, strict=True)]
             return _labelled([*marks, *wanted(first)]).select_from(first).where(chosen)
@@ -195,8 +195,10 @@ class Path:
         return sa.and_(*terms)
 
 
-def _compared(detail: Detail, column: Element) -> Element:
+def compared(detail: Detail, column: Element) -> Element:
     """A column as keys are compared with it."""
+    if str(detail.type.__visit_name__).upper() == "INET":
+        return sa.func.abbrev(column)  # as it is asked for
     return sa.cast(column, sa.Text()) if detail.kind == "other" else sa.type_coerce(column, sa.types.NullType())
 
 

@@ -39,7 +39,7 @@ def conditions(by: KeySet, keyed: Sequence[Carriage], dialect: str) -> Iterator[
     details = [how.detail for how in keyed]
     columns = [by.values.column(name).to_pylist() for name in by.columns]
     found = dict.fromkeys(
-        tuple(_as(value, detail, dialect) for value, detail in zip(key, details, strict=True))
+        tuple(as_key(value, detail, dialect) for value, detail in zip(key, details, strict=True))
         for key in zip(*columns, strict=True)
     )
     keys = [key for key in found if None not in key]
@@ -50,7 +50,7 @@ def conditions(by: KeySet, keyed: Sequence[Carriage], dialect: str) -> Iterator[
             return
     for start in range(0, len(keys), LIST):
         some = keys[start : start + LIST]
-        yield _listed(some), Asked(some, keyed)
+        yield listed(some), Asked(some, keyed)
 
 
 class Asked:
@@ -85,7 +85,8 @@ def _range(low: int, high: int) -> Callable[[Columns], Any]:
     return lambda columns: columns[0].between(_bound(low), _bound(high))
 
 
-def _listed(keys: Sequence[Key]) -> Callable[[Columns], Any]:
+def listed(keys: Sequence[Key]) -> Callable[[Columns], Any]:
+    """The condition that columns hold one of these keys, which are at most `LIST`."""
     if len(keys[0]) == 1:
         return lambda columns: columns[0].in_([_bound(key[0]) for key in keys])
     return lambda columns: sa.or_(
@@ -98,7 +99,7 @@ def _bound(value: Any) -> sa.ColumnElement[Any]:
     return sa.bindparam(None, value, type_=sa.types.NullType(), unique=True)
 
 
-def _as(value: Any, detail: Detail, dialect: str) -> Any:  # noqa: PLR0911  (one way out per kind)
+def as_key(value: Any, detail: Detail, dialect: str) -> Any:  # noqa: PLR0911  (one way out per kind)
     """The value as one of the column's kind; None where it can be none."""
     if value is None:
         return None

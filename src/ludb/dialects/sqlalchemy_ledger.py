@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 
 import pyarrow as pa
 import sqlalchemy as sa
 from sqlalchemy.dialects import mysql
 from sqlalchemy.schema import CreateTable
 
+from ludb.dialects.ledger_row import SCHEMA, missing, ranges, written
 from ludb.dialects.sqlalchemy import MYSQL, Database
 from ludb.errors import ConfigError, LudbError
 from ludb.model.run import Txn
 
 NAME = "ludb_ledger"
 """What the table is called."""
-SCHEMA = pa.schema([("txn", pa.string()), ("seq", pa.int64()), ("run", pa.string()), ("chunk", pa.string())])
-"""What `Target.ledger` returns."""
 _ABOUT = """-- {system} ({dialect}): the ledger of ludb.
 -- One row per committed transaction, written in the same transaction as the rows: after a crash it tells what was
 -- committed. `ludb run` makes the table by itself where it may; run this text where it may not, and let the user that
@@ -32,10 +30,10 @@ class Ledger:
     """`ludb_ledger` of one schema. `positions` is a JSON list of [first, last]; `digest` is over positions and row counts."""
 
     def __init__(self, database: Database) -> None:
-        """Nothing is looked at yet."""
+        """Nothing is looked at yet. `schema` is where it lies, None for the user's own."""
         settings = database.settings
         self._database = database
-        self._schema = settings.ledger.in_schema if settings.ledger else settings.in_schema
+        self.schema = settings.ledger.in_schema if settings.ledger else settings.in_schema
         self._table = sa.Table(
             NAME,
             sa.MetaData(),
@@ -48,7 +46,7 @@ class Ledger:
             sa.Column("positions", sa.Text().with_variant(mysql.LONGTEXT(), *sorted(MYSQL)), nullable=False),
             sa.Column("digest", sa.String(64)),
             sa.Column("at", sa.Double, nullable=False),
-            schema=self._schema,
+            schema=self.schema,
             mysql_engine="InnoDB",
             mariadb_engine="InnoDB",
         )
@@ -73,7 +71,7 @@ class Ledger:
     def _check_engine(self, connection: sa.Connection) -> None:
         if self._database.dialect in MYSQL:
             with self._database.errors("look at the ledger"):
-                options = sa.inspect(connection).get_table_options(NAME, self._schema)
+                options = sa.inspect(connection).get_table_options(NAME, self.schema)
             engine = next((value for key, value in options.items() if key.endswith("_engine")), "InnoDB")
             if engine != "InnoDB":
                 raise ConfigError(
@@ -89,7 +87,14 @@ class Ledger:
     def exists(self, connection: sa.Connection) -> bool:
         """Whether the table is there."""
         with self._database.errors("look for the ledger"):
-            return sa.inspect(connection).has_table(NAME, self._schema)
+            return sa.inspect(connection).has_table(NAME, self.schema)
+
+    def rights(self) -> Mapping[str, sa.Insert | sa.Update]:
+        """For each right that it needs a statement that needs it too, and concerns no row."""
+        names = self._table.c.keys()
+        nothing = sa.select(self._table).where(sa.false())
+        insert = self._table.insert().from_select(names, nothing, include_defaults=False)
+        return {"INSERT": insert, "UPDATE": self._table.update().where(sa.false()).values(digest=None)}
 
     def entries(self, connection: sa.Connection) -> dict[str, int]:
         """Entries by repository."""
@@ -118,11 +123,10 @@ class Ledger:
 
     def seal(self, connection: sa.Connection, txn: Txn, rows: Mapping[str, int]) -> bool:
         """Write positions and digest into the ledger row and read the row back; False if it is not there."""
-        held = ranges(txn.positions)
-        digest = hashlib.sha256(json.dumps([held, sorted(rows.items())]).encode()).hexdigest()
+        positions, digest = written(txn.positions, rows)
         change = self._table.update().where(self._table.c.txn == txn.id)
         with self._database.errors("seal the ledger row"):
-            connection.execute(change.values(positions=json.dumps(held), digest=digest))
+            connection.execute(change.values(positions=positions, digest=digest))
         return self.present(connection, txn.id)
 
     def left_out(self, connection: sa.Connection, txn: str, positions: Collection[int]) -> list[int] | None:
@@ -131,10 +135,7 @@ class Ledger:
         """
         with self._database.errors("read the ledger row"):
             text = connection.execute(sa.select(self._table.c.positions).where(self._table.c.txn == txn)).scalar()
-        if text is None:
-            return None
-        held = json.loads(text)
-        return sorted(at for at in positions if not any(first <= at <= last for first, last in held))
+        return None if text is None else missing(text, positions)
 
     def present(self, connection: sa.Connection, txn: str) -> bool:
         """Whether the ledger holds the transaction, as this connection sees it."""
@@ -150,14 +151,3 @@ class Ledger:
         with self._database.errors("read the ledger"):
             rows = connection.execute(asked.order_by(ledger.seq, ledger.txn)).all()
         return pa.table([list(column) for column in zip(*rows, strict=True)] or [[]] * 4, schema=SCHEMA)
-
-
-def ranges(positions: Sequence[int]) -> list[list[int]]:
-    """Positions as [first, last] ranges in ascending order: [1, 2, 3, 7] is [[1, 3], [7, 7]]."""
-    found: list[list[int]] = []
-    for position in sorted(positions):
-        if found and found[-1][1] == position - 1:
-            found[-1][1] = position
-        else:
-            found.append([position, position])
-    return found

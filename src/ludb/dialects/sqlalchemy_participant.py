@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 import pyarrow as pa
@@ -13,12 +13,12 @@ from ludb.dialects.sqlalchemy import Database
 from ludb.dialects.sqlalchemy_ledger import Ledger
 from ludb.dialects.sqlalchemy_writer import SqlalchemyWriter
 from ludb.errors import FatalError, Fault, LudbError, TransientError, UnitError
-from ludb.model.data import WriteSet
+from ludb.model.data import Removal, WriteSet
 from ludb.model.run import Txn
 
 
 class SqlalchemyParticipant:
-    """One chunk's part in a database, on a connection of its own; see `ludb.ports.target.Participant`.
+    """One chunk's part in a database, on a connection of its own; see `ludb.ports.target.Rewriting`.
 
     After any error it is broken: some servers have rolled back part of the transaction then, or all of it, so that nothing more
     may be done in it but ROLLBACK.
@@ -34,6 +34,14 @@ class SqlalchemyParticipant:
         """Insert the rows; values that do not fit and constraints speak here, those that are put off in `prepare`."""
         self._guarded(lambda: self._writer.insert(table, rows))
 
+    def remove(self, removals: Mapping[str, Removal]) -> None:
+        """Delete the units' rows; foreign keys that are put off speak in `prepare`."""
+        self._guarded(lambda: self._writer.remove(removals))
+
+    def merge(self, table: str, rows: pa.Table, key: Sequence[str]) -> None:
+        """Write the rows over those of the same key."""
+        self._guarded(lambda: self._writer.merge(table, rows, key))
+
     def prepare(self) -> None:
         """Let constraints speak that were put off, and read the own ledger row back."""
         self._guarded(self._prepare)
@@ -43,8 +51,8 @@ class SqlalchemyParticipant:
         found: dict[int, Fault] = {}
 
         def work() -> None:
-            pieces, unfit = self._writer.pieces(writes)
-            found.update({**unfit, **self._writer.sift(pieces)})
+            deeds, unfit = self._writer.deeds(writes)
+            found.update({**unfit, **self._writer.sift(deeds)})
             kept = tuple(at for at in self._txn.positions if at not in found)
             self._txn = replace(self._txn, positions=kept)
             self._prepare()

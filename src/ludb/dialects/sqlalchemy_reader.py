@@ -65,21 +65,24 @@ class Reader:
             self._inside = False
             self._end(connection)
 
-    def table(self, name: str) -> Reflected:
-        """What the database says of a table."""
+    @contextmanager
+    def connected(self) -> Iterator[sa.Connection]:
+        """The connection, for questions about tables."""
         connection = self._connection()
         try:
-            return reflect(connection, self._database, name)
+            yield connection
         finally:
             self._end(connection)
 
+    def table(self, name: str) -> Reflected:
+        """What the database says of a table."""
+        with self.connected() as connection:
+            return reflect(connection, self._database, name)
+
     def tables(self) -> list[TableShape]:
         """What the database says of all tables."""
-        connection = self._connection()
-        try:
+        with self.connected() as connection:
             return shapes(connection, self._database)
-        finally:
-            self._end(connection)
 
     def close(self) -> None:
         """Close the connection; safe to repeat."""

@@ -16,6 +16,9 @@ from ludb.model import shape
 from ludb.model.shape import TableShape
 from ludb.model.unit import Column
 
+IMMEDIATE = frozenset({"postgresql", "oracle"})
+"""Dialects whose deferrable constraints are put off in our transactions, and called up by `SET CONSTRAINTS ALL IMMEDIATE`."""
+
 
 @dataclass(frozen=True, slots=True)
 class Detail:
@@ -38,18 +41,22 @@ class Detail:
 
 @dataclass(frozen=True, slots=True)
 class ForeignKey:
-    """A foreign key to `parent_columns` of `parent` (schema, name); `late` if it speaks only at the end of a transaction."""
+    """A foreign key to `parent_columns` of `parent` (schema, name); `late` if it speaks only at the end of a transaction; what
+    the deletion of a parent does: `rule`.
+    """
 
     columns: tuple[str, ...]
     parent: tuple[str | None, str]
     parent_columns: tuple[str, ...]
     late: bool = False
+    rule: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Reflected:
     """A table or view as it stands. `sql` is what statements are made from; `unique` holds the sets of columns that no two
-    rows share; `names` are those of columns, keys and constraints: what may be told of an error.
+    rows share, `indexes` the columns of each index over whole columns and all rows; `names` are those of columns, keys and
+    constraints: what may be told of an error.
     """
 
     schema: str | None
@@ -58,6 +65,7 @@ class Reflected:
     details: tuple[Detail, ...]
     primary_key: tuple[str, ...]
     unique: tuple[frozenset[str], ...]
+    indexes: tuple[tuple[str, ...], ...]
     foreign_keys: tuple[ForeignKey, ...]
     names: frozenset[str]
     options: dict[str, Any]
@@ -80,6 +88,12 @@ class Reflected:
     def is_unique(self, columns: Sequence[str]) -> bool:
         """Whether no two rows can share values in these columns."""
         return any(key <= set(columns) for key in self.unique)
+
+
+def fillable(table: Reflected, key: ForeignKey) -> bool:
+    """Whether a foreign key's columns may be NULL for a while, and be filled in by the row's primary key."""
+    held = {column.name for column in table.columns if column.nullable and not column.generated and not column.key}
+    return bool(table.primary_key) and set(key.columns) <= held
 
 
 def reflect(connection: sa.Connection, database: Database, name: str) -> Reflected:
@@ -144,7 +158,12 @@ def _reflected(look: sa.Inspector, dialect: str, schema: str | None, name: str) 
     primary_key = tuple(primary.get("constrained_columns") or ())
     columns = look.get_columns(name, schema)
     names = [one.get("name") for one in (primary, *unique, *indexes, *foreign, *checks)]
-    keys = [primary_key, *(one["column_names"] for one in unique), *_unique_indexes(indexes)]
+    plain = list(_plain_indexes(indexes))
+    keys = [
+        primary_key,
+        *(one["column_names"] for one in unique),
+        *(one["column_names"] for one in plain if one["unique"]),
+    ]
     return Reflected(
         schema=schema,
         name=name,
@@ -152,7 +171,8 @@ def _reflected(look: sa.Inspector, dialect: str, schema: str | None, name: str) 
         details=tuple(_detail(column, primary_key, dialect) for column in columns),
         primary_key=primary_key,
         unique=tuple(frozenset(key) for key in keys if key),
-        foreign_keys=tuple(_foreign_key(key) for key in foreign),
+        indexes=tuple(tuple(key) for key in [*keys, *(one["column_names"] for one in plain)] if key),
+        foreign_keys=tuple(foreign_key(key, dialect) for key in foreign),
         names=frozenset(filter(None, [*names, *(column["name"] for column in columns)])),
         options=dict(told(look.get_table_options, {})),
     )
@@ -164,23 +184,26 @@ def _table(look: sa.Inspector, name: str, schema: str | None) -> sa.Table:
     return found
 
 
-def _unique_indexes(indexes: Sequence[Any]) -> Iterator[Sequence[str]]:
-    """Columns of unique indexes over whole columns and all rows."""
+def _plain_indexes(indexes: Sequence[Any]) -> Iterator[Any]:
+    """Indexes over whole columns and all rows."""
     for index in indexes:
         special = [key for key, value in (index.get("dialect_options") or {}).items() if value and _narrows(key)]
-        if index["unique"] and not special and None not in index["column_names"]:
-            yield index["column_names"]
+        if not special and None not in index["column_names"]:
+            yield index
 
 
 def _narrows(option: str) -> bool:
     return option.endswith(("_where", "_length"))
 
 
-def _foreign_key(key: Any) -> ForeignKey:
+def foreign_key(key: Any, dialect: str) -> ForeignKey:
+    """A foreign key as an inspector tells it."""
     options = key.get("options") or {}
     late = str(options.get("initially") or "").upper() == "DEFERRED"
+    late = late or (dialect in IMMEDIATE and bool(options.get("deferrable")))
     parent = (key["referred_schema"], key["referred_table"])
-    return ForeignKey(tuple(key["constrained_columns"]), parent, tuple(key["referred_columns"]), late)
+    rule = str(options.get("ondelete") or "").upper()
+    return ForeignKey(tuple(key["constrained_columns"]), parent, tuple(key["referred_columns"]), late, rule)
 
 
 def _detail(column: Any, primary_key: Sequence[str], dialect: str) -> Detail:

@@ -29,6 +29,8 @@ Faults = Mapping[int, tuple[str, str]]
 _MOMENTS = ("date", "timestamp", "time")
 _NATURAL = ((pa.types.is_int64, int), (pa.types.is_float64, float), (pa.types.is_binary, bytes), (pa.types.is_string, str),
             (pa.types.is_boolean, bool), (pa.types.is_decimal, Decimal))  # fmt: skip
+NO_MEMBER = "\0"
+"""What MySQL's error value of an ENUM is asked for as: it would look like an empty member."""
 _TIME = re.compile(r"[0-2][0-9]:[0-5][0-9]:[0-5][0-9](?:\.[0-9]{1,6})?", re.ASCII)
 
 
@@ -54,6 +56,11 @@ def plan(table: Reflected, types: Sequence[tuple[str, str]], system: str) -> tup
 
 def asked(detail: Detail, column: sa.ColumnElement[Any], dialect: str) -> sa.ColumnElement[Any]:
     """The SQL that a value is asked for by, without any conversion by SQLAlchemy."""
+    if str(detail.type.__visit_name__).upper() == "INET":
+        return sa.func.abbrev(sa.type_coerce(column, sa.types.NullType()))  # a cast to text adds a netmask
+    if isinstance(detail.type, sa.Enum) and dialect in MYSQL:
+        given: sa.ColumnElement[Any] = sa.type_coerce(column, sa.types.NullType())
+        return sa.case((given.op("+")(sa.literal_column("0")) == 0, sa.literal_column("'\\0'")), else_=given)
     if detail.kind == "other" or (detail.kind in _MOMENTS and dialect in {*MYSQL, "postgresql"}):
         return sa.cast(column, sa.Text())
     if detail.kind == "money":
@@ -101,7 +108,7 @@ def carry(values: Sequence[Any], how: Carriage) -> tuple[pa.Array, Faults]:
     kind = how.column.type
     classes = set(map(type, values)) - {type(None)}
     natural = next((own for test, own in _NATURAL if test(kind)), None)
-    if not classes or classes == {natural}:
+    if not classes or (classes == {natural} and not (isinstance(how.detail.type, sa.Enum) and NO_MEMBER in values)):
         try:
             return pa.array(values, kind), {}
         except (pa.ArrowInvalid, ValueError, OverflowError):
@@ -136,6 +143,8 @@ def plain(value: Any) -> Any:
 
 def _carry_one(value: Any, how: Carriage) -> Any:
     kind = how.column.type
+    if value == NO_MEMBER and isinstance(how.detail.type, sa.Enum):
+        raise ValueError("holds the error value of an ENUM, which is none of its members")
     if how.chosen:
         return _as_chosen(value, kind)
     for test, carry_one in _CARRIERS:

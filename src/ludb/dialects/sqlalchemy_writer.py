@@ -4,101 +4,116 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
 import sqlalchemy as sa
 
+from ludb.dialects.merging import key_columns, key_faults
 from ludb.dialects.sqlalchemy import Database
-from ludb.dialects.sqlalchemy_bind import bind, bound_type
-from ludb.dialects.sqlalchemy_schema import Reflected
+from ludb.dialects.sqlalchemy_bind import bind, oversized
+from ludb.dialects.sqlalchemy_deeds import Deed, Insertion, Merge, Pen, Row, plain_keys
+from ludb.dialects.sqlalchemy_order import late_columns
+from ludb.dialects.sqlalchemy_removal import Removing
+from ludb.dialects.sqlalchemy_schema import IMMEDIATE, Reflected
 from ludb.errors import ConfigError, Fault, UnitError
-from ludb.model.data import WriteSet
+from ludb.model.data import Removal, WriteSet
 from ludb.model.unit import POSITION
 
-_IMMEDIATE = frozenset({"postgresql", "oracle"})
-"""Dialects whose constraints may be put off, and called up again by `SET CONSTRAINTS ALL IMMEDIATE`."""
+_HEAD = 65_536
+"""Bytes kept free for what a statement says beside its values."""
 _SHOWN = 3
-
-Row = tuple[int, tuple[Any, ...]]
-
-
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """The rows of one `write` as the driver takes them: (unit, values) each, parents of a self reference first."""
-
-    table: Reflected
-    names: tuple[str, ...]
-    statement: sa.Insert
-    rows: tuple[Row, ...]
-
-    def of(self, units: frozenset[int] | None) -> list[Row]:
-        """The rows of these units; None: of all."""
-        return [row for row in self.rows if units is None or row[0] in units]
+_NAMED = 8
+"""Columns that are named where the server does not say which one it means."""
 
 
 class SqlalchemyWriter:
-    """Rows into tables of one open transaction, which holds its ledger row and, after it, a savepoint to go back to."""
+    """Deeds in one open transaction, which holds its ledger row and, after it, a savepoint to go back to."""
 
     def __init__(self, connection: sa.Connection, database: Database, reflect: Callable[[str], Reflected]) -> None:
         """The savepoint is set here. `reflect` gives a table's columns and keys, whatever connection it uses."""
         self.connection, self._database, self._reflect = connection, database, reflect
         self.system = database.name
-        self._pieces: list[Piece] = []
-        self._now: Piece | None = None
+        self._pen = Pen(connection, database)
+        self._deeds: list[Deed] = []
+        self._now: Deed | None = None
         self.rows: dict[str, int] = {}
+        if database.dialect in IMMEDIATE:
+            self._put_off("DEFERRED")
         with database.errors("set a savepoint"):
             self._start = connection.begin_nested()
 
     def insert(self, table: str, rows: pa.Table) -> None:
         """Write the rows; `UnitError` with every unit whose values a column would change or a constraint refuses."""
-        piece = self.bound(table, rows)
-        self._pieces.append(piece)
-        self._attempt(lambda: self._send(piece, None))
-        self._count(None)
+        self._do(self.bound(table, rows))
+
+    def merge(self, table: str, rows: pa.Table, key: Sequence[str]) -> None:
+        """Write the rows over those of the same key; as `insert`, and see `ludb.ports.target.Rewriting`."""
+        self._do(self.bound(table, rows, key))
+
+    def remove(self, removals: Mapping[str, Removal]) -> None:
+        """Delete the units' rows; `UnitError` with every unit whose rows something keeps."""
+        if removals:
+            self._do(Removing(self._pen, removals, self._reflect))
 
     def check(self) -> None:
-        """Let constraints that were put off speak: `UnitError` with every unit that they refuse."""
-        self._attempt(self._call_up)
+        """Fill in what was left out for a circle of foreign keys, and let constraints speak that were put off: `UnitError`
+        with every unit that they refuse.
+        """
+        self._attempt(self._finish)
 
     def release(self) -> None:
         """Give the savepoint up: nothing is gone back to any more."""
         with self._database.errors("release a savepoint"):
             self._start.commit()
 
-    def bound(self, table: str, rows: pa.Table) -> Piece:
-        """The rows as the driver takes them; `UnitError` naming every unit with a value that would not stay as it is."""
+    def bound(self, table: str, rows: pa.Table, key: Sequence[str] | None = None) -> Deed:
+        """The rows as the driver takes them, to be merged by `key` or inserted; `UnitError` naming every unit with a value that
+        would not stay as it is.
+        """
         reflected = self._reflect(table)
+        place = f"{self.system}.{reflected.name}"
         names = tuple(name for name in rows.column_names if name != POSITION)
         positions = rows.column(POSITION).to_pylist()
         faults: dict[int, Fault] = {}
-        columns, holes = [], {}
-        for number, name in enumerate(names):
-            place = f"{self.system}.{reflected.name}, column {name}"
+        if key is not None:
+            key_columns(names, key, place)
+            faults |= key_faults(rows, key, place)
+        columns = []
+        for name in names:
             detail = reflected.get(name, self.system)
             if detail.column.generated:
-                raise ConfigError(f"{place}: the database generates it", remedy="Leave it out of the step")
+                raise ConfigError(
+                    f"{place}, column {name}: the database generates it", remedy="Leave it out of the step"
+                )
             values, refused = bind(rows.column(name), detail, self._database.dialect)
             columns.append(values)
-            holes[name] = sa.bindparam(f"p{number}", type_=bound_type(detail, self._database.dialect))
             for row, (reason, shown) in refused.items():
-                faults.setdefault(positions[row], Fault(f"{place}: {reason}", shown))
+                faults.setdefault(positions[row], Fault(f"{place}, column {name}: {reason}", shown))
+        if self._pen.packet is not None:
+            for row, at in oversized(columns, self._pen.packet - _HEAD).items():
+                reason = f"the row is larger than max_allowed_packet ({self._pen.packet} bytes)"
+                faults.setdefault(positions[row], Fault(f"{place}, column {names[at]}: {reason}"))
         if faults:
-            raise UnitError(
-                f"{len(faults)} units hold values that {self.system}.{reflected.name} cannot hold", faults=faults
-            )
-        held = list(zip(positions, zip(*columns, strict=True) if columns else [()] * len(positions), strict=True))
-        statement = reflected.sql.insert().inline().values(holes) if holes else reflected.sql.insert().inline()
-        return Piece(reflected, names, statement, tuple(_parents_first(held, reflected, names)))
+            raise UnitError(f"{len(faults)} units hold values that {place} cannot hold", faults=faults)
+        rows_of = list(zip(*columns, strict=True)) if columns else [()] * len(positions)
+        late = late_columns(reflected, names, self._database.settings.in_schema, self._reflect, own=key is not None)
+        if key is None:
+            held = [Row(*row) for row in zip(positions, rows_of, strict=True)]
+            return Insertion(self._pen, reflected, names, list(_parents_first(held, reflected, names)), late)
+        details = [reflected.get(name, self.system) for name in key]
+        held = [
+            Row(*row) for row in zip(positions, rows_of, plain_keys(rows, details, self._database.dialect), strict=True)
+        ]
+        return Merge(self._pen, reflected, names, list(_parents_first(held, reflected, names)), late, key)
 
-    def sift(self, pieces: Sequence[Piece]) -> dict[int, Fault]:
-        """Write all units that can be written, by halves, in order, and leave out the others, each with its fault.
+    def sift(self, deeds: Sequence[Deed]) -> dict[int, Fault]:
+        """Do for all units what can be done for them, by halves, in order, and leave out the others, each with its fault.
 
         Units that failed are tried again after the others, for as long as that helps: a row that they point to may have come.
         """
-        self._pieces = list(pieces)
-        units = sorted({unit for piece in pieces for unit, _ in piece.rows})
+        self._deeds = list(deeds)
+        units = sorted({unit for deed in deeds for unit in deed.units})
         with self._database.errors("go back to a savepoint"):
             self._start.rollback()
             self._start = self.connection.begin_nested()
@@ -112,30 +127,43 @@ class SqlalchemyWriter:
         self._count(frozenset(units) - faults.keys())
         return dict(sorted(faults.items()))
 
-    def pieces(self, writes: WriteSet) -> tuple[list[Piece], dict[int, Fault]]:
+    def deeds(self, writes: WriteSet) -> tuple[list[Deed], dict[int, Fault]]:
         """A write-set in its order without the units that hold values which a column would change, and their faults."""
         faults: dict[int, Fault] = {}
         while True:
             kept = writes.only(writes.positions - faults.keys()) if faults else writes
-            found, before = [], len(faults)
+            found: list[Deed] = []
+            before = len(faults)
+            try:
+                if kept.removals:
+                    found.append(Removing(self._pen, kept.removals, self._reflect))
+            except UnitError as error:
+                faults |= error.faults
             for table, rows in kept.tables.items():
                 try:
-                    found.append(self.bound(table, rows))
+                    found.append(self.bound(table, rows, kept.keys.get(table)))
                 except UnitError as error:
                     faults |= error.faults
             if len(faults) == before:
                 return found, faults
 
+    def _do(self, deed: Deed) -> None:
+        self._deeds.append(deed)
+        self._attempt(lambda: self._send(deed, None))
+        self._count(None)
+
     def _count(self, units: frozenset[int] | None) -> None:
         self.rows = {}
-        for piece in self._pieces:
-            self.rows[piece.table.name] = self.rows.get(piece.table.name, 0) + len(piece.of(units))
+        for deed in self._deeds:
+            written = sum(units is None or row.unit in units for row in deed.rows)
+            if deed.rows:
+                self.rows[deed.table.name] = self.rows.get(deed.table.name, 0) + written
 
     def _attempt(self, work: Callable[[], None]) -> None:
         try:
             work()
         except UnitError as error:
-            faults = self.sift(self._pieces)
+            faults = self.sift(self._deeds)
             if not faults:  # nobody alone is at fault, and all are written now
                 return
             message = f"{len(faults)} units break a constraint of system {self.system}"
@@ -147,10 +175,9 @@ class SqlalchemyWriter:
         with self._database.errors("set a savepoint"):
             half = self.connection.begin_nested()
         try:
-            for piece in self._pieces:
-                self._send(piece, frozenset(units))
-            self._now = None
-            self._call_up()
+            for deed in self._deeds:
+                self._send(deed, frozenset(units))
+            self._finish(frozenset(units))
         except UnitError as error:
             with self._database.errors("go back to a savepoint"):
                 half.rollback()
@@ -162,33 +189,33 @@ class SqlalchemyWriter:
             half.commit()
         return {}
 
-    def _send(self, piece: Piece, units: frozenset[int] | None) -> None:
-        self._now = piece
-        rows = piece.of(units)
-        if not rows:
-            return
-        with self._database.errors(f"write {self.system}.{piece.table.name}"):
-            if piece.names:
-                held = [{f"p{at}": value for at, value in enumerate(values)} for _, values in rows]
-                self.connection.execute(piece.statement, held)
-                return
-            for _ in rows:
-                self.connection.execute(piece.statement)
+    def _send(self, deed: Deed, units: frozenset[int] | None) -> None:
+        self._now = deed
+        deed.send(units)
 
-    def _call_up(self) -> None:
-        if self._database.dialect in _IMMEDIATE:
-            with self._database.errors("check constraints"):
-                self.connection.exec_driver_sql("SET CONSTRAINTS ALL IMMEDIATE")
-                self.connection.exec_driver_sql("SET CONSTRAINTS ALL DEFERRED")
+    def _finish(self, units: frozenset[int] | None = None) -> None:
+        for deed in self._deeds:
+            self._now = deed
+            deed.finish(units)
+        self._now = None
+        if self._database.dialect in IMMEDIATE:
+            self._put_off("IMMEDIATE")
+            self._put_off("DEFERRED")
+
+    def _put_off(self, to: str) -> None:
+        with self._database.errors("check constraints"):
+            self.connection.exec_driver_sql(f"SET CONSTRAINTS ALL {to}")
 
     def _fault(self, error: UnitError, unit: int) -> Fault:
         """What the database said, by names only; its own words, which hold values, go into the detail."""
-        tables = [self._now.table] if self._now else [piece.table for piece in self._pieces]
+        now = self._now
+        tables = [now.table] if now else [deed.table for deed in self._deeds]
         names = sorted({name for table in tables for name in table.names if _is_told(name, error.detail)})
-        place = f"{self.system}.{self._now.table.name}" if self._now else self.system
-        shown = [values for _, values in self._now.of(frozenset({unit}))[:_SHOWN]] if self._now else []
-        told = f" ({', '.join(names)})" if names else ""
-        return Fault(f"{place}: {error}{told}", f"{error.detail}; rows: {shown!r}")
+        place = f"{self.system}.{now.table.name}: {now.failing}" if now else f"{self.system}: "
+        shown = [row.values for row in now.rows if row.unit == unit][:_SHOWN] if now else []
+        written = [name for name in now.names if name not in now.table.primary_key] if now else []
+        told = f" ({', '.join(names)})" if names else f" (one of {', '.join(written[:_NAMED])})" if written else ""
+        return Fault(f"{place}{error}{told}", f"{error.detail}; rows: {shown!r}")
 
 
 def _is_told(name: str, text: str) -> bool:
@@ -203,7 +230,7 @@ def _parents_first(rows: list[Row], table: Reflected, names: Sequence[str]) -> I
     left = rows
     for key in links[:1]:
         here, there = [at[name] for name in key.columns], [at[name] for name in key.parent_columns]
-        waiting: Mapping[tuple[Any, ...], int] = {tuple(values[n] for n in there): 1 for _, values in left}
+        waiting: Mapping[tuple[Any, ...], int] = {tuple(row.values[n] for n in there): 1 for row in left}
         while left:
             free = [row for row in left if _up(row, here) not in waiting or _up(row, here) == _up(row, there)]
             if not free:
@@ -216,4 +243,4 @@ def _parents_first(rows: list[Row], table: Reflected, names: Sequence[str]) -> I
 
 
 def _up(row: Row, places: Sequence[int]) -> tuple[Any, ...]:
-    return tuple(row[1][place] for place in places)
+    return tuple(row.values[place] for place in places)

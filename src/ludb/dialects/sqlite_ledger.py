@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import sqlite3
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 
 import pyarrow as pa
 
+from ludb.dialects.ledger_row import SCHEMA, missing, ranges, written
 from ludb.model.run import Txn
 
 DDL = """CREATE TABLE IF NOT EXISTS main.ludb_ledger (
@@ -33,9 +33,6 @@ DDL_TEXT = f"""-- {{system}} (SQLite): the ledger of ludb.
 """
 """The same for a DBA; `{{system}}` is the target's name in the job."""
 
-SCHEMA = pa.schema([("txn", pa.string()), ("seq", pa.int64()), ("run", pa.string()), ("chunk", pa.string())])
-"""What `Target.ledger` returns."""
-
 
 def insert(connection: sqlite3.Connection, txn: Txn, at: float) -> None:
     """Write the ledger row; `sqlite3.IntegrityError` if the transaction was committed before."""
@@ -48,8 +45,7 @@ def insert(connection: sqlite3.Connection, txn: Txn, at: float) -> None:
 
 def seal(connection: sqlite3.Connection, txn: Txn, rows: Mapping[str, int]) -> bool:
     """Write positions and digest into the ledger row and read the row back; False if it is not there."""
-    positions = json.dumps(ranges(txn.positions))
-    digest = hashlib.sha256(json.dumps([ranges(txn.positions), sorted(rows.items())]).encode()).hexdigest()
+    positions, digest = written(txn.positions, rows)
     change = "UPDATE main.ludb_ledger SET positions = ?, digest = ? WHERE txn = ?"
     connection.execute(change, (positions, digest, txn.id))
     return present(connection, txn.id)
@@ -58,8 +54,7 @@ def seal(connection: sqlite3.Connection, txn: Txn, rows: Mapping[str, int]) -> b
 def left_out(connection: sqlite3.Connection, txn: str, positions: Collection[int]) -> list[int]:
     """Those of the positions that the committed transaction did not write: they no longer fitted when it was applied."""
     (text,) = connection.execute("SELECT positions FROM main.ludb_ledger WHERE txn = ?", (txn,)).fetchone()
-    held = json.loads(text)
-    return sorted(at for at in positions if not any(first <= at <= last for first, last in held))
+    return missing(text, positions)
 
 
 def present(connection: sqlite3.Connection, txn: str) -> bool:
@@ -89,14 +84,3 @@ def entries(connection: sqlite3.Connection) -> dict[str, int]:
         return {}
     query = "SELECT repository_id, count(*) FROM main.ludb_ledger GROUP BY repository_id ORDER BY repository_id"
     return dict(connection.execute(query).fetchall())
-
-
-def ranges(positions: Sequence[int]) -> list[list[int]]:
-    """Positions as [first, last] ranges in ascending order: [1, 2, 3, 7] is [[1, 3], [7, 7]]."""
-    found: list[list[int]] = []
-    for position in sorted(positions):
-        if found and found[-1][1] == position - 1:
-            found[-1][1] = position
-        else:
-            found.append([position, position])
-    return found

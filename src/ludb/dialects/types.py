@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
+import json
 import re
 from decimal import Context, Decimal, InvalidOperation
 
@@ -117,3 +119,16 @@ def _moment(text: str, kind: pa.DataType) -> object:
         except ValueError:
             pass
     raise ValueError(f"is not a {name}")
+
+
+def check_names(text: str) -> None:
+    """`ValueError` for JSON in which an object names a member twice, of which a server's own form would keep one. What is no
+    JSON is left to the server.
+    """
+    with contextlib.suppress(json.JSONDecodeError, RecursionError):
+        json.loads(text, object_pairs_hook=_apart, parse_int=str, parse_float=str)
+
+
+def _apart(members: list[tuple[str, object]]) -> None:
+    if len({name for name, _ in members}) < len(members):
+        raise ValueError("names a member of an object twice, of which jsonb would keep one: use a json column")

@@ -8,6 +8,7 @@ from typing import ClassVar
 
 import pyarrow as pa
 
+from ludb.dialects import sqlalchemy_inspect as server
 from ludb.dialects.settings import Surroundings
 from ludb.dialects.sqlalchemy import READS, Database, SqlalchemySystem
 from ludb.dialects.sqlalchemy_joins import ROW, Element, From, Path
@@ -17,6 +18,7 @@ from ludb.dialects.sqlalchemy_schema import Detail, Reflected
 from ludb.dialects.sqlalchemy_script import check_condition, check_script, run_script
 from ludb.dialects.sqlalchemy_values import Carriage, asked, plain, plan, typed
 from ludb.errors import ConfigError
+from ludb.model.findings import Price
 from ludb.model.keys import key_text
 from ludb.model.shape import TableShape
 from ludb.model.unit import Column, Fetched, KeySet, Refusal, UnitTable
@@ -26,7 +28,7 @@ _ORPHANS = pa.schema([("row_id", pa.string()), ("missing", pa.string()), ("direc
 
 class SqlalchemySource:
     """A database by its SQLAlchemy address, connected when first read and never written. Implements `Source`, `CanFetch`,
-    `CanFilter`, `CanReflect` and, for hooks, `CanExecute`.
+    `CanFilter`, `CanReflect`, `CanPrice` and, for hooks, `CanExecute`.
 
     One connection, one thread, one stream at a time. How consistent a snapshot is, is the dialect's: `dialects.sqlalchemy.READS`.
     """
@@ -139,6 +141,18 @@ class SqlalchemySource:
         """How many rows the table has, by counting them."""
         query = counted(self._reflect(table))
         return next(int(rows[0][0]) for rows in self._reader.rows(query, "count rows", stream=False))
+
+    def size(self, table: UnitTable) -> int:
+        """About how many bytes the table takes, where the dialect is one that tells."""
+        reflected = self._reflect(table)
+        with self._reader.connected() as connection:
+            return server.size(connection, self._database, reflected)
+
+    def price(self, table: UnitTable, columns: Sequence[str]) -> Price | None:
+        """What looking rows up by these columns costs, by the indexes that are there."""
+        reflected = self._reflect(table)
+        with self._reader.connected() as connection:
+            return server.price(connection, self._database, reflected, columns)
 
     def tables(self) -> Sequence[TableShape]:
         """Every table and view of the system's schema; rows are not counted."""

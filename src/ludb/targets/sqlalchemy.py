@@ -10,9 +10,12 @@ from typing import ClassVar
 
 import pyarrow as pa
 
+from ludb.dialects import sqlalchemy_inspect as server
+from ludb.dialects import sqlalchemy_rewrite as rewrite
 from ludb.dialects.settings import Surroundings
 from ludb.dialects.sqlalchemy import MYSQL, Connection, Database, SqlalchemySystem
 from ludb.dialects.sqlalchemy_ledger import Ledger
+from ludb.dialects.sqlalchemy_order import ordered
 from ludb.dialects.sqlalchemy_participant import SqlalchemyParticipant
 from ludb.dialects.sqlalchemy_reader import read_back
 from ludb.dialects.sqlalchemy_schema import Reflected, reflect
@@ -20,6 +23,7 @@ from ludb.dialects.sqlalchemy_script import check_script, run_script
 from ludb.dialects.sqlalchemy_writer import SqlalchemyWriter
 from ludb.errors import ConfigError, FatalError, TransientError, UnitError
 from ludb.model.data import MISFIT, Applied, WriteSet
+from ludb.model.findings import Finding
 from ludb.model.run import Txn
 from ludb.model.unit import Column
 
@@ -32,8 +36,8 @@ _DURABLE = {
 
 
 class SqlalchemyTarget:
-    """A database by its SQLAlchemy address that rows are inserted into. Implements `Target`, `CanRead`, `CanRehearse`,
-    `HasLedger` and, for hooks, `CanExecute`.
+    """A database by its SQLAlchemy address that rows are written into. Implements `Target`, `CanRead`, `CanRehearse`,
+    `CanRewrite`, `CanInspect`, `HasLedger` and, for hooks, `CanExecute`.
 
     Each participant has a connection of its own. The dialect must have savepoints: they find the unit that is refused.
     """
@@ -60,25 +64,24 @@ class SqlalchemyTarget:
         return self._reflect(table).columns
 
     def order(self, tables: Sequence[str]) -> Sequence[str]:
-        """Parents before children by foreign keys that speak at once. `ConfigError` for a circle of them."""
+        """Parents before children by foreign keys that speak at once. `ConfigError` for a circle of them that is nowhere open."""
         known = {name: self._reflect(name) for name in tables}
-        places = {(found.schema, found.name): name for name, found in known.items()}
-        parents = {
-            name: {places[key.parent] for key in found.foreign_keys if key.parent in places and not key.late} - {name}
-            for name, found in known.items()
-        }
-        ordered: list[str] = []
-        left = sorted(tables)
-        while left:
-            free = next((name for name in left if not parents[name] & set(left)), None)
-            if free is None:
-                raise ConfigError(
-                    f"system {self._name}: the foreign keys of {', '.join(left)} form a circle, so that no table can be first",
-                    remedy="Have one of them put off (DEFERRABLE INITIALLY DEFERRED), or use the database's own type",
-                )
-            ordered.append(free)
-            left.remove(free)
-        return ordered
+        return ordered(known, self._name, self._settings.in_schema, self._reflect)
+
+    def check_merge(self, table: str, key: Sequence[str], written: Sequence[str]) -> None:
+        """Refuse a key that no unique constraint holds exactly or that may be NULL, columns that others point to, and missing
+        rights.
+        """
+        with self._session() as connection:
+            rewrite.check_merge(connection, self._database, self._reflect(table), key, written)
+
+    def check_removal(self, table: str, columns: Sequence[str], removed: Sequence[str]) -> None:
+        """Refuse unknown columns, a table without a primary key, one whose rows would take others with them, and missing
+        rights.
+        """
+        found = [self._reflect(name) for name in removed]
+        with self._session() as connection:
+            rewrite.check_removal(connection, self._database, self._reflect(table), columns, found)
 
     def begin(self, txn: Txn) -> SqlalchemyParticipant:
         """Start a transaction and insert the ledger row; `TransientError` while the server or a lock is in the way."""
@@ -151,15 +154,7 @@ class SqlalchemyTarget:
         dialect without savepoints.
         """
         with contextlib.closing(self._database.connect()) as connection:
-            asked_for = _DURABLE.get(self._database.dialect)
-            if asked_for and not self._settings.allow_not_durable:
-                with self._database.errors("ask for durability"):
-                    off = connection.exec_driver_sql(asked_for).scalar()
-                if off:
-                    raise ConfigError(
-                        f"system {self._name}: the server may lose what it has committed ({off})",
-                        remedy="Switch it on; for tests say allow_not_durable: true",
-                    )
+            self._check_durable(connection)
             try:
                 with self._database.errors("set a savepoint"):
                     connection.begin_nested().rollback()
@@ -170,6 +165,25 @@ class SqlalchemyTarget:
                     remedy="Use another type of target",
                 ) from error
             self._ledger.create(connection)
+
+    def inspect(self, tables: Sequence[str]) -> Sequence[Finding]:
+        """Durability, rights and emptiness, without a trace."""
+        reflected = {name: self._reflect(name) for name in tables}
+        with self._session() as connection:
+            self._check_durable(connection)
+            return list(server.inspect(connection, self._database, self._ledger, reflected))
+
+    def _check_durable(self, connection: Connection) -> None:
+        asked = _DURABLE.get(self._database.dialect)
+        if not asked or self._settings.allow_not_durable:
+            return
+        with self._database.errors("ask for durability"):
+            off = connection.exec_driver_sql(asked).scalar()
+        if off:
+            raise ConfigError(
+                f"system {self._name}: the server may lose what it has committed ({off})",
+                remedy="Switch it on; for tests say allow_not_durable: true",
+            )
 
     def read(self, table: str) -> pa.Table:
         """All rows by primary key, else in the order in which they lie. A column with values that have no Arrow form

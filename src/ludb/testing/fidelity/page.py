@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from ludb.testing.fidelity.case import PLAN, SOURCE, SYSTEMS, Outcome, Probe
 from ludb.testing.fidelity.catalogue import EVERYWHERE, PROBES, TITLES
 from ludb.testing.fidelity.from_arrow import PROBES as ARROW
+from ludb.testing.fidelity.generic import HELD, TAKEN, label
 
 Found = tuple[int, str, Outcome, str]
 """(case, column, outcome, probe's name); columns are `postgres >` (a source alone), `> mysql` (a target alone), and
@@ -32,6 +33,14 @@ _ROWS = """## By case
 
 `postgres >` is a source alone, `> postgres` a target alone; *tests* counts further tests that bear the case's number in their
 names.
+
+"""
+_GENERIC = """
+## Through SQLAlchemy
+
+The generic adapters (`type: sqlalchemy`) over the dialects of the same servers. They refuse more: arrays of PostgreSQL
+whose elements have digits or a length (`numeric(10,2)[]`), moments with a zone for SQLite, and text that is no moment in
+SQLite's columns of moments.
 
 """
 _PAIRS = """
@@ -60,6 +69,13 @@ def expected() -> list[Found]:
             ]
     for probe in ARROW:
         found += [(probe.case, f"> {t}", probe.expected(t), probe.name) for t in SYSTEMS if t in probe.into]
+    for database, held in HELD.items():
+        found += [(probe.case, f"{label(database)} >", alone(probe), probe.name) for probe in held]
+        found += [
+            (probe.case, f"> {label(database)}", probe.expected(database), probe.name)
+            for probe in TAKEN
+            if database in probe.into
+        ]
     pairs = [f"{one} > {two}" for one in SYSTEMS for two in SYSTEMS]
     found += [(case, pair, outcome, "structure") for case, outcome in EVERYWHERE.items() for pair in pairs]
     return found + [(40, f"{one} > mysql", "refused", "collation") for one in SYSTEMS]
@@ -82,6 +98,8 @@ def render_page(found: Iterable[Found], tests: Mapping[int, int]) -> str:
     adapters = [*(f"{one} >" for one in SYSTEMS), *(f"> {one}" for one in SYSTEMS)]
     pairs = [f"{one} > {two}" for one in SYSTEMS for two in SYSTEMS]
     text = _HEAD + _ROWS + _table(adapters, cells, adapters, tests)
+    generic = [*(f"{label(one)} >" for one in HELD), *(f"> {label(one)}" for one in HELD)]
+    text += _GENERIC + _table(generic, cells, [head.replace("sqlalchemy ", "") for head in generic])
     text += _PAIRS + _table(pairs, cells, [f"{one[:2]}>{two[:2]}".replace("po", "pg") for one, two in _split(pairs)])
     return text + _PROBES + _by_value(values) + _gaps()
 

@@ -41,6 +41,8 @@ class FidelitySourceContract:
 
     probes: ClassVar[Sequence[Probe]] = ()
     system: ClassVar[str] = ""
+    label: str = ""
+    """What the page of outcomes calls it, if not by the system's name."""
 
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
         """One test for each probe, with its number in the name."""
@@ -52,7 +54,7 @@ class FidelitySourceContract:
     ) -> None:
         """The good neighbour always leaves it."""
         source, table = shelf.source(probe)
-        record_property("fidelity", (probe.case, f"{self.system} >", _outcome(probe), probe.name))
+        record_property("fidelity", (probe.case, f"{self.label or self.system} >", _outcome(probe), probe.name))
         if PLAN in probe.refused:
             (refused,) = [column.refused for column in source.columns(table) if column.name == "v"]
             assert refused is not None

@@ -47,6 +47,8 @@ class FidelityTargetContract:
 
     probes: ClassVar[Sequence[Probe]] = PROBES
     system: ClassVar[str] = ""
+    label: str = ""
+    """What the page of outcomes calls it, if not by the system's name."""
 
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
         """One test for each probe that has a place in this target, with its number in the name. A gap must fail: it is struck
@@ -62,7 +64,9 @@ class FidelityTargetContract:
     ) -> None:
         """The good neighbour in the same transaction always arrives."""
         target, table = shelf.target(probe)
-        record_property("fidelity", (probe.case, f"> {self.system}", probe.expected(self.system), probe.name))
+        record_property(
+            "fidelity", (probe.case, f"> {self.label or self.system}", probe.expected(self.system), probe.name)
+        )
         values = array_of(probe.native, [probe.good, *probe.values])
         numbers = pa.array(range(len(values)), pa.int64())
         rows = pa.table([numbers, numbers, values], names=[POSITION, "uid", "v"])
