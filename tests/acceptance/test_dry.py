@@ -59,7 +59,7 @@ def test_a_trial_before_the_first_run_shows_the_calls_and_makes_nothing_at_all(s
     said = shop.ludb("unit", "3", "--try", "--job", "job")
     assert said.code == 0, said.err
     for part in (
-        "output billing.account  1 row(s)",
+        "output billing.account  1 row",
         "id=100, name=c3",
         "call crm.customer  POST /customer",
         "the unit would move",

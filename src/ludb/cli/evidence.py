@@ -18,6 +18,7 @@ from rich.markup import escape
 from ludb.cli import options
 from ludb.cli.console import answer, err, out
 from ludb.errors import ConfigError
+from ludb.wording import plural
 
 if TYPE_CHECKING:
     from ludb.service.ledgers import LedgerLine
@@ -98,8 +99,8 @@ def orphans(
         _as_text(found)
     if not found.whole:
         err.print(
-            f"[yellow]not all of them:[/] of {total:,} orphans of {found.run} only samples are kept: it was planned by an "
-            "earlier version, or purged, or its state directory is another one"
+            f"[yellow]not all of them:[/] of {plural(total, 'orphan')} of {found.run} only samples are kept: it was planned by "
+            "an earlier version, or purged, or its state directory is another one"
         )
 
 
@@ -121,7 +122,7 @@ def _as_csv(found: OrphanList) -> None:
 def _as_text(found: OrphanList) -> None:
     for name, count in found.counts.items():
         if count:
-            out.print(f"[bold]{count:,}[/] orphans in {escape(name)}")
+            out.print(f"[bold]{count:,}[/] orphan{'' if count == 1 else 's'} in {escape(name)}")
     for one in found.rows:
         how = {True: "", False: ", itself an orphan", None: ""}[one.direct]
         missing = "no parent named" if one.missing is None else f"parent {one.missing}{how}"

@@ -13,6 +13,7 @@ import typer
 
 from ludb.cli import options
 from ludb.cli.console import answer, err, out
+from ludb.wording import plural
 
 
 def check(
@@ -53,9 +54,8 @@ def check(
     else:
         render_findings(out, found)
         verdict = "something stands in the way" if wrong else "no mistakes found"
-        out.print(
-            f"{folder.job.name} {folder.job.version}: {steps} steps, {len(folder.job.outputs)} outputs, {verdict}"
-        )
+        outputs = plural(len(folder.job.outputs), "output")
+        out.print(f"{folder.job.name} {folder.job.version}: {plural(steps, 'step')}, {outputs}, {verdict}")
         for name, mode in modes.items():
             if mode != "insert":
                 out.print(f"{name}: {mode}", soft_wrap=True)
@@ -174,7 +174,8 @@ def abandon(
     if json:
         answer({"run": ended, "counters": counters})
     else:
-        out.print(f"{ended.id} is abandoned: {counters.done} units stay moved, {counters.pending} were not moved")
+        stay = plural(counters.done, "unit stays", "units stay")
+        out.print(f"{ended.id} is abandoned: {stay} moved, {counters.pending:,} not moved")
 
 
 def worker(

@@ -18,6 +18,7 @@ from ludb.service.activity import Activity, Watch
 from ludb.service.dry_run import is_dry
 from ludb.service.runs import Started
 from ludb.service.site import Site
+from ludb.wording import plural
 
 BAR_EVERY, LINE_EVERY, LATER_EVERY, LATER = 0.5, 5.0, 30.0, 60.0
 """Seconds between two looks in a terminal; between two plain lines, at first and after `LATER` seconds."""
@@ -44,7 +45,7 @@ class Progress:
         """Say what begins."""
         how = "going on with" if started.resumed else "started dry" if is_dry(self._run) else "started"
         changed = ", with changed steps" if started.changed else ""
-        self._console.print(f"{how} run [bold]{self._run.id}[/] ({self._run.units:,} units{changed})")
+        self._console.print(f"{how} run [bold]{self._run.id}[/] ({plural(self._run.units, 'unit')}{changed})")
         if self._console.is_terminal and not self._console.is_dumb_terminal:
             # Refreshed by `tick` alone: no thread of its own, nothing drawn between two looks.
             self._live = Live(console=self._console, transient=True, auto_refresh=False, redirect_stdout=False)
@@ -88,7 +89,7 @@ class Progress:
         top.expand = True
         total = max(1, seen.counters.total)
         top.add_row(f"{share(seen):5.1f}%", ProgressBar(total=total, completed=settled), pace(seen, rate))
-        lines = [f"{states(seen)}, of {seen.counters.total:,} units", *details(seen)]
+        lines = [f"{states(seen)}, of {plural(seen.counters.total, 'unit')}", *details(seen)]
         return Group(top, *(Text(f"  {line}", no_wrap=True, overflow="ellipsis") for line in lines))
 
     def close(self) -> None:
@@ -163,11 +164,6 @@ def doings(seen: Activity) -> str:
     if len(words) <= NAMED:
         return " | ".join(words)
     return counted(Counter(word.split(",", 1)[0] for word in words))
-
-
-def plural(number: int, what: str) -> str:
-    """A number of things: `1 chunk`, `2 chunks`."""
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def duration(seconds: float) -> str:

@@ -18,6 +18,7 @@ from ludb.service.site import Site
 from ludb.service.steering import told as told_arguments
 from ludb.service.summary import Summary
 from ludb.sql.library import told as told_conversions
+from ludb.wording import plural
 
 LEFT = frozenset({"table", "output", "reason", "state", "run", "started", "by", "selected"})
 """Columns of text; all others hold numbers."""
@@ -85,7 +86,9 @@ def _state(console: Console, summary: Summary, site: Site) -> None:
     staged = run.settings.get("staged")
     for system, take in staged.items() if isinstance(staged, dict) else ():
         console.print(f"staged: {escape(system)} as of {moment(take['taken_at'])}, {ago(take['taken_at'])} ago")
-    console.print(f"{counters.total:,} units: {told(counters)}; {summary.seconds:.1f} s, {summary.rate:,.0f} units/s")
+    console.print(
+        f"{plural(counters.total, 'unit')}: {told(counters)}; {summary.seconds:.1f} s, {summary.rate:,.0f} units/s"
+    )
     for step in next_steps(summary, site):
         console.print(step, soft_wrap=True, markup=False)
     if is_dry(run):
@@ -109,7 +112,7 @@ def _noted(console: Console, summary: Summary) -> None:
     if summary.conversions:
         console.print(f"converted in moved units: {told_conversions(summary.conversions)}", soft_wrap=True)
     for rule, count in summary.warnings.items():
-        console.print(f"[yellow]warning[/] {escape(rule)}: {count:,} units")
+        console.print(f"[yellow]warning[/] {escape(rule)}: {plural(count, 'unit')}")
 
 
 def told(counters: Counters) -> str:
@@ -142,7 +145,7 @@ def _who(console: Console, summary: Summary, site: Site) -> None:
         console.print(f"{moment(command.put_at)} {command.actor}: {asked}: {outcome}", soft_wrap=True, markup=False)
     waiting = waiting_for(site.repository.views.chunks(summary.run.id, unresolved=True))
     for error, count in list(waiting.items())[:5]:
-        console.print(f"[yellow]waiting[/] {count:,} chunk(s): {escape(error)}", soft_wrap=True)
+        console.print(f"[yellow]waiting[/] {plural(count, 'chunk')}: {escape(error)}", soft_wrap=True)
 
 
 def next_steps(summary: Summary, site: Site) -> list[str]:
@@ -189,7 +192,7 @@ def render_runs(console: Console, found: Sequence[tuple[Run, Counters]]) -> None
             return
     for run, counters in found:
         console.print(f"[bold]{run.id}[/]  {run.state}", soft_wrap=True)
-        console.print(f"  {counters.total:,} units: {told(counters)}; started {moment(run.created_at)}")
+        console.print(f"  {plural(counters.total, 'unit')}: {told(counters)}; started {moment(run.created_at)}")
         if selected(run):
             console.print(f"  selected: {escape(selected(run))}", soft_wrap=True)
 

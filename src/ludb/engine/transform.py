@@ -24,6 +24,7 @@ from ludb.model.unit import POSITION, UNIT_KEY
 from ludb.ports.step import CanVary, Step
 from ludb.sql.counting import counting
 from ludb.unitdb.batch import UnitBatch
+from ludb.wording import plural
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +170,7 @@ def _run_rule(rule: Rule, batch: UnitBatch, verdicts: Verdicts) -> None:
         faults.setdefault(position, Fault(str(reason)))
     if rule.severity == "stop":
         raise FatalError(
-            f"{rule.name}: {next(iter(faults.values())).reason} ({len(faults)} unit(s)); the rule stops the run"
+            f"{rule.name}: {next(iter(faults.values())).reason} ({plural(len(faults), 'unit')}); the rule stops the run"
         )
     if rule.severity == "warn":
         verdicts.warn(rule.name, faults)

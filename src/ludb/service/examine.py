@@ -25,6 +25,7 @@ from ludb.project.folder import JobFolder
 from ludb.service.planning import bound_place, texts_of
 from ludb.service.site import Site
 from ludb.service.staging import STAGED
+from ludb.wording import plural
 
 T = TypeVar("T")
 
@@ -165,9 +166,9 @@ def _look_for_indexes(found: _Findings, migration: Migration, units: int) -> Non
             if price is not None and price.rows > CHEAP:
                 found.append(Finding(
                     "warning", name,
-                    f"no index leads to {', '.join(columns)}: each chunk reads about {price.rows:,} rows, {chunks:,} chunks "
-                    f"about {price.rows * chunks:,}", f"{price.remedy}; or settings: {{extract: staged}}", table.name,
-                    ", ".join(columns),
+                    f"no index leads to {', '.join(columns)}: each chunk reads about {price.rows:,} rows, "
+                    f"{plural(chunks, 'chunk')} about {price.rows * chunks:,}",
+                    f"{price.remedy}; or settings: {{extract: staged}}", table.name, ", ".join(columns),
                 ))  # fmt: skip
 
 

@@ -73,7 +73,7 @@ def check_pending(site: Site, job: str, keys: pa.Table, but: str = "") -> None:
         shared = [wanted[key] for key in wanted if key in pending]
         if shared:
             raise ConfigError(
-                f"run {run.id} of {job} ({run.instance}, {run.state}) still has {len(shared)} of these units to move "
+                f"run {run.id} of {job} ({run.instance}, {run.state}) still has {len(shared):,} of these units to move "
                 f"(first: {key_text(shared[0])})",
                 remedy=f"Go on with that run, or give it up: ludb abandon {run.id}",
             )

@@ -21,6 +21,7 @@ from ludb.model.run import Chunk, ChunkState, Run, UnitException, UnitState
 from ludb.model.unit import POSITION
 from ludb.service.pinning import load_pinned, purged
 from ludb.service.site import Site
+from ludb.wording import plural
 
 Rows = Mapping[str, list[dict[str, Any]]]
 """Rows as plain values, by table."""
@@ -53,7 +54,7 @@ def find_position(keys: pa.Table, key: str) -> int:
             return int(position)
     example = key_text([column[0] for column in columns]) if keys.num_rows else ""
     raise ConfigError(
-        f"no unit {key!r} in the list of {keys.num_rows:,} units",
+        f"no unit {key!r} in the list of {plural(keys.num_rows, 'unit')}",
         remedy=f"Keys are written like {example!r}; parts of a composite key are joined by |",
     )
 
