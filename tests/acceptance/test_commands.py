@@ -237,3 +237,18 @@ def test_the_state_directory_is_for_its_owner_alone(moved):
     with sqlite3.connect(moved.state / "repository.sqlite") as repository:
         assert repository.execute("select count(*) from run").fetchone() == (1,)
     repository.close()
+
+
+def test_a_command_without_a_run_means_the_newest_of_the_job_that_is_named(shop):
+    """Two jobs in one repository: whoever gives up a run of one of them must not meet the other's."""
+    shop.write({"rules/broken.sql": "select unit_key, 'broken' as reason from legacy.customers"})
+    shop.change("job.yaml", "settings:", "rules: {broken: stop}\nsettings:")
+    failed = shop.ludb("run", "job", "--json").json["run"]
+    assert failed["state"] == "failed"
+    assert shop.ludb("init", "other").code == 0
+    assert shop.ludb("run", "other", "--state", "job/.ludb").code == 3
+    assert shop.ludb("status", "--job", "job", "--json").json["run"]["id"] == failed["id"]
+    ended = shop.ludb("abandon", "--job", "job")
+    assert (ended.code, f"{failed['id']} is abandoned: 0 units stay moved, 8 not moved" in ended.out) == (0, True)
+    refused = shop.ludb("abandon", "--job", "other", "--state", "job/.ludb")
+    assert (refused.code, "there is nothing to abandon" in refused.err) == (2, True)

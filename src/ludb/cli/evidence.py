@@ -45,7 +45,7 @@ def report(
     from ludb.service.site import open_site
 
     site = open_site(state=state, repository=repository, folder=job, create=False)
-    made = make_report(site, latest_run(site, run), open_values=open_values)
+    made = make_report(site, latest_run(site, run, job), open_values=open_values)
     path = output or Path(f"{made.summary.run.id}.html")
     write_whole(path, render_report(made))
     if json:
@@ -87,7 +87,7 @@ def orphans(
     if csv and json:
         raise ConfigError("--csv and --json exclude each other", remedy="Say one of them")
     site = open_site(state=state, repository=repository, folder=job, create=False)
-    found = list_orphans(site, latest_run(site, run), table)
+    found = list_orphans(site, latest_run(site, run, job), table)
     total = sum(found.counts.values())
     if json:
         _as_json(found)

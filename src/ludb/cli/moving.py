@@ -158,18 +158,19 @@ def run(
 
 
 def abandon(
-    run_id: Annotated[str, typer.Argument(metavar="RUN", help="The run to give up.")],
+    run_id: options.RunId = None,
     job: options.JobFolder = None,
     state: options.State = None,
     repository: options.Repository = None,
     json: options.Json = False,
 ) -> None:
     """Give up a stopped or failed run: calls of units that are not done are taken back first."""
+    from ludb.cli.inspect import latest_run
     from ludb.service.abandon import abandon as give_up
     from ludb.service.site import open_site
 
     site = open_site(state=state, repository=repository, folder=job, create=False)
-    ended = give_up(site, run_id)
+    ended = give_up(site, latest_run(site, run_id, job))
     counters = site.repository.views.counters(ended.id)
     if json:
         answer({"run": ended, "counters": counters})

@@ -112,6 +112,8 @@ def render_trial(console: Console, trial: Trial) -> None:
     for name, texts in trial.requests.items():
         for text in texts[:SHOWN]:
             console.print(f"[bold]call {escape(name)}[/]  {escape(text)}", soft_wrap=True)
+    if trial.unreached:
+        console.print(f"not reached: {escape(', '.join(trial.unreached))}", soft_wrap=True)
     if trial.conversions:
         console.print(f"converted: {told_conversions(trial.conversions)}", soft_wrap=True)
     if trial.verdict is None:

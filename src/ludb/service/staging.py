@@ -29,6 +29,7 @@ from ludb.model.run import Run, RunState
 from ludb.model.unit import UnitTable
 from ludb.ports.source import CanFetch, Source
 from ludb.project.folder import JobFolder
+from ludb.project.places import placed
 from ludb.project.registry import SOURCES
 from ludb.service.site import Site, writing_below
 from ludb.unitdb.takes import TOLD, Scan, Take, write_take
@@ -74,7 +75,8 @@ def take_of(site: Site, job: JobFolder, migration: Migration, system: str, *, re
     found = None if refresh else _current(place)
     if found is not None:
         return found
-    reflect(migration)  # what cannot be carried at all is told before anything is read
+    with placed(job.folder):
+        reflect(migration)  # what cannot be carried at all is told before anything is read
     with writing_below(site.staged), _alone(site, place, system):
         found = None if refresh else _current(place)
         if found is not None:
