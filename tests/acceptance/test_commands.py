@@ -252,3 +252,20 @@ def test_a_command_without_a_run_means_the_newest_of_the_job_that_is_named(shop)
     assert (ended.code, f"{failed['id']} is abandoned: 0 units stay moved, 8 not moved" in ended.out) == (0, True)
     refused = shop.ludb("abandon", "--job", "other", "--state", "job/.ludb")
     assert (refused.code, "there is nothing to abandon" in refused.err) == (2, True)
+
+
+def test_a_run_that_failed_at_its_limit_names_the_command_that_gets_everybody_moved(shop):
+    """Started again it would fail at once: the units that one broken step has set aside still count."""
+    shop.change("job.yaml", "workers: 1", "workers: 1, quarantine_limit: 1")
+    visit = (shop.job / "steps/30_visit/billing.visit.py").read_text()
+    shop.write({"steps/30_visit/billing.visit.py": "def transform(unit):\n    raise KeyError('broken')\n"})
+    failed = shop.ludb("run", "job")
+    assert (failed.code, "the limit is 1: this looks like one fault in many units; mend the cause" in failed.out) == (
+        1,
+        True,
+    )
+    (line,) = [line for line in failed.out.splitlines() if line.startswith("once that is mended")]
+    shop.write({"steps/30_visit/billing.visit.py": visit})
+    moved = shop.ludb(*line.split(": ludb ")[1].split())
+    assert moved.code == 0, moved.err
+    assert shop.rows("billing", "select count(*) from visit") == [(8,)]

@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from ludb.cli.places import start_again
-from ludb.model.run import Counters, Run, RunState
+from ludb.model.run import LIMIT_REACHED, Counters, Run, RunState
 from ludb.service.activity import waiting_for
 from ludb.service.dry_run import is_dry
 from ludb.service.hints import options_for
@@ -22,6 +22,8 @@ from ludb.wording import plural
 
 LEFT = frozenset({"table", "output", "reason", "state", "run", "started", "by", "selected"})
 """Columns of text; all others hold numbers."""
+HALTED = frozenset({RunState.FAILED, RunState.STOPPED, RunState.PAUSED})
+"""States in which nobody takes calls back."""
 COLORS = {RunState.COMPLETED: "green", RunState.EXCEPTIONS: "yellow", RunState.RUNNING: "cyan"}
 
 
@@ -89,6 +91,10 @@ def _state(console: Console, summary: Summary, site: Site) -> None:
     console.print(
         f"{plural(counters.total, 'unit')}: {told(counters)}; {summary.seconds:.1f} s, {summary.rate:,.0f} units/s"
     )
+    if run.state in HALTED and (alive := site.repository.evidence.accounts(run.id).live_calls):
+        console.print(
+            f"{plural(alive, 'object')} of quarantined units still at an API: going on, or abandoning, takes them back"
+        )
     for step in next_steps(summary, site):
         console.print(step, soft_wrap=True, markup=False)
     if is_dry(run):
@@ -160,6 +166,8 @@ def next_steps(summary: Summary, site: Site) -> list[str]:
         steps.append(f"nobody holds this run; go on with it: {start_again(site, run)}")
     elif held and run.state is RunState.PAUSED:
         steps.append(f"let it go on: ludb resume {run.id}{where}")
+    elif run.state is RunState.FAILED and LIMIT_REACHED in run.reason:
+        steps.append(f"once that is mended, try them again and go on: ludb quarantine retry {run.id} --all{where}")
     elif run.state in {RunState.PLANNED, RunState.STOPPED, RunState.PAUSED, RunState.FAILED}:
         mended = "" if run.state in {RunState.PLANNED, RunState.STOPPED} else "once that is mended, "
         steps.append(f"{mended}go on with it: {start_again(site, run)}")

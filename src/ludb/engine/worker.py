@@ -22,7 +22,7 @@ from ludb.errors import (
     UnitError,
 )
 from ludb.model.data import Extract
-from ludb.model.run import Chunk, Run, RunState
+from ludb.model.run import LIMIT_REACHED, Chunk, Run, RunState
 from ludb.wording import plural
 
 ENDED = frozenset(
@@ -212,9 +212,8 @@ class Worker:
             return True
         bound = f"{limit.count}" if over_count else f"{limit.percent:g}% of {plural(settled, 'settled unit')}"
         reason = (
-            f"{plural(counters.quarantined, 'unit is', 'units are')} quarantined, the limit is {bound}: "
-            f"this looks like one fault in many units; "
-            f"see `ludb quarantine list {at.run.id}`, mend the cause, then start the run again"
+            f"{plural(counters.quarantined, 'unit is', 'units are')} quarantined, the limit is {bound}: {LIMIT_REACHED}; "
+            "mend the cause and try them again, or raise settings.quarantine_limit"
         )
         self._end(RunState.FAILED, reason)
         return False
