@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from ludb.cli.progress import details, duration, pace, share, states
 from ludb.model.events import Event
-from ludb.model.run import Counters, Owner
+from ludb.model.run import Counters, Owner, RunState
 from ludb.observers.doing import DoingObserver
 from ludb.service.activity import Activity
 
@@ -74,3 +76,8 @@ def test_a_worker_says_which_system_it_waits_for_until_something_gets_through():
     assert happen("phase.begin", phase="claim") == "looking for work"
     assert happen("chunk.released", reason="given back") == "looking for work"
     assert happen("target.away", target="billing") == "waiting for billing"
+
+
+def test_a_paused_run_says_its_reason_once():
+    paused = replace(seen(waiting={"journal: no room": 2}), state=RunState.PAUSED, reason="journal: no room")
+    assert details(paused)[-1] == "paused: journal: no room"

@@ -86,3 +86,27 @@ def test_going_on_with_a_run_names_the_line_too(shop):
     with pytest.raises(ConfigErrors, match="no column") as caught:
         start(shop.site, shop.job, {})
     assert [(error.file, error.line, error.column) for error in caught.value.errors] == [("job.yaml", 10, 5)]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "place"),
+    [
+        ("legacy.customers\n", "legacy.clients\n", ("job.yaml", 7, 3)),
+        ("${LEGACY}", "gone.sqlite", ("job.yaml", 4, 26)),
+        ("${NEW}", "gone.sqlite", ("job.yaml", 5, 26)),
+        ("new.account: {", "new.account: {", ("steps/10_a/new.account.sql", None, None)),
+    ],
+)
+def test_a_table_or_a_database_that_is_not_there_is_told_where_the_job_names_it(shop, old, new, place):
+    text = JOB.replace("custmer", "customer").replace(
+        "parent: customers", "parent: clients" if "clients" in new else "parent: customers"
+    )
+    shop.write({"job.yaml": text.replace(old, new)})
+    if place[0] != "job.yaml":
+        shop.database("new", "drop table account; create table accounts (id int);")
+    if "clients" in new:
+        shop.write({"steps/10_a/new.account.sql": "select unit_key, id from legacy.clients"})
+    shop.database("legacy", "insert into customers values (1);")
+    with pytest.raises(ConfigError, match=r"no table|no database") as caught:
+        plan_run(shop.site, shop.job, {})
+    assert (caught.value.file, caught.value.line, caught.value.column) == place

@@ -139,7 +139,7 @@ def details(seen: Activity) -> list[str]:
         found.append("workers are starting")
     else:
         found.append(change_of(seen))
-    if seen.waiting:
+    if seen.waiting and seen.state is not RunState.PAUSED:  # else the run's reason has said it
         error = next(iter(seen.waiting))
         found.append(f"{plural(sum(seen.waiting.values()), 'chunk')} waiting: {error}")
     return found

@@ -14,6 +14,7 @@ from ludb.model.run import LIMIT_REACHED, Counters, Run, RunState
 from ludb.service.activity import waiting_for
 from ludb.service.dry_run import is_dry
 from ludb.service.hints import options_for
+from ludb.service.room import paused_by
 from ludb.service.site import Site
 from ludb.service.steering import told as told_arguments
 from ludb.service.summary import Summary
@@ -164,6 +165,8 @@ def next_steps(summary: Summary, site: Site) -> list[str]:
         steps.append(f"see it again: ludb status{where}")
     elif run.state in {RunState.RUNNING, RunState.STOPPING} and not held:
         steps.append(f"nobody holds this run; go on with it: {start_again(site, run)}")
+    elif held and paused_by(run) == "room":
+        steps.append(f"make room: it goes on by itself, or at once with ludb resume {run.id}{where}")
     elif held and run.state is RunState.PAUSED:
         steps.append(f"let it go on: ludb resume {run.id}{where}")
     elif run.state is RunState.FAILED and LIMIT_REACHED in run.reason:

@@ -78,10 +78,8 @@ def look(url: str, system: str) -> Database:
         raise ConfigError(what, remedy=_mend(kind, option)) from error
     except TransientError as error:
         what = str(error).replace(f"system {system}", option, 1)
-        raise TransientError(
-            f"{what}. See that the server is up and lets this machine in, and that {option} names its host and port",
-            system=system,
-        ) from error
+        remedy = f"See that the server is up and lets this machine in, and that {option} names its host and port"
+        raise TransientError(what, system=system, remedy=remedy) from error
     if not any(shape.columns and not shape.view for shape in shapes):
         raise ConfigError(f"the {system} database has no tables", remedy="Name another database")
     return Database(kind, url, shapes)
