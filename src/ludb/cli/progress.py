@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ludb.errors import TransientError
-from ludb.model.run import Run, RunState
+from ludb.model.run import Owner, Run, RunState
 from ludb.service.activity import Activity, Watch
 from ludb.service.dry_run import is_dry
 from ludb.service.runs import Started
@@ -79,6 +79,13 @@ class Progress:
     def away(self, reason: str) -> None:
         """Say why the run waits, and when it goes on."""
         self._console.print(f"the run waits: {reason}" if reason else "the run goes on", markup=False)
+
+    def lost(self, worker: Owner) -> None:
+        """Say who has died: nothing is lost, but a person may want to know why."""
+        self._console.print(
+            f"worker {worker.id} on {worker.host}, process {worker.pid}, has died; its chunk is given to others",
+            markup=False,
+        )
 
     def _picture(self, seen: Activity, settled: int, rate: float) -> Group:
         """The bar, and below it the states, what was written and set aside, and who does what."""
