@@ -62,7 +62,7 @@ def test_a_trial_before_the_first_run_shows_the_calls_and_makes_nothing_at_all(s
         "output billing.account  1 row",
         "id=100, name=c3",
         "call crm.customer  POST /customer",
-        "the unit would move",
+        "the unit would move, if crm will take the calls (nobody was asked); nothing was written",
     ):
         assert part in said.out
     assert print_of(shop.folder) == before
