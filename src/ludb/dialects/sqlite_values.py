@@ -167,7 +167,7 @@ def _carry_one(value: Any, how: Carriage) -> Any:
                 return convert(value, how)
     declared = f" column ({how.column.native})" if how.column.native else " column without a declared type"
     wanted = f"{_name(kind)}, as types: says" if how.chosen else f"{_name(kind)}{declared}"
-    raise ValueError(f"holds {_KINDS[type(value)]} in a {wanted}")
+    raise ValueError(f"holds {_KINDS[type(value)]} in {'an' if wanted.startswith('integer') else 'a'} {wanted}")
 
 
 def _text(value: bytes | bytearray) -> str:
