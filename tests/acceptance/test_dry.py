@@ -62,7 +62,7 @@ def test_a_trial_before_the_first_run_shows_the_calls_and_makes_nothing_at_all(s
         "output billing.account  1 row",
         "id=100, name=c3",
         "call crm.customer  POST /customer",
-        "the unit would move, if crm will take the calls (nobody was asked); nothing was written",
+        "the unit would move if billing and crm will have it (not asked); nothing was written",
     ):
         assert part in said.out
     assert print_of(shop.folder) == before
@@ -79,7 +79,7 @@ def test_a_trial_after_a_run_takes_the_job_as_it_is_now_and_keeps_the_keys_of_th
     rule = (moved.job / "rules/no_negative.sql").read_text()
     moved.write({"rules/no_negative.sql": rule.replace("< 0", "< -5")})
     said = moved.ludb("unit", "5", "--try", "--job", "job")
-    assert "the unit would move; nothing was written" in said.out
+    assert "the unit would move if billing will have it (not asked); nothing was written" in said.out
     moved.write({"rules/no_negative.sql": rule})
     assert print_of(moved.folder) == before
 

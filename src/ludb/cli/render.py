@@ -117,8 +117,9 @@ def render_trial(console: Console, trial: Trial) -> None:
     if trial.conversions:
         console.print(f"converted: {told_conversions(trial.conversions)}", soft_wrap=True)
     if trial.verdict is None:
-        asked = sorted({name.split(".", 1)[0] for name, texts in trial.requests.items() if texts})
-        taken = f", if {' and '.join(map(escape, asked))} will take the calls (nobody was asked)" if asked else ""
+        made = {**trial.outputs, **trial.requests}
+        asked = sorted({name.split(".", 1)[0] for name, found in made.items() if found})
+        taken = f" if {' and '.join(map(escape, asked))} will have it (not asked)" if asked else ""
         console.print(f"[green]the unit would move[/]{taken}; nothing was written", soft_wrap=True)
     else:
         console.print(f"[red]the unit would be set aside[/]: {escape(trial.verdict.message)}; nothing was written")
