@@ -24,6 +24,7 @@ import pyarrow.csv
 from ludb.dialects.postgres_schema import Type
 from ludb.dialects.types import EXACT_FLOAT
 from ludb.errors import ConfigError
+from ludb.wording import plural
 
 Faults = Mapping[int, tuple[str, str]]
 """Row number -> (reason without the value, detail with it)."""
@@ -123,7 +124,7 @@ def _text(value: Any, kind: Type) -> str:
     length = 63 if kind.name == "name" else kind.length
     size = len(text.encode()) if kind.name == "name" else len(text.rstrip(" ") if kind.name == "bpchar" else text)
     if length is not None and size > length:
-        raise ValueError(f"is longer than {length} characters")
+        raise ValueError(f"is longer than {plural(length, 'character')}")
     return text
 
 
