@@ -29,13 +29,16 @@ NAMED = 4
 
 
 class Progress:
-    """True progress: units settled of units planned, from the repository. Rate and time left are of this start alone."""
+    """True progress: units settled of units planned, from the repository. Rate and time left are of this start alone, and of
+    the time in which it was not paused.
+    """
 
     def __init__(self, console: Console, site: Site, run: Run) -> None:
         """Show nothing yet."""
         self._console, self._run = console, run
         self._watch = Watch(site, run.id)
         self._began = time.monotonic()
+        self._idle = 0.0
         self._first: int | None = None
         self._shown = float("-inf")
         self._live: Live | None = None
@@ -57,6 +60,8 @@ class Progress:
         later = LATER_EVERY if now - self._began > LATER else LINE_EVERY
         if now - self._shown < (BAR_EVERY if self._live else later):
             return
+        if self._state is RunState.PAUSED:
+            self._idle += now - self._shown
         self._shown = now
         try:
             seen = self._watch.look()
@@ -69,7 +74,7 @@ class Progress:
             self._state = seen.state
         settled = seen.counters.total - seen.counters.pending
         self._first = settled if self._first is None else self._first
-        rate = (settled - self._first) / max(1e-9, now - self._began)
+        rate = (settled - self._first) / max(1e-9, now - self._began - self._idle)
         if self._live is not None:
             self._live.update(self._picture(seen, settled, rate), refresh=True)
         else:

@@ -89,9 +89,8 @@ def _state(console: Console, summary: Summary, site: Site) -> None:
     staged = run.settings.get("staged")
     for system, take in staged.items() if isinstance(staged, dict) else ():
         console.print(f"staged: {escape(system)} as of {moment(take['taken_at'])}, {ago(take['taken_at'])} ago")
-    console.print(
-        f"{plural(counters.total, 'unit')}: {told(counters)}; {summary.seconds:.1f} s, {summary.rate:,.0f} units/s"
-    )
+    rate = f"{summary.rate:,.1f}" if 0 < summary.rate < 10 else f"{summary.rate:,.0f}"
+    console.print(f"{plural(counters.total, 'unit')}: {told(counters)}; {summary.seconds:,.1f} s, {rate} units/s")
     if run.state in HALTED and (alive := site.repository.evidence.accounts(run.id).live_calls):
         console.print(
             f"{plural(alive, 'object')} of quarantined units still at an API: going on, or abandoning, takes them back"
