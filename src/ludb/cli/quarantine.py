@@ -123,7 +123,8 @@ def retry_units(
     wanted = [e for e in found if everything or reason or e.unit_key in set(unit or [])]
     missing = set(unit or []) - {e.unit_key for e in found}
     if missing or not wanted:
-        named = ", ".join(sorted(missing))
+        others = {e.unit_key: str(e.state).replace("_", " ") for e in site.repository.views.exceptions(run_id)}
+        named = ", ".join(f"{key} (it is {others[key]})" if key in others else key for key in sorted(missing))
         raise ConfigError(
             "no unit is quarantined for this very reason" if reason else f"not quarantined: {named or 'no unit'}",
             remedy=f"See `ludb quarantine list{options_for(site)}`" + (" and write the whole reason" if reason else ""),
