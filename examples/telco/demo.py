@@ -22,6 +22,8 @@ from databases import Postgres, Sqlite, databases
 from generate import generate
 
 HERE = Path(__file__).resolve().parent
+SHOWN = "unreadable_msisdn"
+"""The defect that the demo's last words are about."""
 PATHS = {
     "crm": "/tmf-api/customerManagement/v4",
     "inventory": "/tmf-api/serviceInventory/v4",
@@ -136,7 +138,9 @@ def show(out: Path, truth: dict, simulators: dict[str, Simulator], held: Sqlite 
 def what_next(truth: dict, variables: dict[str, str]) -> None:
     """Commands that can be copied as they stand."""
     command = os.path.relpath(Path(sys.executable).with_name("ludb"))
-    bad = next(iter(truth["quarantined"]))
+    # One that a step sets aside: what an API would refuse, a trial cannot tell.
+    aside = truth["quarantined"]
+    bad = next((key for key, told in aside.items() if told["reason"] == SHOWN), next(iter(aside), "KEY"))
     print("  export " + " \\\n         ".join(f"{name}={shlex.quote(value)}" for name, value in variables.items()))
     for arguments, meaning in (
         ("status", "what was moved, and how it balances"),
@@ -144,6 +148,8 @@ def what_next(truth: dict, variables: dict[str, str]) -> None:
         (f"quarantine show {bad}", "one of them: step, reason, source rows"),
         (f"unit {bad}", "one customer's state, history, calls and rows"),
         (f"unit {bad} --try", "what the steps make of this customer now, writing nothing: change a step and try"),
+        (f"quarantine retry --unit {bad}", "once it is mended: move it (the APIs must be there)"),
+        ("report", "one HTML file for people who were not there"),
     ):
         print(f"  {f'{command} {arguments}':40} # {meaning}")
 

@@ -69,13 +69,21 @@ class ConfigErrors(ConfigError):  # noqa: N818  (several of them)
 class TransientError(LudbError):
     """The world was in the way (lock, network, server restarting): the same work may succeed later.
 
-    `system` names who was in the way; `retry_after` is in seconds, None where the engine chooses.
+    `system` names who was in the way; `retry_after` is in seconds, None where the engine chooses. `remedy` is for a person whose
+    command it ends: the engine waits by itself.
     """
 
-    def __init__(self, message: str, *, system: str = "", retry_after: float | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        system: str = "",
+        retry_after: float | None = None,
+        remedy: str = "See that it is up and can be reached, then give the command again",
+    ) -> None:
         """Keep the system and the wait for the circuit breaker."""
         super().__init__(message)
-        self.system, self.retry_after = system, retry_after
+        self.system, self.retry_after, self.remedy = system, retry_after, remedy
 
 
 class RoomError(TransientError):
@@ -83,7 +91,7 @@ class RoomError(TransientError):
 
     def __init__(self, message: str, *, system: str = "", path: str = "") -> None:
         """Keep the place, so that whoever waits can look there."""
-        super().__init__(message, system=system)
+        super().__init__(message, system=system, remedy="Make room, then give the command again")
         self.path = path
 
 

@@ -89,7 +89,7 @@ def test_an_api_that_dies_in_mid_run_is_waited_for_and_the_run_completes_by_itse
         lambda: next((out for out in [telco.ludb("status", "--job", "job").out] if waits.search(out)), None),
         "the status says what the worker waits for",
     )
-    assert "waiting 1 chunk(s): crm: no answer from crm at 127.0.0.1" in status
+    assert "waiting 1 chunk: crm: no answer from crm at 127.0.0.1" in status
     assert process.poll() is None
     telco.crm.start()
     said = telco.said(process)

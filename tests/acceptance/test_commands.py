@@ -237,3 +237,35 @@ def test_the_state_directory_is_for_its_owner_alone(moved):
     with sqlite3.connect(moved.state / "repository.sqlite") as repository:
         assert repository.execute("select count(*) from run").fetchone() == (1,)
     repository.close()
+
+
+def test_a_command_without_a_run_means_the_newest_of_the_job_that_is_named(shop):
+    """Two jobs in one repository: whoever gives up a run of one of them must not meet the other's."""
+    shop.write({"rules/broken.sql": "select unit_key, 'broken' as reason from legacy.customers"})
+    shop.change("job.yaml", "settings:", "rules: {broken: stop}\nsettings:")
+    failed = shop.ludb("run", "job", "--json").json["run"]
+    assert failed["state"] == "failed"
+    assert shop.ludb("init", "other").code == 0
+    assert shop.ludb("run", "other", "--state", "job/.ludb").code == 3
+    assert shop.ludb("status", "--job", "job", "--json").json["run"]["id"] == failed["id"]
+    ended = shop.ludb("abandon", "--job", "job")
+    assert (ended.code, f"{failed['id']} is abandoned: 0 units stay moved, 8 not moved" in ended.out) == (0, True)
+    refused = shop.ludb("abandon", "--job", "other", "--state", "job/.ludb")
+    assert (refused.code, "there is nothing to abandon" in refused.err) == (2, True)
+
+
+def test_a_run_that_failed_at_its_limit_names_the_command_that_gets_everybody_moved(shop):
+    """Started again it would fail at once: the units that one broken step has set aside still count."""
+    shop.change("job.yaml", "workers: 1", "workers: 1, quarantine_limit: 1")
+    visit = (shop.job / "steps/30_visit/billing.visit.py").read_text()
+    shop.write({"steps/30_visit/billing.visit.py": "def transform(unit):\n    raise KeyError('broken')\n"})
+    failed = shop.ludb("run", "job")
+    assert (failed.code, "the limit is 1: this looks like one fault in many units; mend the cause" in failed.out) == (
+        1,
+        True,
+    )
+    (line,) = [line for line in failed.out.splitlines() if line.startswith("once that is mended")]
+    shop.write({"steps/30_visit/billing.visit.py": visit})
+    moved = shop.ludb(*line.split(": ludb ")[1].split())
+    assert moved.code == 0, moved.err
+    assert shop.rows("billing", "select count(*) from visit") == [(8,)]

@@ -78,6 +78,7 @@ def test_a_target_without_room_pauses_the_run_until_there_is_some(shop, disk):
     reason = until_paused(shop, process)
     assert "system billing" in reason
     assert str(disk.place) in reason
+    assert "make room: it goes on by itself, or at once with ludb resume" in shop.ludb("status", "--job", "job").out
     assert shop.events("run.paused")[-1]["pause"]["by"] == "room"
     assert reason in shop.ludb("status", "--job", "job").out
     disk.make_room()

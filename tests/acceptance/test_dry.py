@@ -59,10 +59,10 @@ def test_a_trial_before_the_first_run_shows_the_calls_and_makes_nothing_at_all(s
     said = shop.ludb("unit", "3", "--try", "--job", "job")
     assert said.code == 0, said.err
     for part in (
-        "output billing.account  1 row(s)",
+        "output billing.account  1 row",
         "id=100, name=c3",
         "call crm.customer  POST /customer",
-        "the unit would move",
+        "the unit would move if billing and crm will have it (not asked); nothing was written",
     ):
         assert part in said.out
     assert print_of(shop.folder) == before
@@ -79,6 +79,23 @@ def test_a_trial_after_a_run_takes_the_job_as_it_is_now_and_keeps_the_keys_of_th
     rule = (moved.job / "rules/no_negative.sql").read_text()
     moved.write({"rules/no_negative.sql": rule.replace("< 0", "< -5")})
     said = moved.ludb("unit", "5", "--try", "--job", "job")
-    assert "the unit would move; nothing was written" in said.out
+    assert "the unit would move if billing will have it (not asked); nothing was written" in said.out
     moved.write({"rules/no_negative.sql": rule})
     assert print_of(moved.folder) == before
+
+
+def test_a_trial_of_a_unit_that_would_be_set_aside_ends_with_3_and_shows_no_output_that_was_never_made(shop):
+    shop.write({"rules/10_customer/bad.sql": "select unit_key, 'no' as reason from legacy.customers where id = 3"})
+    said = shop.ludb("unit", "3", "--try", "--job", "job")
+    assert said.code == 3, said.err
+    assert "output billing.account  1 row" in said.out
+    assert "output billing.charge" not in said.out
+    assert "not reached: steps/20_order/billing.charge.sql, steps/30_visit/billing.visit.py" in said.out
+    assert "the unit would be set aside: rules/10_customer/bad.sql: no (unit 3)" in said.out
+    shop.write(
+        {"steps/20_order/billing.charge.py": "def transform(unit):\n    raise ValueError(unit.customers[0].id)\n"}
+    )
+    (shop.job / "steps/20_order/billing.charge.sql").unlink()
+    made = shop.ludb("unit", "4", "--try", "--job", "job", "--json")
+    assert (made.code, list(made.json["outputs"])) == (3, ["billing.account"])
+    assert made.json["unreached"] == ["steps/30_visit/billing.visit.py"]

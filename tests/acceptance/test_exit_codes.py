@@ -120,3 +120,6 @@ def test_5_a_call_that_nobody_can_tell_about_leaves_its_unit_in_doubt(shop, simu
     assert crm.count() == 8  # the eighth is there, and that is why nobody may send it again
     told = shop.ludb("quarantine", "list", "--job", "job", "--json").json
     assert [one["state"] for one in told] == ["in_doubt"]
+    (doubtful,) = (one["unit"] for one in told)
+    refused = shop.ludb("quarantine", "retry", "--job", "job", "--unit", doubtful)
+    assert (refused.code, f"not quarantined: {doubtful} (it is in doubt)" in refused.err) == (2, True)

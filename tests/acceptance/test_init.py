@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import sqlite3
 import sys
 from contextlib import closing
@@ -10,6 +11,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+
+from ludb.project.folder import read_job
 
 ROOT = Path(__file__).parents[2]
 CHINOOK = ROOT.parent / "shared" / "data" / "chinook" / "Chinook_Sqlite.sqlite"
@@ -205,3 +208,30 @@ def test_at_a_terminal_it_asks_for_the_root(bench):
     window.type(b"town\n")
     assert window.end() == 0
     assert "root: legacy.town" in (bench.folder / "job/job.yaml").read_text()
+
+
+@pytest.mark.parametrize("option", ["--from", "--to"])
+def test_a_database_that_is_not_there_is_told_by_the_option_that_named_it(bench, option):
+    """There is no system and no job yet whose url could be mended."""
+    bench.database("old", "create table customers (id integer primary key)")
+    rest = [] if option == "--from" else ["--from", "old.sqlite"]
+    said = bench.ludb("init", "shop", option, "gone.sqlite", *rest, "--json")
+    assert (said.code, said.json["message"]) == (2, f"{option}: no database at {bench.folder / 'gone.sqlite'}")
+    assert said.json["remedy"].startswith(f"Name the database's file with {option}")
+    with socket.socket() as port:
+        port.bind(("127.0.0.1", 0))
+        address = f"postgresql://u:hidden@127.0.0.1:{port.getsockname()[1]}/x"
+        said = bench.ludb("init", "shop", option, address, *rest)
+    assert (said.code, f"error: {option}: could not connect" in said.err) == (1, True)
+    assert f"See that the server is up and lets this machine in, and that {option} names its host and port" in said.err
+    assert "hidden" not in said.err
+    assert not (bench.folder / "shop").exists()
+
+
+def test_a_job_that_was_made_stops_where_too_many_are_set_aside(bench):
+    bench.database("old", "create table customers (id integer primary key)", "insert into customers values (1)")
+    for folder, more in (("first", []), ("drafted", ["--from", "old.sqlite"])):
+        assert bench.ludb("init", folder, *more).code == 0
+        text = (bench.folder / folder / "job.yaml").read_text()
+        assert "# With more than 5% set aside it is one fault in many units" in text
+        assert read_job(bench.folder / folder, {}).job.settings.quarantine_limit.percent == 5

@@ -94,3 +94,15 @@ def test_a_live_run_is_not_started_twice_and_can_be_stopped_from_elsewhere(shop)
 
 def supervisor(shop):
     return next(one.id for one in owners(shop) if one.role == "supervisor")
+
+
+def test_a_worker_that_died_is_told_and_the_run_goes_on(shop):
+    process = shop.start("run", "job", GATE=str(shop.gate))
+    (pid,) = shop.inside(1)
+    os.kill(pid, signal.SIGKILL)
+    shop.until(lambda: shop.events("worker.died"), "the death is told")
+    shop.gate.touch()
+    said = shop.said(process)
+    assert said.code == 0, said.err
+    assert f"process {pid}, has died; its chunk is given to others" in said.err
+    assert shop.rows("billing", "select count(*), count(distinct id) from account") == [(8, 8)]

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-import pytest
+from dataclasses import replace
+from io import StringIO
+from types import SimpleNamespace
 
-from ludb.cli.progress import details, duration, pace, share, states
+import pytest
+from rich.console import Console
+
+from ludb.cli.progress import Progress, details, duration, pace, share, states
 from ludb.model.events import Event
-from ludb.model.run import Counters, Owner
+from ludb.model.run import Counters, Owner, RunState
 from ludb.observers.doing import DoingObserver
 from ludb.service.activity import Activity
 
@@ -74,3 +79,27 @@ def test_a_worker_says_which_system_it_waits_for_until_something_gets_through():
     assert happen("phase.begin", phase="claim") == "looking for work"
     assert happen("chunk.released", reason="given back") == "looking for work"
     assert happen("target.away", target="billing") == "waiting for billing"
+
+
+def test_a_paused_run_says_its_reason_once():
+    paused = replace(seen(waiting={"journal: no room": 2}), state=RunState.PAUSED, reason="journal: no room")
+    assert details(paused)[-1] == "paused: journal: no room"
+
+
+def test_a_night_of_pause_does_not_slow_the_pace_that_is_shown(monkeypatch):
+    looks = [
+        (0, 0, "running"),
+        (10, 100, "running"),
+        (20, 200, "paused"),
+        (4_020, 200, "running"),
+        (4_050, 500, "running"),
+    ]
+    clock = iter([0.0, *(at for at, _, _ in looks)])
+    told = iter([replace(seen(done=done), state=RunState(state)) for _, done, state in looks])
+    monkeypatch.setattr("ludb.cli.progress.time.monotonic", lambda: float(next(clock)))
+    monkeypatch.setattr("ludb.cli.progress.Watch", lambda *_: SimpleNamespace(look=lambda: next(told)))
+    text = StringIO()
+    progress = Progress(Console(file=text, width=500), None, SimpleNamespace(id="r"))
+    for _ in looks:
+        progress.tick()
+    assert "500 done, 1,500 pending, 10 units/s, 2 min 30 s left" in text.getvalue()

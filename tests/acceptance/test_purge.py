@@ -119,7 +119,10 @@ def test_a_purged_unit_says_when_and_by_whom(shop):
     shown = shop.ludb("quarantine", "show", "5", "--job", shop.job)
     assert "an order is negative" in shown.out
     assert "source rows were purged by tester on 20" in shown.out
-    assert "written rows were purged by tester" in shop.ludb("unit", "3", "--job", shop.job).out
+    said = shop.ludb("unit", "3", "--job", shop.job)
+    assert "written rows were purged by tester" in said.out
+    assert "id=3, name=c3" in said.out  # the source still has it, and the job was named: nobody is asked for it again
+    assert "cannot be read" not in said.out
 
 
 def test_quarantined_units_are_kept_for_a_retry_unless_asked(shop):

@@ -238,10 +238,10 @@ def test_unit_keys_that_are_null_or_come_twice_are_counted_and_named(place):
     place.run("legacy", "insert into customers values (1, 'a'), (2, 'b'), (2, 'c'), (2, 'd')")
     (found,) = place.look()
     assert (found.severity, found.table) == ("error", "customers")
-    assert "2 row(s) repeat a unit key (for example 2)" in found.text
+    assert "2 rows repeat a unit key (for example 2)" in found.text
     place.run("legacy", "insert into customers values (null, 'a')")
     (found,) = place.look()
-    assert "customers.id is NULL in 1 row(s)" in found.text
+    assert "customers.id is NULL in 1 row:" in found.text
 
 
 @pytest.mark.parametrize("place", BOTH, indirect=True)

@@ -100,7 +100,7 @@ def test_attack_16_a_run_whose_calls_cannot_be_taken_back_is_not_abandoned(world
     """The refusal names the units; the others have been taken back."""
     run = world.die("phase.begin:prepare")
     world.crm.behave(next=["400"], methods=["DELETE"])
-    with pytest.raises(ConfigError, match=r"what 1 unit\(s\) left behind: \d"):
+    with pytest.raises(ConfigError, match=r"what 1 unit left behind: \d"):
         abandon(world.site, run.id)
     assert world.site.repository.runs.get(run.id).state is RunState.STOPPED
     assert len(world.crm.objects()) == 1

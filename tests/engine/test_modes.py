@@ -15,7 +15,7 @@ from ludb.model.run import RunState
 from ludb.project.folder import read_job
 from ludb.service.dry_run import start_dry
 from ludb.service.planning import plan_run
-from ludb.service.runs import start
+from ludb.service.runs import start, try_again
 from ludb.service.selection import EVERYTHING, Selection
 from ludb.service.summary import summarize
 from ludb.service.worker_process import run_worker
@@ -352,3 +352,17 @@ def test_a_changed_source_is_moved_again_into_a_server(shop, kind, request, bala
     )
     source = shop.rows("legacy", rows.format("customers", "orders", "cid", "lines", "oid", 6))
     assert set(ask(rows.format("account", "charge", "account", "part", "charge", 105))) == set(source)
+
+
+def test_a_retry_writes_over_what_another_run_has_moved_meanwhile(shop):
+    shop.write({"rules/30_c/bad.sql": "select unit_key, 'bad' as reason from legacy.customers where id = 5"})
+    first = shop.run()
+    aside = shop.set_aside(first.run.id)["5"]
+    (shop.job / "rules/30_c/bad.sql").unlink()
+    assert shop.run(round="2").counters.done == 20
+    change(shop, "update customers set name = 'New' where id = 5")
+    started = try_again(shop.site, first.run.id, [aside.position], shop.job)
+    run_worker(shop.site, first.run.id)
+    started.lock.release()
+    assert summarize(shop.site, first.run.id).counters.done == 20
+    assert differences(shop) == []

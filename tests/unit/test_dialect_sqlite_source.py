@@ -57,7 +57,7 @@ def test_case_51_text_in_an_integer_column_is_refused_by_row(legacy):
         ("BOOLEAN", "2", "other than 0 and 1"),
         ("VARCHAR(3)", "'abcd'", "longer than 3"),
         ("INTEGER", "9223372036854775808", "a number in an integer column"),
-        ("INTEGER", "x'00'", "a blob in a integer"),
+        ("INTEGER", "x'00'", "a blob in an integer"),
         ("REAL", "'12,50'", "text in a number"),
         ("NUMERIC", "9007199254740993", "beyond 2**53"),
         ("DECIMAL(10,2)", "1.005", "more than 2 decimals"),

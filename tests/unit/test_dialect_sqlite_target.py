@@ -90,6 +90,7 @@ def test_exact_values_of_every_kind_are_stored(billing):
         ("DECIMAL(10,2)", pa.array([0.1 + 0.2]), "more than 2 decimals"),
         ("BOOLEAN", pa.array([2]), "other than 0 and 1"),
         ("VARCHAR(3)", pa.array(["abcd"]), "longer than 3"),
+        ("CHAR(1)", pa.array(["ab"]), "longer than 1 character "),
         ("DATE", pa.array(["20240115"]), "turn into a number"),
         ("TEXT", pa.array([b"a"]), "is a blob"),
         ("BLOB", pa.array(["a"]), "holds blobs"),

@@ -107,7 +107,7 @@ def test_the_job_that_these_tests_break_is_right(tmp_path):
 IN_JOB = [
     # what is written instead of what; line, field, message, remedy
     ("workers: 2", "worker: 2", 17, "settings.worker", "there is no field 'worker'", "Did you mean workers?"),
-    ("workers: 2", "workers: many", 17, "settings.workers", "valid integer", ""),
+    ("workers: 2", "workers: many", 17, "settings.workers", "must be a whole number", ""),
     ("workers: 2", "workers: 0", 17, "settings.workers", "greater than or equal to 1", ""),
     ("workers: 2", "lease: soon", 17, "settings.lease", "must be seconds, or a duration", ""),
     ("workers: 2", "quarantine_limit: few", 17, "settings.quarantine_limit", "must be a count", ""),

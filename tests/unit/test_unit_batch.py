@@ -71,7 +71,7 @@ def test_a_row_of_a_unit_that_was_rejected_is_a_strangers_row():
     with batch_of() as batch:
         pets = batch.query("select unit_key, name from old.pets")
         batch.reject({3: Fault("no")}, step="rule")
-        with pytest.raises(FatalError, match=r"step\.sql: 2 row\(s\) of a unit not in the chunk"):
+        with pytest.raises(FatalError, match=r"step\.sql: 2 rows of a unit not in the chunk"):
             batch.append("new.pet", pets, step="step.sql")
 
 

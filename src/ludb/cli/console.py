@@ -11,7 +11,7 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
-from ludb.errors import ConfigError, ConfigErrors, LudbError
+from ludb.errors import ConfigError, ConfigErrors, LudbError, TransientError
 
 WIDE = 10_000
 """Columns of an answer that goes into a file or a pipe: no line is broken, so that `grep` finds whole rows."""
@@ -40,7 +40,8 @@ def answer(value: Any) -> None:
 def show_error(console: Console, error: LudbError) -> None:
     """One line per mistake, marked."""
     for one in error.errors if isinstance(error, ConfigErrors) else [error]:
-        console.print(f"[bold red]error:[/] {escape(str(one))}")
+        remedy = f". {one.remedy}" if isinstance(one, TransientError) and one.remedy else ""
+        console.print(f"[bold red]error:[/] {escape(str(one) + remedy)}")
 
 
 def error_fields(error: LudbError) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from rich.markup import escape
 from ludb.cli import options
 from ludb.cli.console import answer, err, out
 from ludb.errors import ConfigError
+from ludb.wording import plural
 
 if TYPE_CHECKING:
     from ludb.service.ledgers import LedgerLine
@@ -44,7 +45,7 @@ def report(
     from ludb.service.site import open_site
 
     site = open_site(state=state, repository=repository, folder=job, create=False)
-    made = make_report(site, latest_run(site, run), open_values=open_values)
+    made = make_report(site, latest_run(site, run, job), open_values=open_values)
     path = output or Path(f"{made.summary.run.id}.html")
     write_whole(path, render_report(made))
     if json:
@@ -86,7 +87,7 @@ def orphans(
     if csv and json:
         raise ConfigError("--csv and --json exclude each other", remedy="Say one of them")
     site = open_site(state=state, repository=repository, folder=job, create=False)
-    found = list_orphans(site, latest_run(site, run), table)
+    found = list_orphans(site, latest_run(site, run, job), table)
     total = sum(found.counts.values())
     if json:
         _as_json(found)
@@ -98,8 +99,8 @@ def orphans(
         _as_text(found)
     if not found.whole:
         err.print(
-            f"[yellow]not all of them:[/] of {total:,} orphans of {found.run} only samples are kept: it was planned by an "
-            "earlier version, or purged, or its state directory is another one"
+            f"[yellow]not all of them:[/] of {plural(total, 'orphan')} of {found.run} only samples are kept: it was planned by "
+            "an earlier version, or purged, or its state directory is another one"
         )
 
 
@@ -121,7 +122,7 @@ def _as_csv(found: OrphanList) -> None:
 def _as_text(found: OrphanList) -> None:
     for name, count in found.counts.items():
         if count:
-            out.print(f"[bold]{count:,}[/] orphans in {escape(name)}")
+            out.print(f"[bold]{count:,}[/] orphan{'' if count == 1 else 's'} in {escape(name)}")
     for one in found.rows:
         how = {True: "", False: ", itself an orphan", None: ""}[one.direct]
         missing = "no parent named" if one.missing is None else f"parent {one.missing}{how}"

@@ -41,6 +41,7 @@ def hold_run(site: Site, started: Started, workers: int | None, *, json: bool) -
         site, started.run, launcher, workers, lease, ["--state", str(site.state)], away=progress.away
     )
     words = Words(site.logs(started.run.id) / "supervisor.out", progress.close)
+    supervisor.lost = lambda worker: words.say(lambda: progress.lost(worker))
     keys = Interrupts(supervisor, site.actor)
 
     def tick() -> None:

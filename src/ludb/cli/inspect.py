@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,17 +12,33 @@ from ludb.cli.console import answer, out
 from ludb.errors import ConfigError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from ludb.service.site import Site
 
 
-def latest_run(site: Site, run_id: str | None) -> str:
-    """The run asked for, or the newest one."""
+def latest_run(site: Site, run_id: str | None, job: Path | None = None) -> str:
+    """The run asked for, or the newest one; with a job folder the newest of that job, for a repository may be shared."""
     if run_id:
         return site.repository.runs.get(run_id).id
-    found = site.repository.views.runs(limit=1)
+    name = _name_of(job) if job else None
+    found = site.repository.views.runs(name, limit=1)
     if not found:
-        raise ConfigError(f"there are no runs in {site.state}", remedy="Start one: ludb run JOB")
+        whose = f" of {name}" if name else ""
+        raise ConfigError(f"there are no runs{whose} in {site.state}", remedy=f"Start one: ludb run {job or 'JOB'}")
     return found[0].id
+
+
+def _name_of(job: Path) -> str | None:
+    """The job's name; None where its text is being mended just now and says none."""
+    from ludb.project.places import JOB
+    from ludb.project.yaml_text import read_yaml
+
+    try:
+        name = read_yaml(job / JOB, JOB).data.get("name")
+    except ConfigError:
+        return None
+    return name if isinstance(name, str) else None
 
 
 def status(
@@ -37,7 +54,7 @@ def status(
     from ludb.service.summary import summarize
 
     site = open_site(state=state, repository=repository, folder=job, create=False)
-    summary = summarize(site, latest_run(site, run))
+    summary = summarize(site, latest_run(site, run, job))
     if json:
         answer(summary)
     else:
@@ -86,12 +103,12 @@ def unit(
 
     if not trial:
         site = open_site(state=state, repository=repository, folder=job, create=False)
-        view = view_unit(site, latest_run(site, run), key)
+        view = view_unit(site, latest_run(site, run, job), key, job)
         answer(view) if json else render_unit(out, view)
         return
     try:
         site = open_site(state=state, repository=repository, folder=job, create=False)
-        known = site.repository.runs.get(latest_run(site, run))
+        known = site.repository.runs.get(latest_run(site, run, job))
     except ConfigError:
         if job is None or run is not None:
             raise
@@ -100,6 +117,7 @@ def unit(
         folder = job or origin(site, known)
         made = try_unit(site, folder, options.texts(known.parameters) | options.parameters(param), key)
     answer(made) if json else render_trial(out, made)
+    sys.exit(0 if made.verdict is None else 3)
 
 
 def schema(json: options.Json = False) -> None:

@@ -13,6 +13,7 @@ import typer
 
 from ludb.cli import options
 from ludb.cli.console import answer, err, out
+from ludb.wording import plural
 
 
 def check(
@@ -53,9 +54,8 @@ def check(
     else:
         render_findings(out, found)
         verdict = "something stands in the way" if wrong else "no mistakes found"
-        out.print(
-            f"{folder.job.name} {folder.job.version}: {steps} steps, {len(folder.job.outputs)} outputs, {verdict}"
-        )
+        outputs = plural(len(folder.job.outputs), "output")
+        out.print(f"{folder.job.name} {folder.job.version}: {plural(steps, 'step')}, {outputs}, {verdict}")
         for name, mode in modes.items():
             if mode != "insert":
                 out.print(f"{name}: {mode}", soft_wrap=True)
@@ -158,23 +158,25 @@ def run(
 
 
 def abandon(
-    run_id: Annotated[str, typer.Argument(metavar="RUN", help="The run to give up.")],
+    run_id: options.RunId = None,
     job: options.JobFolder = None,
     state: options.State = None,
     repository: options.Repository = None,
     json: options.Json = False,
 ) -> None:
     """Give up a stopped or failed run: calls of units that are not done are taken back first."""
+    from ludb.cli.inspect import latest_run
     from ludb.service.abandon import abandon as give_up
     from ludb.service.site import open_site
 
     site = open_site(state=state, repository=repository, folder=job, create=False)
-    ended = give_up(site, run_id)
+    ended = give_up(site, latest_run(site, run_id, job))
     counters = site.repository.views.counters(ended.id)
     if json:
         answer({"run": ended, "counters": counters})
     else:
-        out.print(f"{ended.id} is abandoned: {counters.done} units stay moved, {counters.pending} were not moved")
+        stay = plural(counters.done, "unit stays", "units stay")
+        out.print(f"{ended.id} is abandoned: {stay} moved, {counters.pending:,} not moved")
 
 
 def worker(

@@ -13,11 +13,12 @@ from rich.table import Table
 from rich.text import Text
 
 from ludb.errors import TransientError
-from ludb.model.run import Run, RunState
+from ludb.model.run import Owner, Run, RunState
 from ludb.service.activity import Activity, Watch
 from ludb.service.dry_run import is_dry
 from ludb.service.runs import Started
 from ludb.service.site import Site
+from ludb.wording import plural
 
 BAR_EVERY, LINE_EVERY, LATER_EVERY, LATER = 0.5, 5.0, 30.0, 60.0
 """Seconds between two looks in a terminal; between two plain lines, at first and after `LATER` seconds."""
@@ -28,13 +29,16 @@ NAMED = 4
 
 
 class Progress:
-    """True progress: units settled of units planned, from the repository. Rate and time left are of this start alone."""
+    """True progress: units settled of units planned, from the repository. Rate and time left are of this start alone, and of
+    the time in which it was not paused.
+    """
 
     def __init__(self, console: Console, site: Site, run: Run) -> None:
         """Show nothing yet."""
         self._console, self._run = console, run
         self._watch = Watch(site, run.id)
         self._began = time.monotonic()
+        self._idle = 0.0
         self._first: int | None = None
         self._shown = float("-inf")
         self._live: Live | None = None
@@ -44,7 +48,7 @@ class Progress:
         """Say what begins."""
         how = "going on with" if started.resumed else "started dry" if is_dry(self._run) else "started"
         changed = ", with changed steps" if started.changed else ""
-        self._console.print(f"{how} run [bold]{self._run.id}[/] ({self._run.units:,} units{changed})")
+        self._console.print(f"{how} run [bold]{self._run.id}[/] ({plural(self._run.units, 'unit')}{changed})")
         if self._console.is_terminal and not self._console.is_dumb_terminal:
             # Refreshed by `tick` alone: no thread of its own, nothing drawn between two looks.
             self._live = Live(console=self._console, transient=True, auto_refresh=False, redirect_stdout=False)
@@ -56,6 +60,8 @@ class Progress:
         later = LATER_EVERY if now - self._began > LATER else LINE_EVERY
         if now - self._shown < (BAR_EVERY if self._live else later):
             return
+        if self._state is RunState.PAUSED:
+            self._idle += now - self._shown
         self._shown = now
         try:
             seen = self._watch.look()
@@ -68,7 +74,7 @@ class Progress:
             self._state = seen.state
         settled = seen.counters.total - seen.counters.pending
         self._first = settled if self._first is None else self._first
-        rate = (settled - self._first) / max(1e-9, now - self._began)
+        rate = (settled - self._first) / max(1e-9, now - self._began - self._idle)
         if self._live is not None:
             self._live.update(self._picture(seen, settled, rate), refresh=True)
         else:
@@ -79,6 +85,13 @@ class Progress:
         """Say why the run waits, and when it goes on."""
         self._console.print(f"the run waits: {reason}" if reason else "the run goes on", markup=False)
 
+    def lost(self, worker: Owner) -> None:
+        """Say who has died: nothing is lost, but a person may want to know why."""
+        self._console.print(
+            f"worker {worker.id} on {worker.host}, process {worker.pid}, has died; its chunk is given to others",
+            markup=False,
+        )
+
     def _picture(self, seen: Activity, settled: int, rate: float) -> Group:
         """The bar, and below it the states, what was written and set aside, and who does what."""
         top = Table.grid(padding=(0, 1))
@@ -88,7 +101,7 @@ class Progress:
         top.expand = True
         total = max(1, seen.counters.total)
         top.add_row(f"{share(seen):5.1f}%", ProgressBar(total=total, completed=settled), pace(seen, rate))
-        lines = [f"{states(seen)}, of {seen.counters.total:,} units", *details(seen)]
+        lines = [f"{states(seen)}, of {plural(seen.counters.total, 'unit')}", *details(seen)]
         return Group(top, *(Text(f"  {line}", no_wrap=True, overflow="ellipsis") for line in lines))
 
     def close(self) -> None:
@@ -138,7 +151,7 @@ def details(seen: Activity) -> list[str]:
         found.append("workers are starting")
     else:
         found.append(change_of(seen))
-    if seen.waiting:
+    if seen.waiting and seen.state is not RunState.PAUSED:  # else the run's reason has said it
         error = next(iter(seen.waiting))
         found.append(f"{plural(sum(seen.waiting.values()), 'chunk')} waiting: {error}")
     return found
@@ -163,11 +176,6 @@ def doings(seen: Activity) -> str:
     if len(words) <= NAMED:
         return " | ".join(words)
     return counted(Counter(word.split(",", 1)[0] for word in words))
-
-
-def plural(number: int, what: str) -> str:
-    """A number of things: `1 chunk`, `2 chunks`."""
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def duration(seconds: float) -> str:

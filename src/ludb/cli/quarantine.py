@@ -34,7 +34,7 @@ def list_units(
     from ludb.service.summary import by_reason
 
     site = open_site(state=state, repository=repository, folder=job, create=False)
-    found = site.repository.views.exceptions(latest_run(site, run), reason=reason)
+    found = site.repository.views.exceptions(latest_run(site, run, job), reason=reason)
     if json:
         answer(
             [
@@ -73,7 +73,7 @@ def show(
     from ludb.service.site import open_site
 
     site = open_site(state=state, repository=repository, folder=job, create=False)
-    run_id = latest_run(site, run)
+    run_id = latest_run(site, run, job)
     found = [e for e in site.repository.views.exceptions(run_id) if e.unit_key == key]
     if not found:
         raise ConfigError(
@@ -118,12 +118,13 @@ def retry_units(
     if sum(map(bool, (unit, reason, everything))) != 1:
         raise ConfigError("nothing says which units to try again", remedy="Say one of --unit KEY, --reason TEXT, --all")
     site = open_site(state=state, repository=repository, folder=job, create=False)
-    run_id = latest_run(site, run)
+    run_id = latest_run(site, run, job)
     found = site.repository.views.exceptions(run_id, state=UnitState.QUARANTINED, reason=reason)
     wanted = [e for e in found if everything or reason or e.unit_key in set(unit or [])]
     missing = set(unit or []) - {e.unit_key for e in found}
     if missing or not wanted:
-        named = ", ".join(sorted(missing))
+        others = {e.unit_key: str(e.state).replace("_", " ") for e in site.repository.views.exceptions(run_id)}
+        named = ", ".join(f"{key} (it is {others[key]})" if key in others else key for key in sorted(missing))
         raise ConfigError(
             "no unit is quarantined for this very reason" if reason else f"not quarantined: {named or 'no unit'}",
             remedy=f"See `ludb quarantine list{options_for(site)}`" + (" and write the whole reason" if reason else ""),

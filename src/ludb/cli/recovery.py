@@ -9,6 +9,7 @@ import typer
 
 from ludb.cli import options
 from ludb.cli.console import answer, out
+from ludb.wording import plural
 
 if TYPE_CHECKING:
     from ludb.service.restored import Gap
@@ -58,12 +59,13 @@ def _show(gap: Gap) -> None:
     for run, found in gap.lost.items():
         units = sum(len(one.positions) for one in found)
         out.print(
-            f"{run}: {len(found):,} transactions of {units:,} units are committed in targets and unknown to the repository; "
-            "their journal is there, so they can be adopted", soft_wrap=True, markup=False,
+            f"{run}: {plural(len(found), 'transaction')} of {plural(units, 'unit')} committed in targets and unknown to the "
+            "repository; the journal is there, so this can be adopted", soft_wrap=True, markup=False,
         )  # fmt: skip
     for run, txns in gap.reopened.items():
         out.print(
-            f"{run}: {len(txns):,} finished transactions are missing in a target; they are written again from the journal",
+            f"{run}: {plural(len(txns), 'finished transaction is', 'finished transactions are')} missing in a target, and will "
+            "be written again from the journal",
             soft_wrap=True, markup=False,
         )  # fmt: skip
     for txn, why in gap.hopeless.items():

@@ -16,6 +16,7 @@ from ludb.service.planning import Planned
 from ludb.service.trial import Trial
 from ludb.service.units import Rows, UnitView
 from ludb.sql.library import told as told_conversions
+from ludb.wording import plural
 
 SHOWN = 10
 """Rows of a table that are shown of one unit."""
@@ -26,13 +27,12 @@ def render_plan(console: Console, planned: Planned) -> None:
     run, settings = planned.run, planned.job.job.settings
     chunks = -(-run.units // settings.chunk_units)
     console.print(f"[bold]{escape(run.instance)}[/]  version {run.version}", soft_wrap=True)
-    console.print(
-        f"{run.units:,} units in {chunks:,} chunks of {settings.chunk_units:,}, {settings.workers} workers; nothing was moved"
-    )
+    cut = f"{plural(chunks, 'chunk')} of {settings.chunk_units:,}, {plural(settings.workers, 'worker')}"
+    console.print(f"{plural(run.units, 'unit')} in {cut}; nothing was moved")
     if planned.units.moved_before:
-        console.print(f"{planned.units.moved_before:,} units were moved by an earlier run and are left out")
+        console.print(f"{plural(planned.units.moved_before, 'unit')} moved by earlier runs, left out")
     if planned.units.unselected:
-        console.print(f"{planned.units.unselected:,} units are not selected")
+        console.print(f"{plural(planned.units.unselected, 'unit is', 'units are')} not selected")
     table = table_of("table", "rows in units", "orphans")
     for name in planned.survey.columns:
         counts = run.counts[name]
@@ -44,11 +44,10 @@ def render_plan(console: Console, planned: Planned) -> None:
         console.print(f"  [bold]{escape(name)}[/]: {escape(carried)}")
     for name, lost in planned.survey.orphans.items():
         samples = ", ".join(f"row {row} -> {missing}" for row, missing in lost.samples[:5])
-        console.print(
-            f"[yellow]orphans[/] in {escape(name)}: {lost.count:,} rows belong to no unit ({escape(samples)})"
-        )
+        told = plural(lost.count, "row belongs", "rows belong")
+        console.print(f"[yellow]orphans[/] in {escape(name)}: {told} to no unit ({escape(samples)})")
     for reason, count in Counter(fault.reason for fault in planned.refused.values()).items():
-        console.print(f"[yellow]would be refused[/]: {count:,} units: {escape(reason)}")
+        console.print(f"[yellow]would be refused[/]: {plural(count, 'unit')}: {escape(reason)}")
     _preflight(console, planned.preflight)
 
 
@@ -113,10 +112,15 @@ def render_trial(console: Console, trial: Trial) -> None:
     for name, texts in trial.requests.items():
         for text in texts[:SHOWN]:
             console.print(f"[bold]call {escape(name)}[/]  {escape(text)}", soft_wrap=True)
+    if trial.unreached:
+        console.print(f"not reached: {escape(', '.join(trial.unreached))}", soft_wrap=True)
     if trial.conversions:
         console.print(f"converted: {told_conversions(trial.conversions)}", soft_wrap=True)
     if trial.verdict is None:
-        console.print("[green]the unit would move[/]; nothing was written")
+        made = {**trial.outputs, **trial.requests}
+        asked = sorted({name.split(".", 1)[0] for name, found in made.items() if found})
+        taken = f" if {' and '.join(map(escape, asked))} will have it (not asked)" if asked else ""
+        console.print(f"[green]the unit would move[/]{taken}; nothing was written", soft_wrap=True)
     else:
         console.print(f"[red]the unit would be set aside[/]: {escape(trial.verdict.message)}; nothing was written")
         for text in (trial.verdict.detail, trial.verdict.trace):
@@ -126,7 +130,7 @@ def render_trial(console: Console, trial: Trial) -> None:
 
 def _rows(console: Console, title: str, tables: Rows) -> None:
     for name, rows in tables.items():
-        console.print(f"[bold]{title} {escape(name)}[/]  {len(rows):,} row(s)")
+        console.print(f"[bold]{title} {escape(name)}[/]  {plural(len(rows), 'row')}")
         for row in rows[:SHOWN]:
             console.print("  " + escape(", ".join(f"{k}={_short(v)}" for k, v in row.items())), soft_wrap=True)
         if len(rows) > SHOWN:

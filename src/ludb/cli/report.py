@@ -10,17 +10,21 @@ from rich.markup import escape
 from rich.table import Table
 
 from ludb.cli.places import start_again
-from ludb.model.run import Counters, Run, RunState
+from ludb.model.run import LIMIT_REACHED, Counters, Run, RunState
 from ludb.service.activity import waiting_for
 from ludb.service.dry_run import is_dry
 from ludb.service.hints import options_for
+from ludb.service.room import paused_by
 from ludb.service.site import Site
 from ludb.service.steering import told as told_arguments
 from ludb.service.summary import Summary
 from ludb.sql.library import told as told_conversions
+from ludb.wording import plural
 
 LEFT = frozenset({"table", "output", "reason", "state", "run", "started", "by", "selected"})
 """Columns of text; all others hold numbers."""
+HALTED = frozenset({RunState.FAILED, RunState.STOPPED, RunState.PAUSED})
+"""States in which nobody takes calls back."""
 COLORS = {RunState.COMPLETED: "green", RunState.EXCEPTIONS: "yellow", RunState.RUNNING: "cyan"}
 
 
@@ -85,7 +89,12 @@ def _state(console: Console, summary: Summary, site: Site) -> None:
     staged = run.settings.get("staged")
     for system, take in staged.items() if isinstance(staged, dict) else ():
         console.print(f"staged: {escape(system)} as of {moment(take['taken_at'])}, {ago(take['taken_at'])} ago")
-    console.print(f"{counters.total:,} units: {told(counters)}; {summary.seconds:.1f} s, {summary.rate:,.0f} units/s")
+    rate = f"{summary.rate:,.1f}" if 0 < summary.rate < 10 else f"{summary.rate:,.0f}"
+    console.print(f"{plural(counters.total, 'unit')}: {told(counters)}; {summary.seconds:,.1f} s, {rate} units/s")
+    if run.state in HALTED and (alive := site.repository.evidence.accounts(run.id).live_calls):
+        console.print(
+            f"{plural(alive, 'object')} of quarantined units still at an API: going on, or abandoning, takes them back"
+        )
     for step in next_steps(summary, site):
         console.print(step, soft_wrap=True, markup=False)
     if is_dry(run):
@@ -109,7 +118,7 @@ def _noted(console: Console, summary: Summary) -> None:
     if summary.conversions:
         console.print(f"converted in moved units: {told_conversions(summary.conversions)}", soft_wrap=True)
     for rule, count in summary.warnings.items():
-        console.print(f"[yellow]warning[/] {escape(rule)}: {count:,} units")
+        console.print(f"[yellow]warning[/] {escape(rule)}: {plural(count, 'unit')}")
 
 
 def told(counters: Counters) -> str:
@@ -142,7 +151,7 @@ def _who(console: Console, summary: Summary, site: Site) -> None:
         console.print(f"{moment(command.put_at)} {command.actor}: {asked}: {outcome}", soft_wrap=True, markup=False)
     waiting = waiting_for(site.repository.views.chunks(summary.run.id, unresolved=True))
     for error, count in list(waiting.items())[:5]:
-        console.print(f"[yellow]waiting[/] {count:,} chunk(s): {escape(error)}", soft_wrap=True)
+        console.print(f"[yellow]waiting[/] {plural(count, 'chunk')}: {escape(error)}", soft_wrap=True)
 
 
 def next_steps(summary: Summary, site: Site) -> list[str]:
@@ -155,8 +164,12 @@ def next_steps(summary: Summary, site: Site) -> list[str]:
         steps.append(f"see it again: ludb status{where}")
     elif run.state in {RunState.RUNNING, RunState.STOPPING} and not held:
         steps.append(f"nobody holds this run; go on with it: {start_again(site, run)}")
+    elif held and paused_by(run) == "room":
+        steps.append(f"make room: it goes on by itself, or at once with ludb resume {run.id}{where}")
     elif held and run.state is RunState.PAUSED:
         steps.append(f"let it go on: ludb resume {run.id}{where}")
+    elif run.state is RunState.FAILED and LIMIT_REACHED in run.reason:
+        steps.append(f"once that is mended, try them again and go on: ludb quarantine retry {run.id} --all{where}")
     elif run.state in {RunState.PLANNED, RunState.STOPPED, RunState.PAUSED, RunState.FAILED}:
         mended = "" if run.state in {RunState.PLANNED, RunState.STOPPED} else "once that is mended, "
         steps.append(f"{mended}go on with it: {start_again(site, run)}")
@@ -189,7 +202,7 @@ def render_runs(console: Console, found: Sequence[tuple[Run, Counters]]) -> None
             return
     for run, counters in found:
         console.print(f"[bold]{run.id}[/]  {run.state}", soft_wrap=True)
-        console.print(f"  {counters.total:,} units: {told(counters)}; started {moment(run.created_at)}")
+        console.print(f"  {plural(counters.total, 'unit')}: {told(counters)}; started {moment(run.created_at)}")
         if selected(run):
             console.print(f"  selected: {escape(selected(run))}", soft_wrap=True)
 

@@ -12,6 +12,7 @@ from rich.markup import escape
 from ludb.cli import options
 from ludb.cli.console import answer, out
 from ludb.errors import ConfigError
+from ludb.wording import plural
 
 if TYPE_CHECKING:
     from ludb.service.purge import Leftovers, PurgePlan
@@ -62,7 +63,7 @@ def purge(
         for left in service.purge(site, planned, older_than=age, with_exceptions=with_exceptions):
             removed.append(left)
             if not json:
-                out.print(f"purged {left.run.id}: {left.rows:,} rows, {told(left.disk)} of files", markup=False)
+                out.print(f"purged {left.run.id}: {plural(left.rows, 'row')}, {told(left.disk)} of files", markup=False)
         _remove_takes(site, planned, json=json)
     if json:
         takes = [{"system": one.system, "path": str(one.path), "bytes": one.size} for one in planned.takes]
@@ -123,7 +124,9 @@ def _show(planned: PurgePlan, *, dry: bool) -> None:
                 told(left.disk),
             )  # fmt: skip
         out.print(table)
-        total = f"{sum(left.rows for left in planned.runs):,} rows, {told(sum(left.size for left in planned.runs))}"
+        total = (
+            f"{plural(sum(left.rows for left in planned.runs), 'row')}, {told(sum(left.size for left in planned.runs))}"
+        )
         out.print(f"{'would remove' if dry else 'to remove'} ({', '.join(planned.what)}): {total}", markup=False)
         if not dry:
             out.print("the repository's file keeps its size; the room in it is used again", markup=False)

@@ -12,6 +12,7 @@ from rich.markup import escape
 
 from ludb.cli import options
 from ludb.cli.console import answer, err, out
+from ludb.wording import plural
 
 if TYPE_CHECKING:
     from ludb.model.shape import TableShape
@@ -90,7 +91,7 @@ def _show(made: Made) -> None:
             out.print(f"[yellow]not moved[/] {escape(table)}: {escape(why)}", soft_wrap=True)
         for note in made.notes:
             out.print(f"[yellow]look at[/] {escape(note)}", soft_wrap=True)
-    out.print(f"wrote {len(made.files)} files to {escape(str(made.folder))}", soft_wrap=True)
+    out.print(f"wrote {plural(len(made.files), 'file')} to {escape(str(made.folder))}", soft_wrap=True)
     if made.variables:
         out.print(
             f"set {', '.join(made.variables)} first: see .env.example; a password stands in no file", soft_wrap=True
@@ -111,7 +112,7 @@ def _told(member: Member, proposal: Proposal) -> str:
 
 
 def _rows(shape: TableShape) -> str:
-    return "rows unknown" if shape.rows is None else f"{shape.rows:,} rows"
+    return "rows unknown" if shape.rows is None else plural(shape.rows, "row")
 
 
 def _facts(made: Made, candidates: list[Candidate]) -> dict[str, object]:

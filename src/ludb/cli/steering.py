@@ -131,7 +131,7 @@ def _found(run_id: str | None, job: Path | None, state: Path | None, repository:
     from ludb.service.site import open_site
 
     site = open_site(state=state, repository=repository, folder=job, create=False)
-    return site, latest_run(site, run_id)
+    return site, latest_run(site, run_id, job)
 
 
 def _pairs(words: list[str]) -> dict[str, str]:

@@ -22,6 +22,7 @@ from ludb.dialects.mysql import literal
 from ludb.dialects.mysql_schema import BYTES, INTEGERS, SPATIAL, TEXTS, Detail
 from ludb.dialects.types import EXACT_FLOAT, is_number
 from ludb.errors import ConfigError
+from ludb.wording import plural
 
 Faults = Mapping[int, tuple[str, str]]
 """Row number -> (reason without the value, detail with it)."""
@@ -329,7 +330,9 @@ def _text(scalar: Any, kind: pa.DataType, detail: Detail) -> str:
     elif detail.kind != "enum" and not _fits(pa.array([text]), detail):
         if detail.kind == "char" and text.endswith(" ") and len(text) <= detail.length:
             raise ValueError(f"ends with a blank, which {detail.column.native} would lose")
-        room = f"{detail.length} characters" if detail.kind in ("char", "varchar") else f"{detail.octets} bytes"
+        room = (
+            plural(detail.length, "character") if detail.kind in ("char", "varchar") else plural(detail.octets, "byte")
+        )
         raise ValueError(f"is longer than {room} ({detail.column.native})")
     return literal(text)
 
@@ -348,9 +351,11 @@ def _bytes(scalar: Any, kind: pa.DataType, detail: Detail) -> str:
         raise ValueError(f"is no bytes, and the column is {detail.column.native}")
     value = scalar.as_py()
     if detail.kind in BYTES and len(value) > detail.octets:
-        raise ValueError(f"is longer than {detail.octets} bytes ({detail.column.native})")
+        raise ValueError(f"is longer than {plural(detail.octets, 'byte')} ({detail.column.native})")
     if detail.kind == "binary" and len(value) < detail.octets:
-        raise ValueError(f"is shorter than {detail.octets} bytes, and the server would pad it ({detail.column.native})")
+        raise ValueError(
+            f"is shorter than {plural(detail.octets, 'byte')}, and the server would pad it ({detail.column.native})"
+        )
     return _hex_literal(value)
 
 

@@ -22,6 +22,7 @@ import pyarrow.csv
 from ludb.dialects.postgres_schema import Type
 from ludb.dialects.types import EXACT_FLOAT, check_names
 from ludb.errors import ConfigError
+from ludb.wording import plural
 
 Faults = Mapping[int, tuple[str, str]]
 """Row number -> (reason without the value, detail with it)."""
@@ -121,7 +122,7 @@ def _text(value: Any, kind: Type) -> str:
     length = 63 if kind.name == "name" else kind.length
     size = len(text.encode()) if kind.name == "name" else len(text.rstrip(" ") if kind.name == "bpchar" else text)
     if length is not None and size > length:
-        raise ValueError(f"is longer than {length} characters")
+        raise ValueError(f"is longer than {plural(length, 'character')}")
     return text
 
 

@@ -51,7 +51,10 @@ def connect(path: Path, system: str, *, write: bool, busy_timeout: float) -> sql
     Raises `ConfigError` where there is no such file or it is not a database.
     """
     if not path.is_file():
-        raise ConfigError(f"system {system}: no database at {path}", remedy="Create it first, or mend the system's url")
+        raise ConfigError(
+            f"system {system}: no database at {path}", field=f"systems.{system}.url",
+            remedy="Create it first, or mend the system's url",
+        )  # fmt: skip
     uri = f"{path.absolute().as_uri()}?mode={'rw' if write else 'ro'}"
     try:
         connection = sqlite3.connect(

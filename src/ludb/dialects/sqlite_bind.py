@@ -21,6 +21,7 @@ from ludb.dialects.sqlite_schema import affinity, text_length
 from ludb.dialects.types import EXACT_DIGITS, EXACT_FLOAT, INT64, from_text, is_number, to_decimal
 from ludb.errors import ConfigError
 from ludb.model.unit import Column
+from ludb.wording import plural
 
 Faults = Mapping[int, tuple[str, str]]
 """Row number -> (reason without the value, detail with it)."""
@@ -170,7 +171,7 @@ def _text(value: str, column: Column) -> Any:
         raise ValueError(f"is text that SQLite would turn into a number ({column.native} is no text type to it)")
     length = text_length(column.native)
     if length is not None and len(value) > length:
-        raise ValueError(f"is longer than {length} characters ({column.native})")
+        raise ValueError(f"is longer than {plural(length, 'character')} ({column.native})")
     return value
 
 

@@ -19,6 +19,7 @@ from ludb.dialects.sqlite_schema import Reflected, text_length
 from ludb.dialects.types import EXACT_FLOAT, arrow_type, from_text, to_decimal
 from ludb.errors import ConfigError
 from ludb.model.unit import Column
+from ludb.wording import plural
 
 TEXT_FACTORY: Any = bytearray
 """What a reading connection's `text_factory` must be."""
@@ -151,7 +152,7 @@ def _carry_one(value: Any, how: Carriage) -> Any:
     if isinstance(value, _TEXT_CLASSES):
         text = value if isinstance(value, str) else _text(value)
         if how.length is not None and len(text) > how.length:
-            raise ValueError(f"is longer than {how.length} characters, as declared ({how.column.native})")
+            raise ValueError(f"is longer than {plural(how.length, 'character')}, as declared ({how.column.native})")
         if pa.types.is_string(kind):
             return text
         if how.chosen:
@@ -167,7 +168,7 @@ def _carry_one(value: Any, how: Carriage) -> Any:
                 return convert(value, how)
     declared = f" column ({how.column.native})" if how.column.native else " column without a declared type"
     wanted = f"{_name(kind)}, as types: says" if how.chosen else f"{_name(kind)}{declared}"
-    raise ValueError(f"holds {_KINDS[type(value)]} in a {wanted}")
+    raise ValueError(f"holds {_KINDS[type(value)]} in {'an' if wanted.startswith('integer') else 'a'} {wanted}")
 
 
 def _text(value: bytes | bytearray) -> str:

@@ -50,14 +50,14 @@ def reflect(migration: Migration) -> dict[str, Sequence[Column]]:
     errors: list[ConfigError] = []
     found: dict[str, Sequence[Column]] = {}
     for table in unit.tables:
-        columns = migration.sources[table.table.system].columns(table)
+        columns = _columns(table, migration)
         found[table.name] = columns
         names = {column.name for column in columns}
         errors.extend(
             ConfigError(
                 f"{table.table} has no column {name!r}; it has {', '.join(sorted(names))}",
                 file="job.yaml",
-                field=f"unit.tables.{table.name}",
+                field=_field(table),
                 remedy="Correct the name",
             )
             for name in sorted(_named_columns(unit, table, migration) - names)
@@ -76,6 +76,21 @@ def reflect(migration: Migration) -> dict[str, Sequence[Column]]:
     if errors:
         raise ConfigErrors(errors)
     return found
+
+
+def _field(table: UnitTable) -> str:
+    """Where the job names the table."""
+    return "unit.root" if table.parent is None else f"unit.tables.{table.name}"
+
+
+def _columns(table: UnitTable, migration: Migration) -> Sequence[Column]:
+    """The table's columns; an error that is about this table says where the job names it."""
+    try:
+        return migration.sources[table.table.system].columns(table)
+    except ConfigError as error:
+        if error.field is None and repr(table.table.name) in error.message:
+            error.field = _field(table)
+        raise
 
 
 def _unlike_links(

@@ -11,7 +11,7 @@ import pyarrow as pa
 from ludb.engine.assemble import open_batch, returned_keys
 from ludb.engine.migration import Migration, Rule
 from ludb.engine.modes import merge_keys, mode_errors, told
-from ludb.engine.transform import known_columns
+from ludb.engine.transform import known_columns, target_columns
 from ludb.engine.workplace import Workplace
 from ludb.errors import ConfigError, ConfigErrors, UnitError
 from ludb.model.data import Extract
@@ -188,7 +188,7 @@ def _check_output(
     spec: OutputSpec, made: Sequence[tuple[str, pa.Schema]], migration: Migration, unfilled: dict[str, Sequence[str]]
 ) -> list[ConfigError]:
     target = migration.targets[spec.system]
-    known = target.columns(spec.table)
+    known = target_columns(spec.name, migration)
     errors = _misfits(target, spec.table, made)
     if not known or not made:
         return errors

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import pyarrow as pa
@@ -21,10 +21,11 @@ from ludb.model.data import Extract, Removal, WriteSet, rows_of
 from ludb.model.job import Job, OutputSpec
 from ludb.model.keys import key_bytes
 from ludb.model.run import Chunk
-from ludb.model.unit import POSITION, UNIT_KEY
+from ludb.model.unit import POSITION, UNIT_KEY, Column
 from ludb.ports.step import CanVary, Step
 from ludb.sql.counting import counting
 from ludb.unitdb.batch import UnitBatch
+from ludb.wording import plural
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,8 +156,19 @@ def run_step(step: Step, batch: UnitBatch, at: Workplace) -> Counter[str]:
 
 def known_columns(output: str, migration: Migration) -> list[str]:
     """The columns that a table output can have; none are known of calls and of tables made by writing."""
+    return [] if migration.job.outputs[output].call else [column.name for column in target_columns(output, migration)]
+
+
+def target_columns(output: str, migration: Migration) -> Sequence[Column]:
+    """The columns of an output's table. `ConfigError` naming its step where the target has no such table."""
     spec = migration.job.outputs[output]
-    return [] if spec.call else [column.name for column in migration.targets[spec.system].columns(spec.table)]
+    try:
+        return migration.targets[spec.system].columns(spec.table)
+    except ConfigError as error:
+        if error.file is None and error.field is None and repr(spec.table) in error.message:
+            steps = (step for folder in migration.folders for step in folder.steps)
+            error.file = next((step.name for step in steps if step.output == output), None)
+        raise
 
 
 def _collect(batch: UnitBatch, verdicts: Verdicts) -> None:
@@ -180,7 +192,7 @@ def _run_rule(rule: Rule, batch: UnitBatch, verdicts: Verdicts) -> None:
         faults.setdefault(position, Fault(str(reason)))
     if rule.severity == "stop":
         raise FatalError(
-            f"{rule.name}: {next(iter(faults.values())).reason} ({len(faults)} unit(s)); the rule stops the run"
+            f"{rule.name}: {next(iter(faults.values())).reason} ({plural(len(faults), 'unit')}); the rule stops the run"
         )
     if rule.severity == "warn":
         verdicts.warn(rule.name, faults)

@@ -15,6 +15,7 @@ from ludb.model.run import Segment
 from ludb.model.unit import POSITION, UnitSchema, UnitTable
 from ludb.ports.source import CanFilter, Source
 from ludb.unitdb.database import UnitDatabase, quote
+from ludb.wording import plural
 
 SEGMENT_UNITS = 50_000
 """Keys per segment of the unit list."""
@@ -101,7 +102,7 @@ def check_keys(unit: UnitSchema, keys: pa.Table) -> None:
         nulls = keys.column(name).null_count
         if nulls:
             raise ConfigError(
-                f"{unit.root.table}.{name} is NULL in {nulls} row(s): a unit needs a key", file="job.yaml",
+                f"{unit.root.table}.{name} is NULL in {plural(nulls, 'row')}: a unit needs a key", file="job.yaml",
                 field="unit.key", remedy="Mend the rows, or name another key",
             )  # fmt: skip
     counted = keys.group_by(list(unit.key), use_threads=False).aggregate([([], "count_all")])
@@ -109,6 +110,7 @@ def check_keys(unit: UnitSchema, keys: pa.Table) -> None:
         twice = counted.filter(pc.greater(counted.column("count_all"), 1)).slice(0, 5).to_pylist()
         names = ", ".join(key_text([row[name] for name in unit.key]) for row in twice)
         raise ConfigError(
-            f"{unit.root.table}: {keys.num_rows - counted.num_rows} row(s) repeat a unit key (for example {names})",
+            f"{unit.root.table}: {plural(keys.num_rows - counted.num_rows, 'row repeats', 'rows repeat')} a unit key "
+            f"(for example {names})",
             file="job.yaml", field="unit.key", remedy="Name a key that is unique, or remove the duplicates",
         )  # fmt: skip

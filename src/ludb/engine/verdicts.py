@@ -56,7 +56,9 @@ class Verdicts:
             if position not in self._positions:
                 raise KeyError(position)
             key = keys[position]
-            message = f"{step}: {fault.reason} (unit {key})" if step else f"{fault.reason} (unit {key})"
+            message = (
+                f"{fault.reason} (unit {key})" if _names(step, fault.reason) else f"{step}: {fault.reason} (unit {key})"
+            )
             found = UnitException(
                 position=position, unit_key=key, state=state, phase=phase, step=step, reason=fault.reason,
                 message=message, detail=fault.detail, body=body, trace=trace, job_version=self._version,
@@ -113,6 +115,11 @@ class Verdicts:
             if position in self._found:
                 read[position] = read.get(position, 0) + strays
         return read
+
+
+def _names(step: str, reason: str) -> bool:
+    """Whether a reason says already where it comes from, or there is nothing to be said."""
+    return not step or reason.startswith((f"{step}:", f"{step}.")) or reason.endswith(f" in {step}")
 
 
 def counts(table: pa.Table, positions: Iterable[int]) -> dict[int, int]:

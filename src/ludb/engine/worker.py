@@ -22,7 +22,8 @@ from ludb.errors import (
     UnitError,
 )
 from ludb.model.data import Extract
-from ludb.model.run import Chunk, Run, RunState
+from ludb.model.run import LIMIT_REACHED, Chunk, Run, RunState
+from ludb.wording import plural
 
 ENDED = frozenset(
     {RunState.COMPLETED, RunState.EXCEPTIONS, RunState.FAILED, RunState.STOPPED, RunState.PAUSED, RunState.ABANDONED}
@@ -209,10 +210,10 @@ class Worker:
         over_share = limit.percent is not None and settled >= limit.minimum and share > limit.percent
         if not (over_count or over_share):
             return True
-        bound = f"{limit.count}" if over_count else f"{limit.percent:g}% of {settled} settled units"
+        bound = f"{limit.count}" if over_count else f"{limit.percent:g}% of {plural(settled, 'settled unit')}"
         reason = (
-            f"{counters.quarantined} units are quarantined, the limit is {bound}: this looks like one fault in many units; "
-            f"see `ludb quarantine list {at.run.id}`, mend the cause, then start the run again"
+            f"{plural(counters.quarantined, 'unit is', 'units are')} quarantined, the limit is {bound}: {LIMIT_REACHED}; "
+            "mend the cause and try them again, or raise settings.quarantine_limit"
         )
         self._end(RunState.FAILED, reason)
         return False

@@ -40,6 +40,8 @@ RUN_CHANGES: Mapping[RunState, frozenset[RunState]] = {
 """Allowed changes of a run's state."""
 
 
+LIMIT_REACHED = "this looks like one fault in many units"
+"""What the reason of a run says that failed at its quarantine limit: its units have to be tried again once it is mended."""
 DONE_STATES = frozenset({RunState.COMPLETED, RunState.EXCEPTIONS})
 """States of runs that are complete."""
 

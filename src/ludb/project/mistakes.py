@@ -33,6 +33,11 @@ _MESSAGES = {
     "string_type": "must be text",
     "list_type": "must be a list",
     "bool_type": "must be true or false",
+    "int_parsing": "must be a whole number",
+    "int_type": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "float_parsing": "must be a number",
+    "float_type": "must be a number",
 }
 """Pydantic's error types in the words of this project; the others keep pydantic's."""
 

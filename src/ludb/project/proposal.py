@@ -9,6 +9,7 @@ from ludb.errors import ConfigError
 from ludb.model.shape import TableShape
 from ludb.project.arrows import Arrow, arrows, means, words
 from ludb.project.mistakes import did_you_mean
+from ludb.wording import plural
 
 SMALL = 10_000
 """Rows up to which a shared table is proposed as `reference:`; every worker holds those in memory."""
@@ -70,7 +71,9 @@ def rank(shapes: Sequence[TableShape]) -> list[Candidate]:
         hint = _hint(shape.name)
         reasons = [f"its name ({shape.name}) means whom one moves"] if hint >= 5 else []
         if len(levels) > 1:
-            reasons.append(f"{len(levels) - 1} tables hang below it, {incoming} directly, {depth} deep")
+            reasons.append(
+                f"{plural(len(levels) - 1, 'table hangs', 'tables hang')} below it, {incoming} directly, {depth} deep"
+            )
         if not shape.key:
             reasons.append("it has no key")
         score = hint + 2 * (len(levels) - 1) + incoming + depth - (0 if shape.key else 5)
@@ -186,7 +189,8 @@ def _why_left(
     users = [arrow.child for arrow in found if arrow.parent == shape.name and arrow.child in levels]
     shared = {other.name for other in reference}
     if users or any(arrow.parent == shape.name and arrow.child in shared for arrow in found):
-        return f"shared by all units, and too large for `reference:` ({shape.rows or 0:,} rows); move it by a job of its own"
+        rows = plural(shape.rows or 0, "row")
+        return f"shared by all units, and too large for `reference:` ({rows}); move it by a job of its own"
     if wanted and any(arrow.child == shape.name and arrow.parent in levels for arrow in found):
         return "not named in --tables"
     return f"no link leads from {root} to it"

@@ -18,6 +18,8 @@ from ludb.unitdb.database import identifier
 
 SOURCE, TARGET = "legacy", "new"
 """What the two systems are called."""
+LIMITED = "With more than 5% set aside it is one fault in many units: the run fails, is mended, and goes on."
+"""Why a job has a quarantine limit."""
 _UNFIT = re.compile(r"[/\x00-\x1f\x7f]")
 """What no file name can carry."""
 
@@ -167,7 +169,8 @@ def _job(plan: Plan, labels: Mapping[str, str], made: Draft) -> str:
         unit["reference"] = _list([f"{SOURCE}.{shape.name}" for shape in proposal.reference])
         unit.yaml_add_eol_comment("shared rows: steps read them as ref.<table>; they are not moved", "reference")
     job["unit"] = unit
-    job["settings"] = _flow({"chunk_units": 500, "workers": 2})
+    job["settings"] = _flow({"chunk_units": 500, "workers": 2, "quarantine_limit": "5%"})
+    job.yaml_set_comment_before_after_key("settings", before=LIMITED)
     job.yaml_set_start_comment(
         f"A job that moves one row of {root.name} with all that hangs below it, whole or not at all. It is yours to change.\n"
         "Every field: docs/reference/job.md; `ludb check` says what is wrong with it, `ludb plan` what a run would move."

@@ -18,6 +18,7 @@ from ludb.service.holding import hold
 from ludb.service.pinning import load_pinned
 from ludb.service.site import Site
 from ludb.service.worker_process import at_work
+from ludb.wording import plural
 
 NAMED = 20
 """Units in doubt that a refusal names; it counts all of them."""
@@ -58,7 +59,7 @@ def _refuse_doubt(site: Site, run: Run) -> None:
     if doubtful:
         names = ", ".join(one.unit_key for one in doubtful[:NAMED]) + (", ..." if len(doubtful) > NAMED else "")
         raise ConfigError(
-            f"run {run.id}: nobody can tell what {len(doubtful)} unit(s) left behind: {names}",
+            f"run {run.id}: nobody can tell what {plural(len(doubtful), 'unit')} left behind: {names}",
             remedy="See `ludb unit KEY` for what is known of each; a person has to look at its systems",
         )
 

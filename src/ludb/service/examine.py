@@ -22,9 +22,11 @@ from ludb.model.unit import UnitSchema, UnitTable
 from ludb.ports.inspect import CanInspect, CanPrice, HasRoom
 from ludb.ports.target import Target
 from ludb.project.folder import JobFolder
+from ludb.project.places import placed
 from ludb.service.planning import bound_place, texts_of
 from ludb.service.site import Site
 from ludb.service.staging import STAGED
+from ludb.wording import plural
 
 T = TypeVar("T")
 
@@ -39,7 +41,7 @@ def examine(site: Site, job: JobFolder, migration: Migration) -> list[Finding]:
     """Connect to every system, read-only, and tell what stands in the way (errors) or should be known (warnings). Systems
     that are away, refused logins and missing tables are findings, not exceptions. `site` is a scratch: nothing is kept.
     """
-    found = _Findings(migration.job.unit)
+    found = _Findings(migration.job.unit, job.folder)
     for name, called in migration.calls.items():
         found.ask(name, called.check)
     for name, target in migration.targets.items():
@@ -68,9 +70,9 @@ def examine(site: Site, job: JobFolder, migration: Migration) -> list[Finding]:
 class _Findings(list[Finding]):
     """What was found so far. What a system raises when it is asked something is a finding too."""
 
-    def __init__(self, unit: UnitSchema) -> None:
+    def __init__(self, unit: UnitSchema, folder: Path) -> None:
         super().__init__()
-        self._unit = unit
+        self._unit, self._folder = unit, folder
         self.away: set[str] = set()
 
     @property
@@ -81,7 +83,8 @@ class _Findings(list[Finding]):
     def ask(self, system: str, asked: Callable[..., T], *given: object, table: str = "") -> T | None:
         """The answer, None where there was an error instead."""
         try:
-            return asked(*given)
+            with placed(self._folder):
+                return asked(*given)
         except ConfigErrors as errors:
             for error in errors.errors:
                 self._keep(self._finding(system, error, table))
@@ -157,7 +160,9 @@ def _look_for_indexes(found: _Findings, migration: Migration, units: int) -> Non
     for table in unit.tables if settings.extract != STAGED and units else ():
         name = table.table.system
         source = migration.sources[name]
-        if not isinstance(source, CanPrice):
+        if not isinstance(source, CanPrice) or any(
+            one.severity == "error" and one.table == table.name for one in found
+        ):
             continue
         links = unit.key if table.parent is None else tuple(child for child, _ in table.on)
         for columns in (links, tuple(child for child, _ in table.recursive)):
@@ -165,9 +170,9 @@ def _look_for_indexes(found: _Findings, migration: Migration, units: int) -> Non
             if price is not None and price.rows > CHEAP:
                 found.append(Finding(
                     "warning", name,
-                    f"no index leads to {', '.join(columns)}: each chunk reads about {price.rows:,} rows, {chunks:,} chunks "
-                    f"about {price.rows * chunks:,}", f"{price.remedy}; or settings: {{extract: staged}}", table.name,
-                    ", ".join(columns),
+                    f"no index leads to {', '.join(columns)}: each chunk reads about {price.rows:,} rows, "
+                    f"{plural(chunks, 'chunk')} about {price.rows * chunks:,}",
+                    f"{price.remedy}; or settings: {{extract: staged}}", table.name, ", ".join(columns),
                 ))  # fmt: skip
 
 

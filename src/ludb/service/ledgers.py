@@ -16,6 +16,7 @@ from ludb.project.folder import read_job
 from ludb.project.load import load_migration
 from ludb.service.activity import living
 from ludb.service.site import Site
+from ludb.wording import plural
 
 NAMED = 5
 """Transactions that a line names; it counts all of them."""
@@ -124,7 +125,7 @@ def _explained(line: LedgerLine, dropped: str) -> LedgerLine:
 
 def _named(txns: tuple[str, ...]) -> str:
     more = f", and {len(txns) - NAMED:,} more" if len(txns) > NAMED else ""
-    return f"{len(txns):,} transaction(s) ({', '.join(txns[:NAMED])}{more})"
+    return f"{plural(len(txns), 'transaction')} ({', '.join(txns[:NAMED])}{more})"
 
 
 def drop_doubts(site: Site, folder: Path) -> list[str]:
@@ -154,13 +155,14 @@ def _refuse_live(site: Site, run: Run) -> None:
 def _run_doubts(site: Site, run: Run) -> Iterator[str]:
     if run.state not in _OVER:
         pending = site.repository.views.counters(run.id).pending
-        yield f"run {run.id} is {run.state}, {pending:,} units are pending: without ledgers nobody can tell what a crash left"
+        waiting = plural(pending, "unit is", "units are")
+        yield f"run {run.id} is {run.state}, {waiting} pending: without ledgers nobody can tell what a crash left"
     decided = [c for c, _, _ in site.repository.views.chunks(run.id, unresolved=True) if c.state is ChunkState.DECIDED]
     if decided:
-        yield f"run {run.id} has {len(decided):,} decided chunks that are not finished: going on would write them twice"
+        yield f"run {run.id} has {plural(len(decided), 'decided chunk')} not finished yet: going on would write twice"
     doubtful = sum(group.units for group in _doubtful(site, run))
     if doubtful:
-        yield f"run {run.id} has {doubtful:,} units in doubt: the ledgers are evidence of what became of them"
+        yield f"run {run.id} has {plural(doubtful, 'unit')} in doubt: the ledgers are evidence of what happened"
 
 
 def _doubtful(site: Site, run: Run) -> Iterator[ReasonGroup]:
@@ -172,7 +174,7 @@ def _doubtful(site: Site, run: Run) -> Iterator[ReasonGroup]:
 def _target_doubts(name: str, target: HasLedger, site: Site, job: str, unfinished: Mapping[str, Run]) -> Iterator[str]:
     others = sum(count for owner, count in target.ledger_entries().items() if owner != site.repository.id)
     if others:
-        yield f"the ledger of {name} also holds {others:,} entries of other repositories"
+        yield f"the ledger of {name} also holds {plural(others, 'entry', 'entries')} of other repositories"
     assert isinstance(target, Target)
     runs = set(target.ledger(site.repository.id).column("run").to_pylist()) & unfinished.keys()
     for run in sorted(run for run in runs if unfinished[run].job != job):

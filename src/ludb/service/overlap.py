@@ -11,6 +11,7 @@ from ludb.errors import ConfigError
 from ludb.model.keys import key_bytes, key_text
 from ludb.model.run import ChunkState, Run, RunState, UnitState
 from ludb.model.unit import POSITION
+from ludb.service.hints import options_for
 from ludb.service.site import Site
 
 _ALL = 1 << 31
@@ -73,20 +74,23 @@ def check_pending(site: Site, job: str, keys: pa.Table, but: str = "") -> None:
         shared = [wanted[key] for key in wanted if key in pending]
         if shared:
             raise ConfigError(
-                f"run {run.id} of {job} ({run.instance}, {run.state}) still has {len(shared)} of these units to move "
+                f"run {run.id} of {job} ({run.instance}, {run.state}) still has {len(shared):,} of these units to move "
                 f"(first: {key_text(shared[0])})",
-                remedy=f"Go on with that run, or give it up: ludb abandon {run.id}",
+                remedy=f"Go on with that run, or give it up: ludb abandon {run.id}{options_for(site)}",
             )
 
 
-def check_retry(site: Site, run: Run, positions: Sequence[int]) -> None:
-    """Units of a run may be tried again only if no other run has moved them meanwhile, or is about to."""
+def check_retry(site: Site, run: Run, positions: Sequence[int], *, again: bool = False) -> None:
+    """Units of a run may be tried again only if no other run has moved them meanwhile (or left them in doubt, where units may
+    be moved `again`), or is about to.
+    """
     keys = site.repository.views.keys(run.id).take(pa.array(positions, pa.int64())).drop_columns([POSITION])
-    moved = moved_before(site, run.job, but=run.id)
+    moved = moved_before(site, run.job, but=run.id, again=again)
     twice = [key for key in _rows(keys) if key_bytes(key) in moved]
     if twice:
         raise ConfigError(
-            f"{len(twice)} of these units were moved by another run of {run.job} (first: {key_text(twice[0])})",
+            f"{'in doubt in' if again else 'moved by'} another run of {run.job}: {len(twice):,} of these units "
+            f"(first: {key_text(twice[0])})",
             remedy="Try the others again by name",
         )
     check_pending(site, run.job, keys, but=run.id)

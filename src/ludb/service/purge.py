@@ -17,6 +17,7 @@ from ludb.service.activity import living
 from ludb.service.holding import hold
 from ludb.service.site import Site
 from ludb.service.stale_takes import StaleTake, stale_takes
+from ludb.wording import plural
 
 EVERYTHING: tuple[What, ...] = ("journal", "quarantine", "runs")
 """All that can be purged, in the order in which it is."""
@@ -117,7 +118,7 @@ def purge(site: Site, plan: PurgePlan, *, older_than: float, with_exceptions: bo
             )
             for what in plan.what:
                 _purge_one(site, run, what, left.paths[what])
-            outcome = f"removed {left.rows:,} rows and {left.disk:,} bytes of files"
+            outcome = f"removed {plural(left.rows, 'row')} and {plural(left.disk, 'byte')} of files"
             site.repository.commands.acknowledge(number, outcome)
         finally:
             lock.release()

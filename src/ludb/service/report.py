@@ -13,6 +13,7 @@ from ludb.model.run import RunState, UnitException
 from ludb.ports.evidence import Accounts, Asked, CallGroup, ChunkGroup, Decided, ReasonGroup, Settled
 from ludb.service.site import Site
 from ludb.service.summary import Summary, summarize
+from ludb.wording import plural
 
 REASONS = 50
 """Reasons that a report names; the units of the others are counted."""
@@ -166,15 +167,18 @@ def _checks(summary: Summary, accounts: Accounts, decided: Decided, calls: Seque
             not alive,
             "No quarantined unit has left anything at an API"
             if not alive
-            else f"{alive:,} objects of quarantined units are still at an API",
+            else f"{plural(alive, 'object')} of quarantined units still at an API",
         )
     if accounts.undecided:
-        yield Check(False, f"{accounts.undecided:,} finished chunks have no decision")
+        yield Check(False, f"{plural(accounts.undecided, 'finished chunk has', 'finished chunks have')} no decision")
     if summary.run.state in _OVER and accounts.committing:
-        yield Check(False, f"{accounts.committing:,} units are decided, but their chunks were never finished")
+        yield Check(False, f"{plural(accounts.committing, 'unit')} decided in chunks that were never finished")
     doubt = summary.counters.in_doubt
     yield Check(
-        not doubt, "No unit is in doubt" if not doubt else f"{doubt:,} units are in doubt: a person has to look at them"
+        not doubt,
+        "No unit is in doubt"
+        if not doubt
+        else f"{plural(doubt, 'unit is', 'units are')} in doubt: a person has to look",
     )
 
 

@@ -17,6 +17,7 @@ from ludb.model.run import DONE_STATES, Chunk, Run, RunState
 from ludb.project.folder import JobFolder, read_job
 from ludb.project.load import load_migration
 from ludb.project.parameters import resolve_parameters
+from ludb.project.places import placed
 from ludb.service.hints import options_for
 from ludb.service.holding import hold
 from ludb.service.hooks import hooks_open
@@ -69,7 +70,7 @@ def start(
         if run is not None and run.state in DONE_STATES and not selection:
             _refuse_complete(site, run, job)
         if run is not None and run.state not in DONE_STATES:
-            _refuse_other_values(run, parameters, given)
+            _refuse_other_values(site, run, parameters, given)
             return _resume(site, run, folder, lock, accept_change=accept_change)
         run = _create(site, folder, given, selection, job.job.name)
         return Started(_go(site, run, ""), resumed=False, changed=False, lock=lock)
@@ -84,13 +85,13 @@ def _end_hooks(site: Site, run: Run, folder: Path, lock: OwnerLock) -> Started:
     return Started(site.repository.runs.get(run.id), resumed=True, changed=changed, lock=lock)
 
 
-def _refuse_other_values(run: Run, parameters: Mapping[str, object], given: Mapping[str, str]) -> None:
+def _refuse_other_values(site: Site, run: Run, parameters: Mapping[str, object], given: Mapping[str, str]) -> None:
     """A run keeps the values that it was planned with: units moved under others would be two kinds of result."""
     for name in given:
         if parameters[name] != run.parameters.get(name):
             raise ConfigError(
                 f"run {run.id} of {run.instance} is not over, and goes on with {name}={run.parameters.get(name)}",
-                remedy=f"Leave out -p {name}, or give the run up: ludb abandon {run.id}",
+                remedy=f"Leave out -p {name}, or give the run up: ludb abandon {run.id}{options_for(site)}",
             )
 
 
@@ -162,6 +163,11 @@ def repin(site: Site, run: Run, folder: Path, *, accept_change: bool) -> bool:
     """Pin the job anew for a run that goes on; True if its content has changed. A changed unit, key map or system is
     refused unless accepted.
     """
+    with placed(folder):
+        return _repin(site, run, folder, accept_change=accept_change)
+
+
+def _repin(site: Site, run: Run, folder: Path, *, accept_change: bool) -> bool:
     job = read_job(folder, site.environment)
     if job.job.name != run.job:
         raise ConfigError(f"run {run.id} is of job {run.job}, not {job.job.name}", remedy="Name the right job folder")
@@ -223,11 +229,11 @@ def _refuse_dry(site: Site) -> None:
         )
 
 
-def retry(site: Site, run_id: str, positions: Sequence[int]) -> Chunk | None:
+def retry(site: Site, run_id: str, positions: Sequence[int], *, again: bool = False) -> Chunk | None:
     """Make quarantined units pending again; they move when the run goes on (`resume`). `ConfigError` if another run of the
-    job has moved one of them meanwhile.
+    job has moved one of them meanwhile, unless every output is written over, so that units may be moved `again`.
     """
-    check_retry(site, site.repository.runs.get(run_id), positions)
+    check_retry(site, site.repository.runs.get(run_id), positions, again=again)
     return site.repository.chunks.retry(run_id, positions, site.actor)
 
 
@@ -239,11 +245,12 @@ def try_again(site: Site, run_id: str, positions: Sequence[int], folder: Path) -
     run = site.repository.runs.get(run_id)
     lock = hold(site, run.instance)
     try:
-        check_retry(site, run, positions)
+        again = read_job(folder, site.environment).job.repeatable
+        check_retry(site, run, positions, again=again)
         changed = repin(site, run, folder, accept_change=False)
         # First `running`, then the units: a crash in between leaves nothing pending in a run that counts as complete.
         going = _go(site, run, "")
-        retry(site, run_id, positions)
+        retry(site, run_id, positions, again=again)
         return Started(going, resumed=True, changed=changed, lock=lock)
     except BaseException:
         lock.release()

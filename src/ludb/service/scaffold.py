@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from pydantic import ValidationError
 
 from ludb.dialects.settings import Surroundings
-from ludb.errors import ConfigError
+from ludb.errors import ConfigError, TransientError
 from ludb.model.shape import TableShape
 from ludb.model.unit import TableRef, UnitTable
 from ludb.ports.source import CanReflect, Source
@@ -29,6 +29,8 @@ from ludb.project.scaffold import SOURCE, TARGET, Draft, Plan, draft
 
 _SCHEMES = {"postgresql": "postgres", "postgres": "postgres", "mysql": "mysql", "mariadb": "mysql"}
 """Schemes of URLs that are not called as their type."""
+_OPTIONS = {SOURCE: "--from", TARGET: "--to"}
+"""What names a database on the command line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,10 @@ class Made:
 
 
 def look(url: str, system: str) -> Database:
-    """Reflect a database. `ConfigError` if it is away, empty, or of a type that cannot be reflected."""
+    """Reflect a database. `ConfigError` if it is not there, empty, or of a type that cannot be reflected; `TransientError` if
+    its server cannot be reached. There is no job yet: what is to be mended is the option.
+    """
+    option = _OPTIONS.get(system, "the URL")
     scheme = url.split(":", 1)[0].split("+", 1)[0].lower() if "://" in url else "sqlite"
     kind = _SCHEMES.get(scheme, scheme)
     able = [
@@ -64,12 +69,26 @@ def look(url: str, system: str) -> Database:
             f"the URL of the {system} system is of no database that says what it holds",
             remedy=f"Name a database of type {' or '.join(able)}: a file's path, or a URL",
         )
-    with _opened(kind, url, system) as source:
-        assert isinstance(source, CanReflect)
-        shapes = tuple(source.tables())
+    try:
+        with _opened(kind, url, system) as source:
+            assert isinstance(source, CanReflect)
+            shapes = tuple(source.tables())
+    except ConfigError as error:
+        what = error.message.replace(f"system {system}", option, 1)
+        raise ConfigError(what, remedy=_mend(kind, option)) from error
+    except TransientError as error:
+        what = str(error).replace(f"system {system}", option, 1)
+        remedy = f"See that the server is up and lets this machine in, and that {option} names its host and port"
+        raise TransientError(what, system=system, remedy=remedy) from error
     if not any(shape.columns and not shape.view for shape in shapes):
         raise ConfigError(f"the {system} database has no tables", remedy="Name another database")
     return Database(kind, url, shapes)
+
+
+def _mend(kind: str, option: str) -> str:
+    if kind == "sqlite":
+        return f"Name the database's file with {option}, or a server's URL (postgresql://..., mysql://...)"
+    return f"Mend user, password and database in {option}, or the rights of that user"
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from ludb.errors import ConfigError
 from ludb.model.keys import key_bytes, key_text
 from ludb.service.overlap import moved_before, set_aside_before, times_moved
 from ludb.service.site import Site
+from ludb.wording import plural
 
 NAMED = 20
 """Keys that a refusal names; it counts all of them."""
@@ -163,7 +164,7 @@ def select_units(site: Site, migration: Migration, selection: Selection, *, some
         kept = [at for at in kept if key_bytes(values[at]) not in moved]
         if not kept and (selection or some):
             raise ConfigError(
-                f"nothing is left to move: {migration.job.name} has moved all of these {selected:,} units in earlier runs",
+                f"nothing is left to move: {plural(selected, 'unit')}, all moved by earlier runs of {migration.job.name}",
                 remedy="Select other units; `ludb runs` shows the earlier runs",
             )
     left = len(kept)
@@ -213,8 +214,9 @@ def _named(
     missing = sorted(named - {key_text(key) for key in values}) if not skip_missing else []
     if missing:
         shown = ", ".join(repr(key) for key in missing[:NAMED]) + (", ..." if len(missing) > NAMED else "")
+        are = "is" if len(missing) == 1 else "are"
         raise ConfigError(
-            f"--units {file.name}: {len(missing):,} of {len(named):,} keys are not in {unit.root.table}: {shown}",
+            f"--units {file.name}: {len(missing):,} of {plural(len(named), 'key')} {are} not in {unit.root.table}: {shown}",
             remedy="Mend the file, or say --skip-missing",
         )
     return named
@@ -222,7 +224,7 @@ def _named(
 
 def _emptied(what: str, before: int) -> ConfigError:
     return ConfigError(
-        f"the selection matches nothing: {what} leaves none of {before:,} units", remedy="Select other units"
+        f"the selection matches nothing: {what} leaves none of {plural(before, 'unit')}", remedy="Select other units"
     )
 
 

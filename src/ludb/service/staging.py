@@ -30,6 +30,7 @@ from ludb.model.run import Run, RunState
 from ludb.model.unit import UnitTable
 from ludb.ports.source import CanFetch, Source
 from ludb.project.folder import JobFolder
+from ludb.project.places import placed
 from ludb.project.registry import SOURCES
 from ludb.service.site import Site, writing_below
 from ludb.unitdb.takes import TOLD, Scan, Take, write_take
@@ -75,7 +76,8 @@ def take_of(site: Site, job: JobFolder, migration: Migration, system: str, *, re
     found = None if refresh else current_take(place)
     if found is not None:
         return found
-    reflect(migration)  # what cannot be carried at all is told before anything is read
+    with placed(job.folder):
+        reflect(migration)  # what cannot be carried at all is told before anything is read
     with writing_below(site.staged), alone(site, place, system):
         found = None if refresh else current_take(place)
         if found is not None:

@@ -38,7 +38,7 @@ class Supervisor:
     """Holds one run until it has ended, and does its hooks. Workers of an earlier supervisor are adopted: they count as living.
 
     `workers` is how many this start was asked for, None for what the run's settings say. `away` is told why the run waits,
-    when the repository cannot be reached or a disk is full, and "" once it goes on.
+    when the repository cannot be reached or a disk is full, and "" once it goes on; `lost` is told of every worker that has died.
     """
 
     site: Site
@@ -50,6 +50,7 @@ class Supervisor:
     tick: Callable[[], None] = lambda: None
     interval: float = 0.2
     away: Callable[[str], None] = lambda _: None
+    lost: Callable[[Owner], None] = lambda _: None
     _launched: set[str] = field(default_factory=set)
     _crashes: int = 0
     _settled: int = -1
@@ -149,6 +150,9 @@ class Supervisor:
                 continue
             if owner.id in dead:
                 self.site.repository.owners.leave(owner.id, "dead")
+                if owner.role == "worker":
+                    self._tell("worker.died", worker=owner.id, pid=owner.pid)
+                    self.lost(owner)
             elif owner.role == "worker" and owner.id in silent and self._end(owner, liveness):
                 self.site.repository.owners.leave(owner.id, "dead")
                 self._tell("worker.fenced", worker=owner.id, pid=owner.pid)
@@ -213,6 +217,7 @@ class Supervisor:
 
     def kill(self) -> None:
         """End this supervisor's workers at once; what they held is taken over when the run goes on."""
+        self.lost = lambda _: None
         for launch in list(self._launched):
             self.launcher.stop(launch)
 

@@ -29,6 +29,7 @@ from ludb.ports.repository import Repository
 from ludb.project.folder import JobFolder, read_job
 from ludb.project.load import load_migration
 from ludb.project.parameters import instance_of, resolve_parameters
+from ludb.project.places import placed
 from ludb.project.registry import adapter
 from ludb.service.dry_adapters import DryCalls, DryRepository
 from ludb.service.pinning import read_reference
@@ -40,7 +41,8 @@ from ludb.service.units import Rows, find_position, plain
 @dataclass(frozen=True, slots=True)
 class Trial:
     """What the steps make of one unit: source rows, output rows, the calls as they would be sent (`requests`), why the
-    unit would be set aside, if it would, and how many of its values functions of `ludb.sql` changed.
+    would be set aside, if it would, and how many of its values functions of `ludb.sql` changed. `unreached` are steps that
+    never ran on it, because it was set aside before: their outputs are not among `outputs`.
     """
 
     key: str
@@ -49,12 +51,18 @@ class Trial:
     requests: Mapping[str, list[str]]
     verdict: UnitException | None
     conversions: Mapping[str, int] = field(default_factory=dict)
+    unreached: tuple[str, ...] = ()
 
 
 def try_unit(site: Site, folder: Path, parameters: Mapping[str, str], key: str) -> Trial:
     """Run the job's steps, as they are in the folder now, on one unit. Nothing is written, no call leaves, and systems
     that are only called need not be there. Keys that the unit was given before are shown, others are examples.
     """
+    with placed(folder):
+        return _tried(site, folder, parameters, key)
+
+
+def _tried(site: Site, folder: Path, parameters: Mapping[str, str], key: str) -> Trial:
     job = read_job(folder, site.environment)
     values = resolve_parameters(job.job, parameters)
     with tempfile.TemporaryDirectory(prefix="ludb-trial-") as scratch:
@@ -123,4 +131,25 @@ def _try(chunk: Chunk, at: Workplace, key: str) -> Trial:
         fault = {chunk.positions[0]: fault_of(error)}
         verdicts.reject(fault, phase="steps", step=step_of(error), trace=error.trace, body=error.body)
     found = verdicts.exceptions(tables)
-    return Trial(key, plain(read.tables), plain(tables), requests, found[0] if found else None, conversions)
+    verdict = found[0] if found else None
+    ran, unreached = _reached(at.migration, verdict)
+    outputs = {name: rows for name, rows in plain(tables).items() if rows or name in ran}
+    return Trial(key, plain(read.tables), outputs, requests, verdict, conversions, unreached)
+
+
+def _reached(migration: Migration, verdict: UnitException | None) -> tuple[set[str], tuple[str, ...]]:
+    """Outputs that some step made, and the steps behind the one, or the rule, or the call, that set the unit aside."""
+    ran: set[str] = set()
+    unreached: list[str] = []
+    over = verdict is not None and verdict.phase == "extract"
+    for folder in migration.folders:
+        ends = {rule.name for rule in folder.rules} | {step.output for step in folder.steps}
+        for step in folder.steps:
+            if over:
+                unreached.append(step.name)
+                continue
+            over = verdict is not None and verdict.step == step.name
+            if not over:
+                ran.add(step.output)
+        over = over or (verdict is not None and verdict.phase != "steps" and verdict.step in ends)
+    return ran, tuple(unreached)

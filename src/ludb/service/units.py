@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from ludb.engine.extract import extract
+from ludb.engine.plan import stage
+from ludb.engine.unit_list import UnitList
 from ludb.engine.workplace import Workplace
 from ludb.errors import ConfigError, LudbError
 from ludb.journals.files import FileJournal
@@ -19,8 +23,10 @@ from ludb.model.data import rows_of
 from ludb.model.keys import key_text
 from ludb.model.run import Chunk, ChunkState, Run, UnitException, UnitState
 from ludb.model.unit import POSITION
+from ludb.project.load import load_migration
 from ludb.service.pinning import load_pinned, purged
 from ludb.service.site import Site
+from ludb.wording import plural
 
 Rows = Mapping[str, list[dict[str, Any]]]
 """Rows as plain values, by table."""
@@ -53,13 +59,13 @@ def find_position(keys: pa.Table, key: str) -> int:
             return int(position)
     example = key_text([column[0] for column in columns]) if keys.num_rows else ""
     raise ConfigError(
-        f"no unit {key!r} in the list of {keys.num_rows:,} units",
+        f"no unit {key!r} in the list of {plural(keys.num_rows, 'unit')}",
         remedy=f"Keys are written like {example!r}; parts of a composite key are joined by |",
     )
 
 
-def view_unit(site: Site, run_id: str, key: str) -> UnitView:
-    """Where a unit of a run stands."""
+def view_unit(site: Site, run_id: str, key: str, folder: Path | None = None) -> UnitView:
+    """Where a unit of a run stands. Where what the run had pinned was purged, its source rows are read by the job in `folder`."""
     views = site.repository.views
     run = site.repository.runs.get(run_id)
     keys = views.keys(run_id)
@@ -71,7 +77,7 @@ def view_unit(site: Site, run_id: str, key: str) -> UnitView:
     source: Rows = {}
     outputs: Rows = {}
     try:
-        source = _set_aside(exception) or _source_now(site, run, keys, position)
+        source = _set_aside(exception) or _source_now(site, run, keys, position, folder)
     except LudbError as error:
         notes.append(f"source rows cannot be read: {error}")
     gone = purged(run, "journal")
@@ -93,18 +99,40 @@ def _set_aside(exception: UnitException | None) -> Rows:
     return json.loads(exception.source_rows) if exception is not None and exception.source_rows else {}
 
 
-def _source_now(site: Site, run: Run, keys: pa.Table, position: int) -> Rows:
+def _source_now(site: Site, run: Run, keys: pa.Table, position: int, folder: Path | None) -> Rows:
+    lone = rows_of(keys, [position]).drop_columns([POSITION])
+    if folder is not None and purged(run, "runs"):
+        return _source_by(site, run, lone, folder)
     pinned = load_pinned(site, run)
     try:
         at = Workplace(
             run=run, migration=pinned.migration, repository=site.repository, journal=FileJournal(site.journal),
             stage=pinned.stage, shared=pinned.shared, planned_faults=pinned.faults,
         )  # fmt: skip
-        lone = rows_of(keys, [position]).drop_columns([POSITION])
-        chunk = Chunk("", run.id, "move", ChunkState.CLAIMED, (position,), lone, "", 0, "")
-        return plain(extract(chunk, at).tables)
+        return _read(position, lone, at)
     finally:
         pinned.migration.close()
+
+
+def _source_by(site: Site, run: Run, lone: pa.Table, folder: Path) -> Rows:
+    """The unit's rows as the job in the folder reads them now, of a list of this unit alone."""
+    with tempfile.TemporaryDirectory(prefix="ludb-unit-") as scratch:
+        migration = load_migration(
+            folder, environment=site.environment, state=Path(scratch), reference={}, parameters=run.parameters
+        )
+        try:
+            at = Workplace(
+                run=run, migration=migration, repository=site.repository, journal=FileJournal(site.journal),
+                stage=stage(migration, UnitList.of(lone), Path(scratch) / "stage"),
+            )  # fmt: skip
+            return _read(0, lone, at)
+        finally:
+            migration.close()
+
+
+def _read(position: int, lone: pa.Table, at: Workplace) -> Rows:
+    chunk = Chunk("", at.run.id, "move", ChunkState.CLAIMED, (position,), lone, "", 0, "")
+    return plain(extract(chunk, at).tables)
 
 
 def _written(

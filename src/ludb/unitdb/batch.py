@@ -17,6 +17,7 @@ from ludb.model.unit import POSITION, UNIT_KEY, UnitSchema
 from ludb.unitdb.database import UnitDatabase, quote
 from ludb.unitdb.merge import join_rows
 from ludb.unitdb.shelf import Shelf
+from ludb.wording import plural
 
 _MISSING = re.compile(r'(?:a column named|Referenced column) "([^"]+)"')
 """How the SQL engine says that a table lacks a column."""
@@ -187,7 +188,9 @@ class UnitBatch:
             nulls = int(pc.sum(pc.and_(missing, pc.is_null(keys))).as_py() or 0)
             strangers = at.null_count - nulls
             what = (
-                f"{nulls} row(s) with a NULL {UNIT_KEY}" if nulls else f"{strangers} row(s) of a unit not in the chunk"
+                f"{plural(nulls, 'row')} with a NULL {UNIT_KEY}"
+                if nulls
+                else f"{plural(strangers, 'row')} of a unit not in the chunk"
             )
             raise FatalError(f"{step}: {what}; select the unit_key of the row's own unit (a join may have lost it)")
         found = self._positions.take(at)

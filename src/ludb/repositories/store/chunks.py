@@ -28,6 +28,7 @@ from ludb.repositories.store.outcomes import (
 from ludb.repositories.store.positions import pack, unpack
 from ludb.repositories.store.runs import get_run
 from ludb.repositories.store.segments import Segments
+from ludb.wording import plural
 
 Counts = Mapping[str, Mapping[str, int]]
 """Numbers by side (`source`, `output`, `stray`, `warning`, `conversion`) and name."""
@@ -68,7 +69,7 @@ class StoreChunks:
         refuse_strangers(chunk, others, chunk.positions)
         if chunk.kind == "undo" or decision.done + len(others) != len(chunk.positions):
             raise FatalError(
-                f"run {chunk.run}: chunk {chunk.id} ({chunk.kind}) has {len(chunk.positions)} units, the decision says "
+                f"run {chunk.run}: chunk {chunk.id} ({chunk.kind}) has {plural(len(chunk.positions), 'unit')}, the decision says "
                 f"{decision.done} done and {len(others)} not"
             )
         with self._db.write() as connection:
@@ -200,7 +201,7 @@ class StoreChunks:
             stuck = reopen(connection, run_id, wanted, now, {"chunk": chunk.id, "by": owner})
             if stuck:
                 raise ConfigError(
-                    f"run {run_id}: {len(stuck)} of {len(wanted)} units are not quarantined (first: {stuck[0]})",
+                    f"run {run_id}: {len(stuck)} of {plural(len(wanted), 'unit')} are not quarantined (first: {stuck[0]})",
                     remedy="List the quarantined ones with `ludb quarantine list`",
                 )
             insert_chunk(connection, chunk, not_before=now, released_at=now)

@@ -13,6 +13,7 @@ from ludb.ports.evidence import Accounts, Asked, CallGroup, ChunkGroup, Decided,
 from ludb.repositories.store import tables as t
 from ludb.repositories.store.database import Database
 from ludb.repositories.store.runs import get_run
+from ludb.wording import plural
 
 _MOVING = ("move", "retry")
 _OPEN = (str(ChunkState.CLAIMED), str(ChunkState.RELEASED))
@@ -107,7 +108,7 @@ class StoreEvidence:
             ]
             for at, units, number in connection.execute(retries.group_by(h.at)).all():
                 data = connection.execute(select(h.data).where(h.number == number)).scalar_one()
-                outcome = f"{int(units):,} units pending again"
+                outcome = f"{plural(int(units), 'unit')} pending again"
                 found.append(Asked("quarantine retry", str(data.get("by", "")), at, {}, at, outcome))
         return sorted(found, key=lambda one: one.at)
 
