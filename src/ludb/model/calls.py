@@ -49,7 +49,8 @@ class Answer(StrEnum):
 
     `done`: it happened. `rejected`: it did not and never will as sent. `again`: it did not, send it again after
     `retry_after` (429, 503 with Retry-After). `unsent`: no connection was made, nothing left. `ambiguous`: nobody
-    knows. `absent`, `several`: of a probe. `denied`: the credential was refused.
+    knows. `absent`, `several`: of a probe. `denied`: the credential was refused. `different`: it happened, but the server
+    says that it keeps something else than was sent. `fatal`: it did not happen, and the output says that nothing can go on.
     """
 
     DONE = "done"
@@ -60,6 +61,8 @@ class Answer(StrEnum):
     ABSENT = "absent"
     SEVERAL = "several"
     DENIED = "denied"
+    DIFFERENT = "different"
+    FATAL = "fatal"
 
 
 @dataclass(frozen=True, slots=True)

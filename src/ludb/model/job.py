@@ -15,6 +15,9 @@ class CallSpec:
 
     Templates may hold `{id}` (the server's id), `{call_id}` and, in paths, any column of the row. `row` names the
     columns that tell a unit's rows apart; `("unit_key",)` where a unit has one. Seconds throughout.
+
+    `statuses` maps `404` or `4xx` to `success`, `retry`, `reject` or `fatal`; `undo_body` is a JSON text; `echo` names the
+    places (JSON paths; `$`: all) where an answer must say what was sent.
     """
 
     method: str
@@ -27,6 +30,11 @@ class CallSpec:
     returns: Mapping[str, str] = field(default_factory=dict)
     idempotent_ttl: float | None = None
     settle: float = 0.0
+    headers: Mapping[str, str] = field(default_factory=dict)
+    query: Mapping[str, str] = field(default_factory=dict)
+    statuses: Mapping[str, str] = field(default_factory=dict)
+    undo_body: str | None = None
+    echo: tuple[str, ...] = ()
 
 
 Mode = Literal["insert", "upsert", "replace_unit"]

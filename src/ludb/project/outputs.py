@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 
 from ludb.errors import ConfigError
@@ -13,7 +14,9 @@ from ludb.project.mistakes import Mistakes, did_you_mean
 from ludb.project.notation import table_name
 from ludb.project.settings import JobSettings, OutputSettings
 
-_CALL_FIELDS = ("row", "marker", "undo", "probe", "update", "returns", "idempotent", "settle")
+_CALL_FIELDS = (
+    "row", "marker", "undo", "probe", "update", "returns", "idempotent", "settle", "headers", "query", "status", "echo",
+)  # fmt: skip
 
 
 def build_outputs(
@@ -107,12 +110,17 @@ def _call(call: str, output: OutputSettings) -> CallSpec:
         path=path,
         row=output.row or ("unit_key",),
         marker=output.marker,
-        undo=output.undo,
+        undo=output.undo.call if output.undo else None,
         probe=output.probe,
         update=output.update,
         returns=dict(output.returns),
         idempotent_ttl=output.idempotent.ttl if output.idempotent else None,
         settle=output.settle or 0.0,
+        headers=dict(output.headers),
+        query=dict(output.query),
+        statuses={} if output.status is None else output.status.meanings,
+        undo_body=json.dumps(output.undo.body, ensure_ascii=False) if output.undo and output.undo.body else None,
+        echo=output.echo,
     )
 
 

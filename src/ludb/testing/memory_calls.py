@@ -207,7 +207,8 @@ class MemoryCalls:
             return Result(action, Answer.REJECTED, reason="no server id is known")
         path = template.fill({"id": call.server_id or ""})
         if action.kind == "undo":
-            return self._concluded(action, template.method, path, "", "")
+            body = route.undo_document(call.server_id or "", call.id) or ""
+            return self._concluded(action, template.method, path, body, "")
         return self._concluded(action, template.method, path, call.request.body, f"{call.id}-{call.request.sha[:16]}")
 
     def _concluded(self, action: Action, method: str, path: str, body: str, key: str) -> Result:
@@ -215,7 +216,7 @@ class MemoryCalls:
         waited, attempt = 0.0, 0
         while True:
             heard = self.server.exchange(method, path, body, key)
-            wait = wait_for(heard, attempt, 0.5, _NOW)
+            wait = wait_for(heard, attempt, 0.5, _NOW, self._routes[action.call.output].spec.statuses)
             heard = replace(heard, resent=attempt > 0)
             if wait is not None and waited + wait > self._retry_for:
                 heard = replace(heard, wait=wait)

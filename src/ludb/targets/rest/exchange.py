@@ -17,6 +17,7 @@ from ludb.targets.rest.answer import Heard, wait_for
 from ludb.targets.rest.pace import Pace
 from ludb.targets.rest.settings import RestSystem
 
+_NOTHING_SAID: Mapping[str, str] = {}
 _KEEP_ALIVE = 15.0
 """Seconds that an idle connection is kept: shorter than what servers use, so that few requests meet a closing one."""
 
@@ -66,11 +67,13 @@ class Exchange:
         *,
         body: str | None = None,
         headers: Mapping[str, str],
+        statuses: Mapping[str, str] = _NOTHING_SAID,
     ) -> Heard:
         """What the server answered in the end; never raises for what a server or the network does.
 
-        429, and 503 with Retry-After, are waited out for `retry_for`; if that is not enough, `Heard.wait` is set. Waiting for
-        the pace is no part of it. Once the pace is halted, nothing leaves any more, and what waits says that it did not.
+        429, 503 with Retry-After, and what `statuses` call `retry`, are waited out for `retry_for`; if that is not
+        enough, `Heard.wait` is set. Waiting for the pace is no part of it. Once the pace is halted, nothing leaves any
+        more, and what waits says that it did not.
         """
         clock = time.monotonic
         give_up, attempt, again_at = math.inf, 0, 0.0
@@ -79,7 +82,7 @@ class Exchange:
                 return Heard(None, failure="stopped before it was sent", reached=False)
             give_up = min(give_up, clock() + self._settings.retry_for)
             heard = await self._once(session, method, path, body, headers)
-            wait = wait_for(heard, attempt, self._jitter(), self._now())
+            wait = wait_for(heard, attempt, self._jitter(), self._now(), statuses)
             heard = replace(heard, resent=heard.resent or attempt > 0)
             if wait is None:
                 return heard

@@ -16,6 +16,7 @@ from ludb.dialects.settings import CallSystemSettings, Surroundings
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
 _SPAN = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(ms|s|min|m|h)\s*")
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+SIZE = r"^(\d+) ?(B|[KMG]i?B)$"
 _SHORTEST_SECRET = 4
 """Shorter values are not masked in server answers: `a` would blank out half of every text."""
 
@@ -27,6 +28,14 @@ def seconds(value: object) -> object:
     """
     if isinstance(value, str) and (found := _SPAN.fullmatch(value)):
         return float(found[1]) * _UNITS[found[2]]
+    return value
+
+
+def size(value: object) -> object:
+    """A number of bytes: `1000`, `"1MB"`, `"64 KiB"`; anything else is returned as it came."""
+    if isinstance(value, str) and (found := re.fullmatch(SIZE, value)):
+        base = 1024 if found[2].endswith("iB") else 1000
+        return int(found[1]) * int(base ** "BKMG".index(found[2][0]))
     return value
 
 
@@ -54,6 +63,11 @@ class RestSystem(CallSystemSettings):
     max_delay: Seconds = Field(
         default=60.0, ge=0, description="How long a request may still arrive after we gave it up"
     )
+    max_document: Annotated[
+        int | None,
+        BeforeValidator(size),
+        WithJsonSchema({"anyOf": [{"type": "integer", "minimum": 1}, {"type": "string", "pattern": SIZE}]}),
+    ] = Field(default=None, ge=1, description="Largest document that the API takes: 1MB, 64KiB, or a number of bytes")
     retry_for: Seconds = Field(default=20.0, ge=0, description="How long 429, and 503 with Retry-After, are waited out")
     idempotency_header: str | None = Field(default="Idempotency-Key", description="Header that carries the call id")
     health: str | None = Field(default=None, description="Path that answers 2xx when the API is well", pattern="^/")

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import aiohttp
 
 from ludb.dialects.settings import Surroundings
-from ludb.errors import ConfigError
+from ludb.errors import ConfigError, UnitError
 from ludb.model.calls import Ability, Action, Answer, CallRequest, Result
 from ludb.model.job import OutputSpec
 from ludb.targets.rest.answer import Heard, conclude
@@ -65,7 +65,14 @@ class RestTarget:
 
     def request(self, output: str, document: Mapping[str, Any], call_id: str) -> CallRequest:
         """The request for one document, marker included; see the port."""
-        return self._route(output).request(document, call_id)
+        request = self._route(output).request(document, call_id)
+        most, size = self._settings.max_document, len(request.body.encode())
+        if most is not None and size > most:
+            raise UnitError(
+                f"output {output}: the document has {size:,} bytes, and system {self._name} takes {most:,} "
+                "(`max_document`). Send less of it, or raise the limit"
+            )
+        return request
 
     def perform(self, actions: Sequence[Action]) -> Iterator[Result]:
         """Results as they end, one per action; see the port. Nothing is sent before the first result is asked for.
@@ -141,24 +148,29 @@ class RestTarget:
         return template
 
     async def _act(self, action: Action, template: Template, session: aiohttp.ClientSession) -> Result:
-        call = action.call
-        headers: dict[str, str] = {}
+        call, route = action.call, self._route(action.call.output)
+        headers = route.headers(call.id)
         body: str | None = None
         if action.kind == "send":
             method, path, body = call.request.method, call.request.path, call.request.body
-            headers = self._key(call.id)
+            headers |= self._key(call.id)
         elif action.kind == "probe":
             method, path = template.method, template.fill({"call_id": call.id})
         elif not is_segment(call.server_id):
             reason = f"output {call.output}: no server id is known, so {template} was not sent"
             return Result(action, Answer.REJECTED, reason=reason)
         else:
-            method, path = template.method, template.fill({"id": call.server_id or ""})
+            server_id = call.server_id or ""
+            method, path = template.method, template.fill({"id": server_id})
             if action.kind == "update":
                 # A key of its own: under the call's key, a server would repeat its first answer and change nothing.
-                body, headers = call.request.body, self._key(f"{call.id}-{call.request.sha[:16]}")
-        heard = await self._exchange.send(session, method, path, body=body, headers=headers)
-        return conclude(action, heard, self._route(call.output), self._identity)
+                body, headers = call.request.body, headers | self._key(f"{call.id}-{call.request.sha[:16]}")
+            elif method != "DELETE":
+                body, headers = route.undo_document(server_id, call.id), headers | self._key(f"{call.id}-undo")
+        heard = await self._exchange.send(
+            session, method, path, body=body, headers=headers, statuses=route.spec.statuses
+        )
+        return conclude(action, heard, route, self._identity)
 
     def _key(self, value: str) -> dict[str, str]:
         name = self._settings.idempotency_header

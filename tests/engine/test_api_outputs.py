@@ -1,0 +1,103 @@
+"""Units whose API says something unusual: each is whole, or set aside with nothing left of it anywhere."""
+
+from __future__ import annotations
+
+import pytest
+
+from ludb.model.run import RunState
+
+JOB = """
+    name: shop
+    systems:
+      legacy:  {{type: sqlite, url: "${{LEGACY}}"}}
+      billing: {{type: sqlite, url: "${{BILLING}}"}}
+      crm:     {{type: rest, url: "${{CRM}}", max_delay: 0, retry_for: 1s}}
+    unit:
+      root: legacy.customers
+      key: id
+    outputs:
+      crm.customer:
+        {{call: POST /customer, row: [unit_key], marker: $.externalId, probe: "GET /customer?externalId={{call_id}}",
+         undo: "DELETE /customer/{{id}}", {more}}}
+    settings: {{chunk_units: 3, retry: {{base: 10ms, cap: 50ms}}}}
+"""
+STEPS = {
+    "steps/10/billing.account.sql": "select unit_key, id, name from legacy.customers",
+    "steps/10/crm.customer.sql": "select unit_key, name from legacy.customers",
+}
+
+
+@pytest.fixture
+def shop(desk, api):
+    """Three customers, a billing database and the API; `write(more)` gives the output more fields."""
+    desk.database(
+        "legacy",
+        "create table customers (id integer primary key, name text);"
+        "insert into customers values (1,'Ann'),(2,'Bartholomew'),(3,'Cy')",
+    )
+    desk.database("billing", "create table account (id integer primary key, name text not null)")
+    desk.environment["CRM"] = api.url
+
+    def write(more: str) -> None:
+        desk.write({"job.yaml": JOB.format(more=more), **STEPS})
+
+    desk.describe = write
+    return desk
+
+
+def names(api):
+    return sorted(one["name"] for one in api.store.values())
+
+
+def test_an_object_that_the_api_keeps_otherwise_than_sent_is_taken_back_and_its_unit_set_aside(shop, api):
+    """A CRM that cuts a name short says so in its 201: nobody would notice for years."""
+    shop.describe("echo: [$.name]")
+    api.keep = lambda document: {**document, "name": document["name"][:5]}
+    summary = shop.run()
+    found = shop.set_aside(summary.run.id)
+    assert {key: one.reason for key, one in found.items()} == {
+        "2": "crm.customer: the API keeps something else than was sent (status 201)"
+    }
+    assert found["2"].detail.endswith("at $.name")
+    assert "Bartholomew" not in found["2"].reason + found["2"].message
+    assert names(api) == ["Ann", "Cy"]
+    assert shop.rows("billing", "select id from account order by id") == [(1,), (3,)]
+
+
+def test_an_object_that_differs_is_never_reused_as_if_it_held_the_document(shop, api):
+    """The API takes nothing back: the unit stays in doubt, and a later look finds an object that equals no document."""
+    shop.describe("echo: all")
+    api.keep = lambda document: {**document, "name": document["name"][:5]}
+    api.before = lambda method, *_: (405, None) if method == "DELETE" else None
+    summary = shop.run()
+    assert summary.counters.in_doubt == 1
+    calls = shop.site.repository.views.unit(summary.run.id, 1)[2]
+    assert [(call.state, call.request.sha) for call in calls] == [("in_doubt", "")]
+
+
+def test_a_status_that_is_fatal_ends_the_run_with_the_reason_and_the_next_attempt_makes_what_is_missing(shop, api):
+    shop.describe("status: {fatal: [402]}")
+    api.before = lambda method, *_: (402, {"reason": "licence"}) if method == "POST" and len(api.store) == 1 else None
+    summary = shop.run()
+    assert summary.run.state is RunState.FAILED
+    assert "402" in summary.run.reason
+    assert "fatal" in summary.run.reason
+    api.before = lambda *_: None
+    assert shop.go_on(summary.run.id).counters.done == 3
+    assert names(api) == ["Ann", "Bartholomew", "Cy"]
+
+
+def test_units_are_taken_back_by_a_change_of_state_where_the_api_deletes_nothing(shop, api):
+    """The second call of unit 2 is refused, so the first one is taken back, by a PATCH."""
+    shop.describe("")
+    job = (shop.job / "job.yaml").read_text()
+    delete, note = '"DELETE /customer/{id}"', "  crm.note: {call: POST /note, row: [unit_key]}\nsettings:"
+    patch = '{call: "PATCH /customer/{id}", body: {state: terminated, by: "{call_id}"}}'
+    assert delete in job
+    (shop.job / "job.yaml").write_text(job.replace(delete, patch).replace("settings:", note))
+    shop.write({"steps/20/crm.note.sql": "select unit_key, 'x' as note from legacy.customers where id = 2"})
+    api.before = lambda method, path, _: (400, None) if (method, path) == ("POST", "/note") else None
+    summary = shop.run()
+    assert list(shop.set_aside(summary.run.id)) == ["2"]
+    states = {one["name"]: (one.get("state"), one.get("by") == one["externalId"]) for one in api.store.values()}
+    assert states == {"Ann": (None, False), "Bartholomew": ("terminated", True), "Cy": (None, False)}
