@@ -41,7 +41,8 @@ class Heard:
     """What came back: a status with headers (lower-case names) and body, or none and how it failed.
 
     `reached` is false only where no connection was made. `resent` is true where the request left more than once;
-    `wait` is set where the server still asked us to come back (seconds) when our patience ended.
+    `wait` is set where the server still asked us to come back (seconds) when our patience ended. `refused` says who
+    refused our credential before the request could leave.
     """
 
     status: int | None
@@ -51,6 +52,7 @@ class Heard:
     reached: bool = True
     resent: bool = False
     wait: float | None = None
+    refused: str = ""
 
     @property
     def text(self) -> str:
@@ -111,6 +113,8 @@ class _Reading:
         return self._undone(status, meant) if self.action.kind == "undo" else self._written(status, meant)
 
     def _failed(self) -> Result:
+        if self.heard.refused:
+            return self._say(Answer.DENIED, f"{self.identity.credential} was refused: {self.heard.refused}")
         # `unsent` settles a call, so it is said only where nothing of this call can be at the server.
         if self.action.kind == "send" and not self.action.repeat and not self.heard.reached:
             return self._say(Answer.UNSENT, self.heard.failure)

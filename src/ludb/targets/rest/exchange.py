@@ -7,15 +7,22 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from http import HTTPStatus
+from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import aiohttp
 from yarl import URL
 
 from ludb.targets.rest.answer import Heard, wait_for
+from ludb.targets.rest.auth import OAuth2, TlsSettings, TokenAway, TokenRefused
 from ludb.targets.rest.pace import Pace
 from ludb.targets.rest.settings import RestSystem
+
+if TYPE_CHECKING:
+    from ludb.targets.rest.tokens import Tokens
 
 _NOTHING_SAID: Mapping[str, str] = {}
 _KEEP_ALIVE = 15.0
@@ -32,23 +39,35 @@ class _Trip:
 class Exchange:
     """Sends requests to one system. Its pace is shared: a Retry-After heard by one request holds back all of them."""
 
-    def __init__(self, settings: RestSystem, jitter: Callable[[], float], now: Callable[[], datetime]) -> None:
-        """`jitter` gives numbers in [0, 1), `now` the time with its zone (for Retry-After as a date)."""
+    def __init__(
+        self, name: str, settings: RestSystem, folder: Path, jitter: Callable[[], float], now: Callable[[], datetime]
+    ) -> None:
+        """`jitter` gives numbers in [0, 1), `now` the time with its zone (for Retry-After as a date). ConfigError names a
+        certificate of system `name` that cannot be used; their paths start at `folder`.
+        """
         self._base = settings.url.get_secret_value().rstrip("/")
         self._settings, self._jitter, self._now = settings, jitter, now
         self.pace = Pace(settings.pace, time.monotonic)
+        self._tls = settings.tls.context(folder, f"systems.{name}") if settings.tls else None
+        auth = settings.auth
+        self._key = auth.query() if auth else {}
+        oauth = auth.oauth2 if auth else None
+        self._tokens = _tokens(oauth, settings.tls, folder, settings.timeout) if oauth else None
 
     def session(self) -> aiohttp.ClientSession:
         """A session for this system; called on its loop. Cookies and proxies of the environment are not used."""
         self.pace.begin()
+        if self._tokens is not None:
+            self._tokens.begin()
         trace = aiohttp.TraceConfig()
         trace.on_connection_create_end.append(_connected)
         trace.on_connection_reuseconn.append(_connected)
         headers = {"Accept": "application/json", "Content-Type": "application/json"}
         own = {name: value.get_secret_value() for name, value in self._settings.headers.items()}
+        own |= self._settings.auth.headers() if self._settings.auth else {}
         named = {name.lower() for name in own}
         session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEP_ALIVE),
+            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEP_ALIVE, ssl=self._tls or True),
             cookie_jar=aiohttp.DummyCookieJar(),
             headers={**{name: value for name, value in headers.items() if name.lower() not in named}, **own},
             timeout=aiohttp.ClientTimeout(total=self._settings.timeout),
@@ -81,7 +100,7 @@ class Exchange:
             if not (await self.pace.sleep_until(again_at) and await self.pace.leave()):
                 return Heard(None, failure="stopped before it was sent", reached=False)
             give_up = min(give_up, clock() + self._settings.retry_for)
-            heard = await self._once(session, method, path, body, headers)
+            heard = await self._admitted(session, method, path, body, headers)
             wait = wait_for(heard, attempt, self._jitter(), self._now(), statuses)
             heard = replace(heard, resent=heard.resent or attempt > 0)
             if wait is None:
@@ -94,12 +113,35 @@ class Exchange:
                 again_at = clock() + wait
             attempt += 1
 
+    async def _admitted(
+        self, session: aiohttp.ClientSession, method: str, path: str, body: str | None, headers: Mapping[str, str]
+    ) -> Heard:
+        """One request with a token where the system wants one; a token that is refused (401) is replaced once."""
+        tokens = self._tokens
+        if tokens is None:
+            return await self._once(session, method, path, body, headers)
+        for fresh in (False, True):
+            try:
+                token = await tokens.current()
+            except TokenRefused as error:
+                return Heard(None, failure=str(error), reached=False, refused=str(error))
+            except TokenAway as error:
+                return Heard(None, failure=str(error), reached=False)
+            bearer = {**headers, "Authorization": f"Bearer {token}"}
+            heard = await self._once(session, method, path, body, bearer)
+            heard = replace(heard, body=heard.body.replace(token.encode(), b"***"))
+            if heard.status != HTTPStatus.UNAUTHORIZED or fresh:
+                break
+            tokens.spoil(token)
+        return heard
+
     async def _once(
         self, session: aiohttp.ClientSession, method: str, path: str, body: str | None, headers: Mapping[str, str]
     ) -> Heard:
         trip = _Trip()
         # The path is quoted already: `encoded` keeps %2F within its segment.
-        url = URL(self._base + path, encoded=True)
+        key = "&".join(f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in self._key.items())
+        url = URL(self._base + path + ("" if not key else "&" if "?" in path else "?") + key, encoded=True)
         data = body.encode() if body is not None else None
         try:
             async with session.request(
@@ -110,6 +152,12 @@ class Exchange:
                 return Heard(response.status, names, content, resent=trip.connections > 1)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             return Heard(None, failure=_failure(error, trip), reached=trip.connections > 0)
+
+
+def _tokens(settings: OAuth2, tls: TlsSettings | None, folder: Path, timeout: float) -> Tokens:
+    from ludb.targets.rest.tokens import Tokens  # noqa: PLC0415  (two libraries that only this needs: 0.1 s)
+
+    return Tokens(settings, tls, folder, timeout)
 
 
 async def _connected(_: aiohttp.ClientSession, context: SimpleNamespace, __: Any) -> None:

@@ -15,6 +15,7 @@ from ludb.errors import ConfigError, UnitError
 from ludb.model.calls import Ability, Action, Answer, CallRequest, Result
 from ludb.model.job import OutputSpec
 from ludb.targets.rest.answer import Heard, conclude
+from ludb.targets.rest.auth import by_reference
 from ludb.targets.rest.exchange import Exchange
 from ludb.targets.rest.paths import Template, is_segment
 from ludb.targets.rest.pool import Pool
@@ -48,7 +49,9 @@ class RestTarget:
         self._name, self._settings = name, settings
         self._identity = Identity.of(name, settings, surroundings)
         self._routes = {output.name: Route.of(output) for output in outputs.values()}
-        self._exchange = Exchange(settings, jitter, now)
+        by_reference(settings.auth, "auth", surroundings.variables, f"systems.{name}")
+        by_reference(settings.tls, "tls", surroundings.variables, f"systems.{name}")
+        self._exchange = Exchange(name, settings, surroundings.folder, jitter, now)
         self._pool = Pool(name, self._exchange.session, settings.in_flight)
 
     def ability(self, output: str) -> Ability:
@@ -93,17 +96,18 @@ class RestTarget:
         (heard,) = self._pool.run([knock])
         where = f"system {self._name} at {self._identity.address}"
         source = f"`url` ({self._identity.url_variables})" if self._identity.url_variables else "`url`"
+        if heard.refused or (path and heard.status in {401, 403}):
+            said = heard.refused or f"it answered {heard.status} to GET {path}"
+            raise ConfigError(
+                f"{where}: {self._identity.credential} was refused: {said}",
+                field=f"systems.{self._name}.{'auth' if self._settings.auth else 'headers'}",
+                remedy="Mend the credential",
+            )
         if not heard.reached or (path and heard.status is None):
             raise ConfigError(
                 f"{where} cannot be reached: {heard.failure}",
                 field=f"systems.{self._name}.url",
                 remedy=f"Start it, or mend {source}",
-            )
-        if path and heard.status in {401, 403}:
-            raise ConfigError(
-                f"{where} answered {heard.status} to GET {path}: {self._identity.credential} was refused",
-                field=f"systems.{self._name}.headers",
-                remedy="Mend the credential",
             )
         if path and not 200 <= (heard.status or 0) < 300:
             raise ConfigError(
