@@ -101,3 +101,24 @@ def test_units_are_taken_back_by_a_change_of_state_where_the_api_deletes_nothing
     assert list(shop.set_aside(summary.run.id)) == ["2"]
     states = {one["name"]: (one.get("state"), one.get("by") == one["externalId"]) for one in api.store.values()}
     assert states == {"Ann": (None, False), "Bartholomew": ("terminated", True), "Cy": (None, False)}
+
+
+def test_an_api_that_refuses_is_called_more_slowly_and_the_run_tells_why(shop, api):
+    shop.describe("")
+    shop.database("legacy", "insert into customers with recursive n(i) as (select 4 union all select i + 1 from n where i < 40) "
+                  "select i, 'c' || i from n")  # fmt: skip
+    left = [12]
+
+    def busy(method, *_):
+        left[0] -= method == "POST"
+        return (429, None) if method == "POST" and left[0] >= 0 else None
+
+    api.before = busy
+    (shop.job / "job.yaml").write_text((shop.job / "job.yaml").read_text().replace("chunk_units: 3", "chunk_units: 40"))
+    summary = shop.run()
+    assert summary.counters.done == 40
+    assert len(api.store) == 40
+    events = [event for _, _, event in shop.site.repository.events.since(summary.run.id)]
+    told = [event.data for event in events if event.name == "pace.governed"]
+    assert (told[0]["system"], told[0]["what"]) == ("crm", "pace")
+    assert "refused" in told[0]["why"]

@@ -208,3 +208,47 @@ def test_what_the_output_has_no_template_for_is_refused_before_anything_leaves(s
 def test_an_output_that_the_target_does_not_have_is_named(target):
     with pytest.raises(ConfigError, match=r"crm has no output crm\.order"):
         target().request("crm.order", {}, "id")
+
+
+def test_a_server_that_says_that_nothing_is_left_is_let_alone_until_its_reset(server, target):
+    """Before it has to refuse anything."""
+    made = target(in_flight=1)
+    server.replies = [(201, {"RateLimit-Remaining": "0", "RateLimit-Reset": "1"}, '{"id": "c1", "revision": 1}')]
+    times = []
+
+    async def note(request):
+        times.append(asyncio.get_running_loop().time())
+
+    server.answer = note
+    assert {result.answer for result in made.perform(sends(made, 3))} == {Answer.DONE}
+    assert times[1] - times[0] >= 0.99
+    assert len(times) == 3
+
+
+def test_what_is_changed_of_the_pace_is_told_once_with_its_reason(server, target):
+    made = target(in_flight=8, retry_for="20s")
+    server.replies = [(429, {}, "")] * 10
+    assert {result.answer for result in made.perform(sends(made, 20))} == {Answer.DONE}
+    told = made.told()
+    assert told
+    assert {(one.what, one.before) for one in told[:1]} == {("pace", None)}
+    assert "refused" in told[0].why
+    assert made.told() == []
+
+
+def test_a_server_that_fails_gets_fewer_requests_at_a_time(server, target):
+    made = target(in_flight=8)
+    server.replies = [(500, {}, "")] * 8
+    list(made.perform(sends(made, 8)))
+    server.most = 0
+    full = asyncio.Event()
+
+    async def wait_for_four(request):
+        if server.open == 4:
+            full.set()
+        await full.wait()
+
+    server.answer = wait_for_four
+    assert [result.answer for result in made.perform(sends(made, 4))] == [Answer.DONE] * 4
+    assert server.most == 4
+    assert [(one.what, one.before, one.after) for one in made.told()] == [("in_flight", 8, 4)]

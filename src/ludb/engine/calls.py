@@ -20,7 +20,7 @@ from ludb.model.job import OutputSpec
 from ludb.model.keys import key_text, named_uuid
 from ludb.model.run import CallState, Chunk, UnitState
 from ludb.model.unit import POSITION, UNIT_KEY, UnitSchema
-from ludb.ports.target import CallTarget
+from ludb.ports.target import CallTarget, CanTell
 
 RESTORED = "restored"
 """Setting of a run whose repository was restored: when that was told (Unix seconds)."""
@@ -271,8 +271,18 @@ class _Desk:
             if isinstance(results, Generator):
                 results.close()  # nothing may leave any more once the journal says how the wave ended
             self.journal.settle(self.chunk, outcomes)
+        self._tell()
         self.at.announce("call.settled", self.chunk, level="debug", output=self.spec.name, calls=len(outcomes))
         return setback
+
+    def _tell(self) -> None:
+        """Say what the target has changed by itself of how hard it calls."""
+        if isinstance(self.target, CanTell):
+            for one in self.target.told():
+                self.at.announce(
+                    "pace.governed", lasting=True, system=self.spec.system, worker=self.at.owner, what=one.what,
+                    before=one.before, after=one.after, why=one.why,
+                )  # fmt: skip
 
     def _prepare(self, move: Move, items: list[Item]) -> list[Action]:
         """Journal what is about to leave, and say what it is."""

@@ -92,6 +92,18 @@ class Result:
 
 
 @dataclass(frozen=True, slots=True)
+class Governed:
+    """A change that a target has made by itself of how hard it calls, and why: `pace` in requests a second, or `in_flight`.
+    None stands for what the operator allows.
+    """
+
+    what: Literal["pace", "in_flight"]
+    before: float | None
+    after: float | None
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class Ability:
     """What an output's API can do, and how long doubt lasts (seconds): `max_delay` for a request on its way, `settle` for
     a look-up that lags. `idempotent_ttl` is how long a repeated id is recognised, None if never.

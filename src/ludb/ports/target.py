@@ -8,7 +8,7 @@ from typing import Any, Protocol, runtime_checkable
 import pyarrow as pa
 
 from ludb.errors import ConfigError
-from ludb.model.calls import Ability, Action, CallRequest, Result
+from ludb.model.calls import Ability, Action, CallRequest, Governed, Result
 from ludb.model.data import Applied, Removal, WriteSet
 from ludb.model.run import Txn
 from ludb.model.unit import Column
@@ -193,3 +193,11 @@ class CanSteer(Protocol):
         """Nothing leaves any more. Actions that wait to be sent end at once: a `send` as `again` or `unsent`, others as what
         tells nothing. What is on its way is waited for.
         """
+
+
+@runtime_checkable
+class CanTell(Protocol):
+    """A call target that changes by itself how hard it calls."""
+
+    def told(self) -> Sequence[Governed]:
+        """What it has changed since it was last asked, oldest first."""

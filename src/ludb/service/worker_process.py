@@ -113,7 +113,8 @@ class Obedience:
             own = orders.live.calls.get(name)
             if own is None or not isinstance(target, CanSteer):
                 continue
-            limits = (None if own.pace is None else own.pace / sharing, own.in_flight)
+            pace = None if own.pace is None else own.pace / sharing
+            limits = (pace, None if own.in_flight is None else max(1, own.in_flight // sharing))
             if self._limits.get(name) != limits:
                 target.steer(*limits)
                 self._limits[name] = limits

@@ -18,6 +18,8 @@ from yarl import URL
 
 from ludb.targets.rest.answer import Heard, wait_for
 from ludb.targets.rest.auth import OAuth2, TlsSettings, TokenAway, TokenRefused
+from ludb.targets.rest.governor import Governor
+from ludb.targets.rest.limits import hold_for
 from ludb.targets.rest.pace import Pace
 from ludb.targets.rest.settings import RestSystem
 
@@ -48,6 +50,9 @@ class Exchange:
         self._base = settings.url.get_secret_value().rstrip("/")
         self._settings, self._jitter, self._now = settings, jitter, now
         self.pace = Pace(settings.pace, time.monotonic)
+        self.governor = Governor(settings.in_flight)
+        self.governor.allow(settings.pace, settings.in_flight)
+        self.resize: Callable[[int], None] = lambda _: None
         self._tls = settings.tls.context(folder, f"systems.{name}") if settings.tls else None
         auth = settings.auth
         self._key = auth.query() if auth else {}
@@ -100,8 +105,10 @@ class Exchange:
             if not (await self.pace.sleep_until(again_at) and await self.pace.leave()):
                 return Heard(None, failure="stopped before it was sent", reached=False)
             give_up = min(give_up, clock() + self._settings.retry_for)
+            left_at = clock()
             heard = await self._admitted(session, method, path, body, headers)
             wait = wait_for(heard, attempt, self._jitter(), self._now(), statuses)
+            self._heed(heard, clock(), clock() - left_at, busy=wait is not None)
             heard = replace(heard, resent=heard.resent or attempt > 0)
             if wait is None:
                 return heard
@@ -112,6 +119,31 @@ class Exchange:
             else:
                 again_at = clock() + wait
             attempt += 1
+
+    def steer(self, rate: float | None, in_flight: int) -> None:
+        """The operator's limits from now on; from any thread."""
+        self.governor.allow(rate, in_flight)
+        self.pace.steer(self.governor.effective_rate())
+        self.resize(self.governor.places)
+
+    def _heed(self, heard: Heard, now: float, latency: float, *, busy: bool) -> None:
+        """Go by what an answer says of how the system is, and of how much it still takes."""
+        governor = self.governor
+        before = governor.effective_rate(), governor.places
+        if busy:
+            governor.refused(now)
+        elif heard.reached and (heard.status is None or heard.status >= 500):
+            governor.failed(now)
+        elif heard.status is not None:
+            governor.answered(now, latency)
+        held = hold_for(heard.headers, self._now())
+        if held is not None:
+            self.pace.hold(now + held)
+        rate, places = governor.effective_rate(), governor.places
+        if before[0] != rate:
+            self.pace.steer(rate)
+        if before[1] != places:
+            self.resize(places)
 
     async def _admitted(
         self, session: aiohttp.ClientSession, method: str, path: str, body: str | None, headers: Mapping[str, str]

@@ -12,7 +12,7 @@ import aiohttp
 
 from ludb.dialects.settings import Surroundings
 from ludb.errors import ConfigError, UnitError
-from ludb.model.calls import Ability, Action, Answer, CallRequest, Result
+from ludb.model.calls import Ability, Action, Answer, CallRequest, Governed, Result
 from ludb.model.job import OutputSpec
 from ludb.targets.rest.answer import Heard, conclude
 from ludb.targets.rest.auth import by_reference
@@ -53,6 +53,7 @@ class RestTarget:
         by_reference(settings.tls, "tls", surroundings.variables, f"systems.{name}")
         self._exchange = Exchange(name, settings, surroundings.folder, jitter, now)
         self._pool = Pool(name, self._exchange.session, settings.in_flight)
+        self._exchange.resize = self._pool.resize
 
     def ability(self, output: str) -> Ability:
         """What the output's templates allow; see the port."""
@@ -118,12 +119,16 @@ class RestTarget:
 
     def steer(self, pace: float | None, in_flight: int | None) -> None:
         """Requests a second of this process, and on their way at a time; see `ludb.ports.target.CanSteer`."""
-        self._exchange.pace.steer(pace)
-        self._pool.resize(in_flight or self._settings.in_flight)
+        self._exchange.steer(pace, in_flight or self._settings.in_flight)
 
     def halt(self) -> None:
         """Let nothing leave any more; see `ludb.ports.target.CanSteer`."""
         self._exchange.pace.halted = True
+
+    def told(self) -> list[Governed]:
+        """What was changed of pace and places, and why; see `ludb.ports.target.CanTell`."""
+        changes, self._exchange.governor.changes = self._exchange.governor.changes, []
+        return changes
 
     def close(self) -> None:
         """End open connections and their thread; see the port."""
