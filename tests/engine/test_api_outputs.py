@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from ludb.errors import ConfigError
 from ludb.model.run import RunState
 
 JOB = """
@@ -122,3 +123,41 @@ def test_an_api_that_refuses_is_called_more_slowly_and_the_run_tells_why(shop, a
     told = [event.data for event in events if event.name == "pace.governed"]
     assert (told[0]["system"], told[0]["what"]) == ("crm", "pace")
     assert "refused" in told[0]["why"]
+
+
+DESCRIPTION = """
+swagger: "2.0"
+paths:
+  /customer:
+    get: {}
+    post: {parameters: [{in: body, name: c, schema: {type: object, required: [name%s], properties: {
+      name: {type: string, maxLength: 5}, externalId: {type: string}}}}]}
+  /customer/{id}: {delete: {}}
+"""
+
+
+def test_a_document_that_the_api_would_not_take_costs_no_call(shop, api):
+    shop.describe("")
+    shop.write({
+        "crm.yaml": DESCRIPTION % "",
+        "job.yaml": (shop.job / "job.yaml").read_text().replace("max_delay: 0", "max_delay: 0, openapi: crm.yaml"),
+    })  # fmt: skip
+    summary = shop.run()
+    found = shop.set_aside(summary.run.id)
+    assert list(found) == ["2"]
+    assert "$.name does not keep to maxLength: 5" in found["2"].reason
+    assert "Bartholomew" not in found["2"].reason
+    assert "Bartholomew" in found["2"].detail
+    assert names(api) == ["Ann", "Cy"]
+    assert len([one for one in api.seen if one[0] == "POST"]) == 2
+
+
+def test_a_member_that_the_api_needs_and_no_step_selects_is_told_before_any_unit_runs(shop, api):
+    shop.describe("")
+    shop.write({
+        "crm.yaml": DESCRIPTION % ", party",
+        "job.yaml": (shop.job / "job.yaml").read_text().replace("max_delay: 0", "max_delay: 0, openapi: crm.yaml"),
+    })  # fmt: skip
+    with pytest.raises(ConfigError, match=r"crm\.customer\.sql.*\$\.party is missing \(POST /customer\)"):
+        shop.run()
+    assert not [one for one in api.seen if one[0] == "POST"]

@@ -10,6 +10,7 @@ import pyarrow as pa
 from ludb.errors import ConfigError
 from ludb.model.calls import Ability, Action, CallRequest, Governed, Result
 from ludb.model.data import Applied, Removal, WriteSet
+from ludb.model.findings import Finding
 from ludb.model.run import Txn
 from ludb.model.unit import Column
 
@@ -201,3 +202,13 @@ class CanTell(Protocol):
 
     def told(self) -> Sequence[Governed]:
         """What it has changed since it was last asked, oldest first."""
+
+
+@runtime_checkable
+class CanCompare(Protocol):
+    """A call target that knows what its API takes."""
+
+    def compare(self, output: str, columns: pa.Schema) -> Sequence[Finding]:
+        """What an output of these columns (all of its rows' own) lacks or has wrong (errors), and what of it the API does not
+        know (warnings); nothing where the target has no description. Pure.
+        """

@@ -6,6 +6,7 @@ import base64
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import SplitResult, unquote, urlsplit
 
@@ -73,6 +74,9 @@ class RestSystem(CallSystemSettings):
     ] = Field(default=None, ge=1, description="Largest document that the API takes: 1MB, 64KiB, or a number of bytes")
     retry_for: Seconds = Field(default=20.0, ge=0, description="How long 429, and 503 with Retry-After, are waited out")
     idempotency_header: str | None = Field(default="Idempotency-Key", description="Header that carries the call id")
+    openapi: Path | None = Field(
+        default=None, description="The API's description (Swagger 2, OpenAPI 3): every document is checked by it"
+    )
     health: str | None = Field(default=None, description="Path that answers 2xx when the API is well", pattern="^/")
 
     @field_validator("url")

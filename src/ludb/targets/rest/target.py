@@ -6,13 +6,16 @@ import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any, ClassVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import aiohttp
+import pyarrow as pa
 
 from ludb.dialects.settings import Surroundings
 from ludb.errors import ConfigError, UnitError
 from ludb.model.calls import Ability, Action, Answer, CallRequest, Governed, Result
+from ludb.model.findings import Finding
 from ludb.model.job import OutputSpec
 from ludb.targets.rest.answer import Heard, conclude
 from ludb.targets.rest.auth import by_reference
@@ -22,9 +25,20 @@ from ludb.targets.rest.pool import Pool
 from ludb.targets.rest.request import Route
 from ludb.targets.rest.settings import Identity, RestSystem
 
+if TYPE_CHECKING:
+    from ludb.targets.rest.checks import Checks
+
 
 def _utc() -> datetime:
     return datetime.now(UTC)
+
+
+def _checks(name: str, settings: RestSystem, folder: Path, routes: Mapping[str, Route]) -> Checks | None:
+    if settings.openapi is None:
+        return None
+    from ludb.targets.rest.checks import Checks  # noqa: PLC0415  (libraries that only this needs: 0.2 s)
+
+    return Checks(name, folder / settings.openapi, routes)
 
 
 class RestTarget:
@@ -51,6 +65,7 @@ class RestTarget:
         self._routes = {output.name: Route.of(output) for output in outputs.values()}
         by_reference(settings.auth, "auth", surroundings.variables, f"systems.{name}")
         by_reference(settings.tls, "tls", surroundings.variables, f"systems.{name}")
+        self._checks = _checks(name, settings, surroundings.folder, self._routes)
         self._exchange = Exchange(name, settings, surroundings.folder, jitter, now)
         self._pool = Pool(name, self._exchange.session, settings.in_flight)
         self._exchange.resize = self._pool.resize
@@ -76,7 +91,13 @@ class RestTarget:
                 f"output {output}: the document has {size:,} bytes, and system {self._name} takes {most:,} "
                 "(`max_document`). Send less of it, or raise the limit"
             )
+        if self._checks is not None:
+            self._checks.check(output, request.body)
         return request
+
+    def compare(self, output: str, columns: pa.Schema) -> Sequence[Finding]:
+        """An output's columns against the API's description; see `ludb.ports.target.CanCompare`."""
+        return [] if self._checks is None else self._checks.compare(output, self._route(output), columns)
 
     def perform(self, actions: Sequence[Action]) -> Iterator[Result]:
         """Results as they end, one per action; see the port. Nothing is sent before the first result is asked for.
