@@ -98,8 +98,24 @@ class Description:
         return found
 
     @property
+    def listed(self) -> list[Operation]:
+        """Every request once, in the description's own order."""
+        return list({(one.method, one.path): one for one in self.operations.values()}.values())
+
+    def has(self, method: str, path: str) -> bool:
+        """Whether there is such a request, whatever its parameters are called."""
+        return (method, _plain(path)) in self.operations
+
+    def answer(self, operation: Operation) -> Mapping[str, Any]:
+        """The schema of what a successful request answers; empty where none is told."""
+        told = self._spec["paths"][operation.path][operation.method.lower()].get("responses") or {}
+        said = self.resolved(next((told[code] for code in ("201", "200", 201, 200) if code in told), {}))
+        contents = [one for one in (said.get("content") or {}).values() if isinstance(one, dict)]
+        return self.resolved(said.get("schema") or (contents[0].get("schema") if contents else None) or {})
+
+    @property
     def _lines(self) -> list[str]:
-        return list(dict.fromkeys(f"{one.method} {one.path}" for one in self.operations.values()))
+        return [f"{one.method} {one.path}" for one in self.listed]
 
     def resolved(self, schema: Any) -> Mapping[str, Any]:
         """A schema with its own reference followed; empty where that leads nowhere."""

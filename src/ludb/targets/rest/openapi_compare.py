@@ -25,6 +25,12 @@ def compare(
         yield from _object(description, operation.schema, columns, "$", {filled} if filled else set(), 0)
 
 
+def members_of(description: Description, schema: Any) -> tuple[dict[str, Any], list[str]]:
+    """Members of a document by name, and those that must be sent."""
+    members, required, _ = _members(description, schema, 0)
+    return members, required
+
+
 def _object(
     description: Description, schema: Any, columns: Mapping[str, pa.DataType], place: str, filled: set[str], depth: int
 ) -> Iterator[Complaint]:
