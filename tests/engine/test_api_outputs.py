@@ -161,3 +161,33 @@ def test_a_member_that_the_api_needs_and_no_step_selects_is_told_before_any_unit
     with pytest.raises(ConfigError, match=r"crm\.customer\.sql.*\$\.party is missing \(POST /customer\)"):
         shop.run()
     assert not [one for one in api.seen if one[0] == "POST"]
+
+
+def test_work_that_an_api_accepts_and_refuses_later_sets_its_unit_aside_and_the_others_move(shop, api):
+    """202 is no success: without a look at the job, unit 2 would be counted as moved."""
+    shop.describe("accepted: {poll: 'GET /jobs/{job}', job: $.job, done: [ok], failed: [no], every: 10ms, within: 20s,"
+                  " returns: {id: $.object}}")  # fmt: skip
+    jobs = {}
+
+    def later(method, path, document):
+        if method == "POST":
+            jobs[str(len(jobs))] = [None, document]
+            return 202, {"job": str(len(jobs) - 1)}
+        if not path.startswith("/jobs/"):
+            return None
+        done, document = jobs[path.removeprefix("/jobs/")]
+        if done is None:  # the first look comes too early
+            jobs[path.removeprefix("/jobs/")][0] = False
+            return 200, {"status": "working"}
+        if document["name"] == "Bartholomew":
+            return 200, {"status": "no", "why": "too long"}
+        name = str(len(api.store))
+        api.store[name] = {**document, "id": name}
+        return 200, {"status": "ok", "object": name}
+
+    api.before = later
+    found = shop.set_aside(shop.run().run.id)
+    assert list(found) == ["2"]
+    assert "too long" in found["2"].body
+    assert names(api) == ["Ann", "Cy"]
+    assert shop.rows("billing", "select id from account order by id") == [(1,), (3,)]

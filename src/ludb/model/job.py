@@ -10,6 +10,24 @@ from ludb.model.unit import UnitSchema
 
 
 @dataclass(frozen=True, slots=True)
+class AcceptedSpec:
+    """An API that takes a request and does it later: an answer of `status` names where to ask (`poll`: a JSON path or
+    `$header.Location` for the address, or a request line with `{job}`, which is found at `job`). What `state` holds then is in
+    `done` or `failed`, or it goes on: asked `every` so many seconds, for `within`. `returns` are values of the last answer.
+    """
+
+    status: int
+    poll: str
+    job: str
+    state: str
+    done: tuple[str, ...]
+    failed: tuple[str, ...]
+    within: float
+    every: float = 1.0
+    returns: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class CallSpec:
     """How the rows of an output become calls: one row, one JSON document, one call (DESIGN section 2).
 
@@ -35,6 +53,7 @@ class CallSpec:
     statuses: Mapping[str, str] = field(default_factory=dict)
     undo_body: str | None = None
     echo: tuple[str, ...] = ()
+    accepted: AcceptedSpec | None = None
 
 
 Mode = Literal["insert", "upsert", "replace_unit"]

@@ -6,16 +6,17 @@ import json
 from collections.abc import Mapping
 
 from ludb.errors import ConfigError
-from ludb.model.job import CallSpec, OutputSpec
+from ludb.model.job import AcceptedSpec, CallSpec, OutputSpec
 from ludb.model.unit import UnitSchema
 from ludb.project import registry
 from ludb.project.content import Content
 from ludb.project.mistakes import Mistakes, did_you_mean
 from ludb.project.notation import table_name
-from ludb.project.settings import JobSettings, OutputSettings
+from ludb.project.settings import AcceptedSettings, JobSettings, OutputSettings
 
 _CALL_FIELDS = (
     "row", "marker", "undo", "probe", "update", "returns", "idempotent", "settle", "headers", "query", "status", "echo",
+    "accepted",
 )  # fmt: skip
 
 
@@ -121,7 +122,15 @@ def _call(call: str, output: OutputSettings) -> CallSpec:
         statuses={} if output.status is None else output.status.meanings,
         undo_body=json.dumps(output.undo.body, ensure_ascii=False) if output.undo and output.undo.body else None,
         echo=output.echo,
+        accepted=_accepted(output.accepted) if output.accepted else None,
     )
+
+
+def _accepted(said: AcceptedSettings) -> AcceptedSpec:
+    return AcceptedSpec(
+        said.status, said.poll, said.job, said.state, tuple(said.done), tuple(said.failed), said.within, said.every,
+        dict(said.returns),
+    )  # fmt: skip
 
 
 def _unlisted(

@@ -128,6 +128,25 @@ class StatusSettings(Entry):
         return self
 
 
+class AcceptedSettings(Entry):
+    """An API that takes a request and does it later: where to ask for it, and what the answers mean."""
+
+    status: int = Field(default=202, ge=200, le=299, description="The status that says so")
+    poll: str = Field(
+        pattern=r"^(\$|GET /)",
+        description="Where to ask: $header.Location, a JSON path of the address, or GET /jobs/{job}",
+    )
+    job: str = Field(default="$.id", pattern=_JSON_PATH, description="Where the answer names the job, for {job}")
+    state: str = Field(default="$.status", pattern=_JSON_PATH, description="Where the job says how far it is")
+    done: list[str] = Field(min_length=1, description="What it says there when it is done")
+    failed: list[str] = Field(default_factory=list, description="What it says there when it will never be done")
+    within: Seconds = Field(gt=0, description="How long it is asked for; after that nobody knows")
+    every: Seconds = Field(default=1.0, gt=0, description="How often it is asked for; a Retry-After goes before")
+    returns: dict[Name, Annotated[str, Field(pattern=_JSON_PATH)]] = Field(
+        default_factory=dict, description="Values of the job's last answer: id, and every name of the output's returns"
+    )
+
+
 class OutputSettings(Entry):
     """An output: rows for a table (`mode`), or documents for an API (`call` and what belongs to it)."""
 
@@ -168,6 +187,10 @@ class OutputSettings(Entry):
     )
     status: StatusSettings | None = Field(
         default=None, description="What statuses mean where it is not the usual: {success, retry, reject, fatal}"
+    )
+    accepted: AcceptedSettings | None = Field(
+        default=None,
+        description="The API does it later: {status, poll, job, state, done, failed, within, every, returns}",
     )
     echo: Echo = Field(
         default=(), description="Places where the answer must say what was sent: all, or a list of JSON paths"

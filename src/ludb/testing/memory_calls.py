@@ -17,7 +17,8 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from ludb.errors import ConfigError
 from ludb.model.calls import Ability, Action, Answer, CallRequest, Result
 from ludb.model.job import OutputSpec
-from ludb.targets.rest.answer import Heard, conclude, wait_for
+from ludb.targets.rest.answer import conclude, wait_for
+from ludb.targets.rest.heard import Heard
 from ludb.targets.rest.paths import is_segment
 from ludb.targets.rest.request import Route
 from ludb.targets.rest.settings import Identity

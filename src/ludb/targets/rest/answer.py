@@ -6,9 +6,8 @@ may have changed something without our knowing it is `ambiguous`.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
@@ -17,6 +16,8 @@ from urllib.parse import unquote, urlsplit
 
 from ludb.model.calls import Action, Answer, Result
 from ludb.targets.rest.echo import differences
+from ludb.targets.rest.heard import WAIT_LIMIT, Heard
+from ludb.targets.rest.later import Later, values
 from ludb.targets.rest.paths import JsonPath
 from ludb.targets.rest.request import Route
 from ludb.targets.rest.settings import Identity
@@ -24,8 +25,6 @@ from ludb.targets.rest.statuses import Meaning, meaning_of
 
 BODY_LIMIT = 4096
 """Characters of a server's answer that are kept as evidence."""
-WAIT_LIMIT = 3600.0
-"""Longest wait in seconds that a server's Retry-After may ask for."""
 BACKOFF_BASE = 0.1
 BACKOFF_LIMIT = 5.0
 """Waits in seconds after a 429 that names none: doubled each time from the base, with jitter, up to the limit."""
@@ -34,34 +33,6 @@ _NOTHING_SAID: Mapping[str, str] = {}
 _ID = JsonPath.parse("$.id")
 _UNCLEAR = frozenset({HTTPStatus.SEE_OTHER, HTTPStatus.REQUEST_TIMEOUT})
 """303 speaks of a request that was processed; 408 of one that arrived in part."""
-
-
-@dataclass(frozen=True, slots=True)
-class Heard:
-    """What came back: a status with headers (lower-case names) and body, or none and how it failed.
-
-    `reached` is false only where no connection was made. `resent` is true where the request left more than once;
-    `wait` is set where the server still asked us to come back (seconds) when our patience ended. `refused` says who
-    refused our credential before the request could leave.
-    """
-
-    status: int | None
-    headers: Mapping[str, str] = field(default_factory=dict)
-    body: bytes = b""
-    failure: str = ""
-    reached: bool = True
-    resent: bool = False
-    wait: float | None = None
-    refused: str = ""
-
-    @property
-    def text(self) -> str:
-        """The body as text, whatever its bytes."""
-        return self.body.decode("utf-8", "replace")
-
-    def json(self) -> Any:
-        """The body as JSON with numbers as their own text, so that no digit is lost; ValueError if it is none."""
-        return json.loads(self.body, parse_float=str, parse_int=str, parse_constant=_no_constant)
 
 
 def wait_for(
@@ -108,8 +79,13 @@ class _Reading:
             return self._say(Answer.FATAL, "the output calls this status fatal")
         if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN} and meant is None:
             return self._say(Answer.DENIED, f"{self.identity.credential} was refused")
+        return self._of_kind(status, meant)
+
+    def _of_kind(self, status: int, meant: Meaning | None) -> Result:
         if self.action.kind == "probe":
             return self._probed(status)
+        if self.heard.ended and self.route.later is not None:
+            return self._brought_about(self.route.later)
         return self._undone(status, meant) if self.action.kind == "undo" else self._written(status, meant)
 
     def _failed(self) -> Result:
@@ -130,6 +106,23 @@ class _Reading:
         return self._say(
             Answer.REJECTED, "a redirect is not followed" if status < 400 else "the server refused the document"
         )
+
+    def _brought_about(self, later: Later) -> Result:
+        """Work that was accepted first: the values are those of the job's last answer, which is not the object."""
+        if self.heard.ended == "failed":
+            return self._say(Answer.REJECTED, "it was accepted, and then failed")
+        if self.heard.ended != "done":
+            return self._say(Answer.AMBIGUOUS, f"it was accepted, and {self.heard.ended}")
+        if self.action.kind == "undo":
+            return self._say(Answer.DONE, "", server_id=self.action.call.server_id)
+        known = self.action.call.returned if self.action.kind == "update" else {}
+        returned = {**known, **values(later, self.heard)}
+        missing = [name for name in later.returns if name not in returned]
+        if missing:
+            return self._say(Answer.AMBIGUOUS, f"the job's answer holds no {', '.join(missing)}")
+        server_id = returned.get("id") or (self.action.call.server_id if self.action.kind == "update" else None)
+        kept = {name: text for name, text in returned.items() if name in self.route.returns}
+        return self._say(Answer.DONE, "", server_id=server_id, returned=kept)
 
     def _accepted(self) -> Result:
         """A 2xx counts as done only if it can be read and gives what the output needs: its id, its `returns:`."""
@@ -271,7 +264,3 @@ def _phrase(status: int) -> str:
         return HTTPStatus(status).phrase
     except ValueError:
         return "(no standard status)"
-
-
-def _no_constant(text: str) -> Any:
-    raise ValueError(f"{text} is no JSON")

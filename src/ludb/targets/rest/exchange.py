@@ -16,9 +16,11 @@ from urllib.parse import quote
 import aiohttp
 from yarl import URL
 
-from ludb.targets.rest.answer import Heard, wait_for
+from ludb.targets.rest.answer import wait_for
 from ludb.targets.rest.auth import OAuth2, TlsSettings, TokenAway, TokenRefused
 from ludb.targets.rest.governor import Governor
+from ludb.targets.rest.heard import Heard
+from ludb.targets.rest.later import same_server
 from ludb.targets.rest.limits import hold_for
 from ludb.targets.rest.pace import Pace
 from ludb.targets.rest.settings import RestSystem
@@ -120,6 +122,22 @@ class Exchange:
                 again_at = clock() + wait
             attempt += 1
 
+    async def ask(self, session: aiohttp.ClientSession, path: str) -> Heard:
+        """A GET; see `ludb.targets.rest.later.Asker`."""
+        return await self.send(session, "GET", path, headers={})
+
+    async def pause(self, seconds: float) -> bool:
+        """Wait; False if nothing is to leave any more."""
+        return await self.pace.sleep_until(time.monotonic() + seconds)
+
+    def elapsed(self) -> float:
+        """Seconds on a monotonic clock."""
+        return time.monotonic()
+
+    def here(self, location: str, path: str) -> str | None:
+        """The whole address of a Location, where it leads to this very server: a credential goes nowhere else."""
+        return same_server(self._base, location, path)
+
     def steer(self, rate: float | None, in_flight: int) -> None:
         """The operator's limits from now on; from any thread."""
         self.governor.allow(rate, in_flight)
@@ -173,7 +191,8 @@ class Exchange:
         trip = _Trip()
         # The path is quoted already: `encoded` keeps %2F within its segment.
         key = "&".join(f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in self._key.items())
-        url = URL(self._base + path + ("" if not key else "&" if "?" in path else "?") + key, encoded=True)
+        whole = path if path.startswith(("http://", "https://")) else self._base + path
+        url = URL(whole + ("" if not key else "&" if "?" in path else "?") + key, encoded=True)
         data = body.encode() if body is not None else None
         try:
             async with session.request(

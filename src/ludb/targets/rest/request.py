@@ -18,6 +18,7 @@ from uuid import UUID
 from ludb.errors import ConfigError, UnitError
 from ludb.model.calls import CallRequest
 from ludb.model.job import CallSpec, OutputSpec
+from ludb.targets.rest.later import Later
 from ludb.targets.rest.paths import JsonPath, Marker, Template, is_segment
 
 T = TypeVar("T")
@@ -39,6 +40,7 @@ class Route:
     query: tuple[tuple[str, str], ...] = ()
     undo_body: Any = None
     echo: tuple[JsonPath, ...] = ()
+    later: Later | None = None
 
     @classmethod
     def of(cls, output: OutputSpec) -> Route:
@@ -52,7 +54,9 @@ class Route:
                 field=f"{field}.marker",
                 remedy="Name the place of the call id, such as `marker: $.externalId`",
             )
+        needed = {*spec.returns, *(("id",) if spec.undo or spec.update else ())}
         return cls(
+            later=Later.of(spec.accepted, needed, f"{field}.accepted") if spec.accepted else None,
             output=output.name,
             spec=spec,
             send=_read(Template.parse, f"{spec.method} {spec.path}", f"{field}.call"),

@@ -17,9 +17,11 @@ from ludb.errors import ConfigError, UnitError
 from ludb.model.calls import Ability, Action, Answer, CallRequest, Governed, Result
 from ludb.model.findings import Finding
 from ludb.model.job import OutputSpec
-from ludb.targets.rest.answer import Heard, conclude
+from ludb.targets.rest.answer import conclude
 from ludb.targets.rest.auth import by_reference
 from ludb.targets.rest.exchange import Exchange
+from ludb.targets.rest.heard import Heard
+from ludb.targets.rest.later import brought_to_its_end
 from ludb.targets.rest.paths import Template, is_segment
 from ludb.targets.rest.pool import Pool
 from ludb.targets.rest.request import Route
@@ -79,7 +81,7 @@ class RestTarget:
             update=route.update is not None,
             idempotent_ttl=route.spec.idempotent_ttl,
             settle=route.spec.settle,
-            max_delay=self._settings.max_delay,
+            max_delay=self._settings.max_delay + (route.later.spec.within if route.later else 0.0),
         )
 
     def request(self, output: str, document: Mapping[str, Any], call_id: str) -> CallRequest:
@@ -200,6 +202,9 @@ class RestTarget:
         heard = await self._exchange.send(
             session, method, path, body=body, headers=headers, statuses=route.spec.statuses
         )
+        later = route.later
+        if later is not None and heard.status == later.spec.status and action.kind != "probe" and heard.wait is None:
+            heard = await brought_to_its_end(self._exchange, session, later, heard, path)
         return conclude(action, heard, route, self._identity)
 
     def _key(self, value: str) -> dict[str, str]:
