@@ -191,3 +191,31 @@ def test_work_that_an_api_accepts_and_refuses_later_sets_its_unit_aside_and_the_
     assert "too long" in found["2"].body
     assert names(api) == ["Ann", "Cy"]
     assert shop.rows("billing", "select id from account order by id") == [(1,), (3,)]
+
+
+def test_one_bad_document_of_a_bulk_request_keeps_nobody_else_from_moving(shop, api):
+    """Answers for each, and a request that was lost after it was carried out: every customer once, or not at all."""
+    shop.describe(
+        "bulk: {size: 10, call: POST /customers, items: $.all, results: $.all, status: $.code, document: $.one}"
+    )
+    lost = [1]
+
+    def together(method, path, document):
+        if (method, path) != ("POST", "/customers"):
+            return None
+        results = []
+        for one in document["all"]:
+            if one["name"] == "Bartholomew":
+                results.append({"code": 422, "why": "too long"})
+            else:
+                status, made = api.respond("POST", "/customer", one)
+                results.append({"code": status, "one": made})
+        lost[0] -= 1
+        return (500, None) if lost[0] == 0 else (207, {"all": results})
+
+    api.before = together
+    found = shop.set_aside(shop.run().run.id)
+    assert list(found) == ["2"]
+    assert "too long" in found["2"].body
+    assert names(api) == ["Ann", "Cy"]
+    assert shop.rows("billing", "select id from account order by id") == [(1,), (3,)]

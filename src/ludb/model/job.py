@@ -28,6 +28,21 @@ class AcceptedSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class BulkSpec:
+    """An endpoint that takes up to `size` documents in one request: the line of that request (None: the call's own), where in
+    its body the list stands (`items`), where in the answer the results do (`results`), one each, in the same order, and
+    within a result its `status` (None: that of the whole answer) and the object (`document`). `$` is the whole of it.
+    """
+
+    size: int
+    call: str | None = None
+    items: str = "$"
+    results: str = "$"
+    status: str | None = None
+    document: str = "$"
+
+
+@dataclass(frozen=True, slots=True)
 class CallSpec:
     """How the rows of an output become calls: one row, one JSON document, one call (DESIGN section 2).
 
@@ -54,6 +69,7 @@ class CallSpec:
     undo_body: str | None = None
     echo: tuple[str, ...] = ()
     accepted: AcceptedSpec | None = None
+    bulk: BulkSpec | None = None
 
 
 Mode = Literal["insert", "upsert", "replace_unit"]

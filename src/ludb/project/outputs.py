@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 
 from ludb.errors import ConfigError
-from ludb.model.job import AcceptedSpec, CallSpec, OutputSpec
+from ludb.model.job import AcceptedSpec, BulkSpec, CallSpec, OutputSpec
 from ludb.model.unit import UnitSchema
 from ludb.project import registry
 from ludb.project.content import Content
@@ -16,7 +16,7 @@ from ludb.project.settings import AcceptedSettings, JobSettings, OutputSettings
 
 _CALL_FIELDS = (
     "row", "marker", "undo", "probe", "update", "returns", "idempotent", "settle", "headers", "query", "status", "echo",
-    "accepted",
+    "accepted", "bulk",
 )  # fmt: skip
 
 
@@ -123,6 +123,7 @@ def _call(call: str, output: OutputSettings) -> CallSpec:
         undo_body=json.dumps(output.undo.body, ensure_ascii=False) if output.undo and output.undo.body else None,
         echo=output.echo,
         accepted=_accepted(output.accepted) if output.accepted else None,
+        bulk=BulkSpec(**output.bulk.model_dump()) if output.bulk else None,
     )
 
 

@@ -147,6 +147,25 @@ class AcceptedSettings(Entry):
     )
 
 
+class BulkSettings(Entry):
+    """An endpoint that takes many documents in one request and answers for each."""
+
+    size: int = Field(ge=1, le=10_000, description="Documents in one request, at most")
+    call: str | None = Field(default=None, pattern=_CALL, description="Its request; default: the output's own call")
+    items: str = Field(
+        default="$", pattern=_JSON_PATH, description="Where the list stands in what is sent; $: it is all"
+    )
+    results: str = Field(
+        default="$", pattern=_JSON_PATH, description="Where the answer lists the results, in the same order"
+    )
+    status: str | None = Field(
+        default=None,
+        pattern=_JSON_PATH,
+        description="Where a result tells its status; default: that of the whole answer",
+    )
+    document: str = Field(default="$", pattern=_JSON_PATH, description="Where a result holds the object")
+
+
 class OutputSettings(Entry):
     """An output: rows for a table (`mode`), or documents for an API (`call` and what belongs to it)."""
 
@@ -191,6 +210,9 @@ class OutputSettings(Entry):
     accepted: AcceptedSettings | None = Field(
         default=None,
         description="The API does it later: {status, poll, job, state, done, failed, within, every, returns}",
+    )
+    bulk: BulkSettings | None = Field(
+        default=None, description="Many documents in one request: {size, call, items, results, status, document}"
     )
     echo: Echo = Field(
         default=(), description="Places where the answer must say what was sent: all, or a list of JSON paths"

@@ -24,6 +24,8 @@ class Checks:
         self._operations: dict[str, Operation] = {}
         for name, route in routes.items():
             self._operations[name] = self._description.operation(route.send, f"outputs.{name}.call")
+            if route.bulk is not None:
+                self._description.operation(route.bulk.request, f"outputs.{name}.bulk.call")
             for field in ("undo", "update", "probe"):
                 template = getattr(route, field)
                 if template is not None:

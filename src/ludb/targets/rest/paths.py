@@ -143,5 +143,10 @@ class Marker:
             isinstance(element, dict) and (element.get("name"), element.get("value")) == wanted for element in place
         )
 
+    def names(self, document: Mapping[str, Any]) -> bool:
+        """Whether the document carries an element with the marker's name, whosesoever id it holds."""
+        place = self._place(document)
+        return isinstance(place, list) and any(isinstance(one, dict) and one.get("name") == self.name for one in place)
+
     def _place(self, document: Mapping[str, Any]) -> Any:
         return JsonPath("", self.holder).find(document)

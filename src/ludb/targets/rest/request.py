@@ -18,6 +18,7 @@ from uuid import UUID
 from ludb.errors import ConfigError, UnitError
 from ludb.model.calls import CallRequest
 from ludb.model.job import CallSpec, OutputSpec
+from ludb.targets.rest.bulk import Bulk
 from ludb.targets.rest.later import Later
 from ludb.targets.rest.paths import JsonPath, Marker, Template, is_segment
 
@@ -41,6 +42,7 @@ class Route:
     undo_body: Any = None
     echo: tuple[JsonPath, ...] = ()
     later: Later | None = None
+    bulk: Bulk | None = None
 
     @classmethod
     def of(cls, output: OutputSpec) -> Route:
@@ -57,6 +59,7 @@ class Route:
         needed = {*spec.returns, *(("id",) if spec.undo or spec.update else ())}
         return cls(
             later=Later.of(spec.accepted, needed, f"{field}.accepted") if spec.accepted else None,
+            bulk=Bulk.of(spec.bulk, spec, f"{field}.bulk") if spec.bulk else None,
             output=output.name,
             spec=spec,
             send=_read(Template.parse, f"{spec.method} {spec.path}", f"{field}.call"),
@@ -99,6 +102,10 @@ class Route:
         if self.undo_body is None:
             return None
         return _dump(_filled(self.undo_body, {"{id}": server_id, "{call_id}": call_id}), ordered=False)
+
+    def bulk_path(self, bulk: Bulk) -> str:
+        """The path of a request that takes many documents."""
+        return bulk.request.path + self._query({}, "")
 
     def _query(self, document: Mapping[str, Any], call_id: str) -> str:
         """The query behind the path. A parameter that is one column is left out where that is NULL."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -17,8 +18,9 @@ from ludb.errors import ConfigError, UnitError
 from ludb.model.calls import Ability, Action, Answer, CallRequest, Governed, Result
 from ludb.model.findings import Finding
 from ludb.model.job import OutputSpec
-from ludb.targets.rest.answer import conclude
+from ludb.targets.rest.answer import conclude, wait_for
 from ludb.targets.rest.auth import by_reference
+from ludb.targets.rest.bulk import Bulk
 from ludb.targets.rest.exchange import Exchange
 from ludb.targets.rest.heard import Heard
 from ludb.targets.rest.later import brought_to_its_end
@@ -26,6 +28,7 @@ from ludb.targets.rest.paths import Template, is_segment
 from ludb.targets.rest.pool import Pool
 from ludb.targets.rest.request import Route
 from ludb.targets.rest.settings import Identity, RestSystem
+from ludb.targets.rest.statuses import meaning_of
 
 if TYPE_CHECKING:
     from ludb.targets.rest.checks import Checks
@@ -63,6 +66,7 @@ class RestTarget:
     ) -> None:
         """`outputs` by full name (`crm.customer`). ConfigError names a template, marker or path that is wrong."""
         self._name, self._settings = name, settings
+        self._jitter, self._now = jitter, now
         self._identity = Identity.of(name, settings, surroundings)
         self._routes = {output.name: Route.of(output) for output in outputs.values()}
         by_reference(settings.auth, "auth", surroundings.variables, f"systems.{name}")
@@ -107,8 +111,20 @@ class RestTarget:
         Closed early, it cancels the rest: an action without a result may or may not have reached the server. An action
         that the output has no template for raises ConfigError before anything is sent.
         """
-        jobs = [partial(self._act, action, self._template(action)) for action in actions]
-        yield from self._pool.run(jobs)
+        together: dict[str, list[Action]] = {}
+        jobs: list[Callable[[aiohttp.ClientSession], Awaitable[list[Result]]]] = []
+        for action in actions:
+            template = self._template(action)
+            if action.kind == "send" and self._route(action.call.output).bulk is not None:
+                together.setdefault(action.call.output, []).append(action)
+            else:
+                jobs.append(partial(self._alone, action, template))
+        for output, alike in together.items():
+            bulk = self._route(output).bulk
+            assert bulk is not None
+            jobs += [partial(self._together, one, bulk) for one in bulk.batches(alike, self._settings.max_document)]
+        for results in self._pool.run(jobs):
+            yield from results
 
     def check(self) -> None:
         """Reach the system once; see the port. Without `health`, a connection is all that is asked for."""
@@ -178,6 +194,35 @@ class RestTarget:
                 remedy=f"Give it one, such as `{action.kind}: METHOD /path`",
             )
         return template
+
+    async def _alone(self, action: Action, template: Template, session: aiohttp.ClientSession) -> list[Result]:
+        return [await self._act(action, template, session)]
+
+    async def _together(self, actions: Sequence[Action], bulk: Bulk, session: aiohttp.ClientSession) -> list[Result]:
+        """Many documents in one request. One that is refused as a whole did nothing: it is sent again in halves, until the
+        document that the server does not take stands alone.
+        """
+        route = self._route(actions[0].call.output)
+        statuses = route.spec.statuses
+        heard = await self._exchange.send(
+            session, bulk.request.method, route.bulk_path(bulk), body=bulk.body(actions),
+            headers=route.headers("") | self._key(bulk.key(actions)), statuses=statuses,
+        )  # fmt: skip
+        taken = heard.status is not None and 200 <= heard.status < 300 and meaning_of(statuses, heard.status) is None
+        if taken or meaning_of(statuses, heard.status) == "success":
+            each = [self._waiting(one, statuses) for one in bulk.apart(heard, actions, route.marker)]
+            return [conclude(action, one, route, self._identity) for action, one in zip(actions, each, strict=True)]
+        results = [conclude(action, heard, route, self._identity) for action in actions]
+        if len(actions) == 1 or not any(result.answer is Answer.REJECTED for result in results):
+            return results
+        half = len(actions) // 2
+        parts = [await self._together(part, bulk, session) for part in (actions[:half], actions[half:])]
+        return [result for part in parts for result in part]
+
+    def _waiting(self, heard: Heard, statuses: Mapping[str, str]) -> Heard:
+        """One document of many that the server asks to send again later: its chunk comes back to it."""
+        wait = wait_for(heard, 0, self._jitter(), self._now(), statuses)
+        return heard if wait is None else replace(heard, wait=wait)
 
     async def _act(self, action: Action, template: Template, session: aiohttp.ClientSession) -> Result:
         call, route = action.call, self._route(action.call.output)
