@@ -129,10 +129,19 @@ def test_a_system_that_grows_slow_gets_fewer_requests_at_a_time():
     for at in range(100):
         governor.answered(at / 100, 0.02)
     assert governor.places == 16
-    for at in range(300):
+    for at in range(500):
         governor.answered(1 + at / 100, 0.3)
     assert governor.places < 8
     assert "times as long" in governor.changes[0].why
+
+
+def test_a_single_stall_is_no_habit():
+    """All that were on their way while a machine slept are late together."""
+    governor = Governor(16)
+    for at in range(1000):
+        governor.answered(at / 100, 2.0 if 300 <= at < 316 else 0.005)
+    assert governor.places == 16
+    assert governor.changes == []
 
 
 def test_a_quick_system_that_is_a_little_less_quick_is_left_alone():

@@ -18,8 +18,12 @@ SPACING = 0.2
 """Seconds between two cuts of the rate: what was sent before a cut says nothing about it."""
 RECENT = 20
 """Answers that are looked at: the newest, since the last cut."""
-FEW, ENOUGH = 3, 8
-"""Fewer refusals among them are no reason: they are waited out one by one. Fewer answers say too little."""
+FEW, MANY, ENOUGH = 3, 6, 8
+"""Fewer refusals among them are no reason: they are waited out one by one; so many tell what share is taken. Fewer answers
+say too little.
+"""
+OFTEN = 0.04
+"""A share of a whole window that is a reason too, however evenly the refusals lie in it."""
 SHORT = 0.5
 """Seconds that a rate has to be measured over to be believed."""
 LOWEST_RATE = 0.2
@@ -28,8 +32,10 @@ CAUTION = 0.95
 """Share of what a system took that is asked of it after a cut."""
 SLOWER = 4.0
 """A system that takes so many times as long as in its best seconds has too much to do."""
-NOTICEABLE = 0.05
+NOTICEABLE = 0.25
 """Seconds below which nobody calls a system slow."""
+FEWEST = 10
+"""Answers that a second must have had to be compared with others; it is slow where two in a row were."""
 TOLD = 0.2
 """A change is told where it is this share away from what was told last."""
 
@@ -47,7 +53,7 @@ class Governor:
         self._cut_rate_at = self._cut_places_at = self._raised_at = float("-inf")
         self._took = 0.0
         self._best: float | None = None
-        self._latency: float | None = None
+        self._sum, self._timed, self._timed_at, self._slow = 0.0, 0, float("-inf"), False
         self._told: dict[str, float | None] = {}
         self.changes: list[Governed] = []
 
@@ -74,12 +80,16 @@ class Governor:
         self._see(now, refused=True)
         newest = list(self._seen)[-RECENT:]
         refused = sum(1 for _, no in newest if no)
-        if refused < FEW or len(newest) < ENOUGH or now - self._cut_rate_at < SPACING:
+        lasting = sum(1 for _, no in self._seen if no) > max(OFTEN * len(self._seen), FEW - 1)
+        if (refused < FEW and not lasting) or len(newest) < ENOUGH or now - self._cut_rate_at < SPACING:
             return
         span = max(now - self._seen[0][0], 0.05)
         before = self.effective_rate()
         sent = min(len(self._seen) / span, before if before is not None else float("inf"))
-        self._took = sent * (1.0 - refused / len(newest))
+        if refused >= MANY:
+            self._took = sent * (1.0 - refused / len(newest))
+        else:  # a little too quick: so few tell no share, but the whole window does
+            self._took = min(sent, sum(1 for _, no in self._seen if not no) / span)
         after = max(LOWEST_RATE, sent * max(0.5, CAUTION * self._took / sent))
         if before is not None and after >= before:
             return
@@ -96,17 +106,26 @@ class Governor:
     def answered(self, now: float, latency: float) -> None:
         """The system answered as it should, after so many seconds."""
         self._see(now, refused=False)
-        self._latency = latency if self._latency is None else 0.9 * self._latency + 0.1 * latency
-        if self._best is None or self._latency < self._best:
-            self._best = self._latency
-        if self._latency > max(SLOWER * self._best, NOTICEABLE):
-            self._best *= 1.001  # a system may grow slower for good
-            self._cut_places(now, 0.7, f"it takes {self._latency / self._best:.1f} times as long as in its best time")
-        elif self._places < self._cap:
+        self._time(now, latency)
+        if self._places < self._cap and not self._slow:
             before = self.places
             self._places = min(float(self._cap), self._places + 1.0 / self._places)
             self._tell("in_flight", before, self.places, "it is well", rising=True)
         self._raise(now)
+
+    def _time(self, now: float, latency: float) -> None:
+        """Compare whole seconds by their mean: a single stall, of the system or of ours, is none of its habits."""
+        self._sum, self._timed = self._sum + latency, self._timed + 1
+        if now - self._timed_at < WINDOW:
+            return
+        if self._timed >= FEWEST:
+            mean = self._sum / self._timed
+            self._best = mean if self._best is None else min(mean, self._best * 1.01)  # it may grow slower for good
+            slow = mean > max(SLOWER * self._best, NOTICEABLE)
+            if slow and self._slow:
+                self._cut_places(now, 0.7, f"it takes {mean / self._best:.1f} times as long as in its best time")
+            self._slow = slow
+        self._sum, self._timed, self._timed_at = 0.0, 0, now
 
     def _raise(self, now: float) -> None:
         """More again: quickly up to what the system took, or where that is hardly known, then by a hundredth a second, and by

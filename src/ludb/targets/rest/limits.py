@@ -19,6 +19,8 @@ def hold_for(headers: Mapping[str, str], now: datetime) -> float | None:
     Understood are `RateLimit-Remaining` with `RateLimit-Reset` (also with `X-` before them, the reset as a span or as a
     moment), and `RateLimit` with `r` and `t`, or `remaining` and `reset`. Names are in lower case.
     """
+    if not any("rate" in name for name in headers):
+        return None
     for prefix in ("ratelimit", "x-ratelimit", "x-rate-limit"):
         found = _span(headers.get(f"{prefix}-remaining"), headers.get(f"{prefix}-reset"), now)
         if found is not None:
