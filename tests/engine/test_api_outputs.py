@@ -219,3 +219,18 @@ def test_one_bad_document_of_a_bulk_request_keeps_nobody_else_from_moving(shop, 
     assert "too long" in found["2"].body
     assert names(api) == ["Ann", "Cy"]
     assert shop.rows("billing", "select id from account order by id") == [(1,), (3,)]
+
+
+def test_the_story_of_a_run_holds_what_passed_between_it_and_the_api(shop, api):
+    shop.describe("")
+    api.before = lambda method, _, document: (400, None) if method == "POST" and document["name"] == "Cy" else None
+    summary = shop.run()
+    told = [
+        event for _, _, event in shop.site.repository.events.since(summary.run.id) if event.name == "system.metered"
+    ]
+    (data,) = [event.data for event in told]
+    assert data["system"] == "crm"
+    assert data["requests"] == {"2xx": 2, "4xx": 1}
+    assert data["answers"] == {"done": 2, "rejected": 1}
+    assert sum(data["latencies"]) == 3
+    assert data["in_flight"] == 0

@@ -252,3 +252,41 @@ def test_a_server_that_fails_gets_fewer_requests_at_a_time(server, target):
     assert [result.answer for result in made.perform(sends(made, 4))] == [Answer.DONE] * 4
     assert server.most == 4
     assert [(one.what, one.before, one.after) for one in made.told()] == [("in_flight", 8, 4)]
+
+
+def test_what_passed_is_counted_by_status_outcome_and_time(server, target):
+    made = target(in_flight=1)
+    assert made.metered().requests == {}
+    server.replies = [
+        (429, {}, ""),
+        (201, {}, '{"id": "c1", "revision": 1}'),
+        (400, {}, "no!"),
+        (503, {}, ""),
+        (404, {}, ""),
+    ]
+    results = list(made.perform(sends(made, 4)))
+    seen = made.metered()
+    assert seen.requests == {"429": 1, "2xx": 1, "4xx": 2, "5xx": 1}
+    assert seen.answers == {"done": 1, "rejected": 2, "ambiguous": 1}
+    assert sum(seen.latencies) == 5
+    assert seen.sent_bytes == sum(len(one[3]) for one in server.seen)
+    assert seen.received_bytes == len('{"id": "c1", "revision": 1}') + len("no!")
+    assert seen.seconds > 0
+    assert seen.paced_seconds > 0, "the 429 was waited out"
+    assert (seen.in_flight, len(results)) == (0, 4)
+
+
+def test_requests_on_their_way_and_those_without_an_answer_are_counted(server, target):
+    made = target(in_flight=2, timeout=0.3)
+    hold = asyncio.Event()
+    open_at = []
+
+    async def wait(request):
+        open_at.append(made.metered().in_flight)
+        await hold.wait()
+
+    server.answer = wait
+    list(made.perform(sends(made, 2)))
+    server.loop.call_soon_threadsafe(hold.set)
+    assert max(open_at) == 2
+    assert (made.metered().requests, made.metered().in_flight) == ({"none": 2}, 0)

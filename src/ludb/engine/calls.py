@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Generator, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -20,7 +20,7 @@ from ludb.model.job import OutputSpec
 from ludb.model.keys import key_text, named_uuid
 from ludb.model.run import CallState, Chunk, UnitState
 from ludb.model.unit import POSITION, UNIT_KEY, UnitSchema
-from ludb.ports.target import CallTarget, CanTell
+from ludb.ports.target import CallTarget, CanMeter, CanTell
 
 RESTORED = "restored"
 """Setting of a run whose repository was restored: when that was told (Unix seconds)."""
@@ -119,6 +119,15 @@ def alive_calls(chunk: Chunk, positions: Collection[int], at: Workplace) -> dict
         if not leaves_nothing(call):
             found.setdefault(call.position, []).append(call)
     return found
+
+
+def meter(system: str, target: CallTarget, at: Workplace, *, lasting: bool = False) -> None:
+    """Tell what passed between this worker and a system so far: for observers after every wave, kept at the worker's end."""
+    if isinstance(target, CanMeter):
+        seen = target.metered()
+        if seen.requests:
+            level = "info" if lasting else "debug"
+            at.announce("system.metered", level=level, lasting=lasting, system=system, worker=at.owner, **asdict(seen))
 
 
 class _Desk:
@@ -277,6 +286,7 @@ class _Desk:
 
     def _tell(self) -> None:
         """Say what the target has changed by itself of how hard it calls."""
+        meter(self.spec.system, self.target, self.at)
         if isinstance(self.target, CanTell):
             for one in self.target.told():
                 self.at.announce(

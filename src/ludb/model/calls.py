@@ -103,6 +103,29 @@ class Governed:
     why: str
 
 
+LATENCIES = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+"""Upper bounds in seconds of the classes that `Metered.latencies` counts; one more class lies above them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Metered:
+    """What passed between one process and a system since the process began.
+
+    `requests` counts by what came back: `2xx`, `3xx`, `4xx`, `5xx`, `429` (not in `4xx`), `none`. `answers` counts exchanges
+    by `Answer`. `latencies` counts requests by class (`LATENCIES`), `seconds` is their sum. Bytes are those of documents.
+    `paced_seconds` is time spent waiting for the pace; `in_flight` how many are on their way now.
+    """
+
+    requests: Mapping[str, int]
+    answers: Mapping[str, int]
+    latencies: tuple[int, ...]
+    seconds: float
+    sent_bytes: int
+    received_bytes: int
+    paced_seconds: float
+    in_flight: int
+
+
 @dataclass(frozen=True, slots=True)
 class Ability:
     """What an output's API can do, and how long doubt lasts (seconds): `max_delay` for a request on its way, `settle` for

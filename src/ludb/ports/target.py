@@ -8,7 +8,7 @@ from typing import Any, Protocol, runtime_checkable
 import pyarrow as pa
 
 from ludb.errors import ConfigError
-from ludb.model.calls import Ability, Action, CallRequest, Governed, Result
+from ludb.model.calls import Ability, Action, CallRequest, Governed, Metered, Result
 from ludb.model.data import Applied, Removal, WriteSet
 from ludb.model.findings import Finding
 from ludb.model.run import Txn
@@ -202,6 +202,14 @@ class CanTell(Protocol):
 
     def told(self) -> Sequence[Governed]:
         """What it has changed since it was last asked, oldest first."""
+
+
+@runtime_checkable
+class CanMeter(Protocol):
+    """A call target that counts what passes."""
+
+    def metered(self) -> Metered:
+        """All of it so far; from any thread."""
 
 
 @runtime_checkable

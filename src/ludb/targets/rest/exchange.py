@@ -22,6 +22,7 @@ from ludb.targets.rest.governor import Governor
 from ludb.targets.rest.heard import Heard
 from ludb.targets.rest.later import same_server
 from ludb.targets.rest.limits import hold_for
+from ludb.targets.rest.meter import Meter
 from ludb.targets.rest.pace import Pace
 from ludb.targets.rest.settings import RestSystem
 
@@ -52,6 +53,7 @@ class Exchange:
         self._base = settings.url.get_secret_value().rstrip("/")
         self._settings, self._jitter, self._now = settings, jitter, now
         self.pace = Pace(settings.pace, time.monotonic)
+        self.meter = Meter()
         self.governor = Governor(settings.in_flight)
         self.governor.allow(settings.pace, settings.in_flight)
         self.resize: Callable[[int], None] = lambda _: None
@@ -104,7 +106,10 @@ class Exchange:
         clock = time.monotonic
         give_up, attempt, again_at = math.inf, 0, 0.0
         while True:
-            if not (await self.pace.sleep_until(again_at) and await self.pace.leave()):
+            waits_since = clock()
+            may_leave = await self.pace.sleep_until(again_at) and await self.pace.leave()
+            self.meter.waited(clock() - waits_since)
+            if not may_leave:
                 return Heard(None, failure="stopped before it was sent", reached=False)
             give_up = min(give_up, clock() + self._settings.retry_for)
             left_at = clock()
@@ -194,15 +199,21 @@ class Exchange:
         whole = path if path.startswith(("http://", "https://")) else self._base + path
         url = URL(whole + ("" if not key else "&" if "?" in path else "?") + key, encoded=True)
         data = body.encode() if body is not None else None
+        began = time.monotonic()
+        self.meter.left()
+        heard = Heard(None, failure="given up", reached=False)
         try:
             async with session.request(
                 method, url, data=data, headers=headers, allow_redirects=False, trace_request_ctx=trip
             ) as response:
                 content = await response.read()
                 names = {name.lower(): value for name, value in response.headers.items()}
-                return Heard(response.status, names, content, resent=trip.connections > 1)
+                heard = Heard(response.status, names, content, resent=trip.connections > 1)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            return Heard(None, failure=_failure(error, trip), reached=trip.connections > 0)
+            heard = Heard(None, failure=_failure(error, trip), reached=trip.connections > 0)
+        finally:
+            self.meter.came(heard.status, time.monotonic() - began, len(data or b""), len(heard.body))
+        return heard
 
 
 def _tokens(settings: OAuth2, tls: TlsSettings | None, folder: Path, timeout: float) -> Tokens:

@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from ludb.dialects.settings import Surroundings
 from ludb.errors import ConfigError, UnitError
-from ludb.model.calls import Ability, Action, Answer, CallRequest, Governed, Result
+from ludb.model.calls import Ability, Action, Answer, CallRequest, Governed, Metered, Result
 from ludb.model.findings import Finding
 from ludb.model.job import OutputSpec
 from ludb.targets.rest.answer import conclude, wait_for
@@ -124,7 +124,9 @@ class RestTarget:
             assert bulk is not None
             jobs += [partial(self._together, one, bulk) for one in bulk.batches(alike, self._settings.max_document)]
         for results in self._pool.run(jobs):
-            yield from results
+            for result in results:
+                self._exchange.meter.answered(result.answer)
+                yield result
 
     def check(self) -> None:
         """Reach the system once; see the port. Without `health`, a connection is all that is asked for."""
@@ -168,6 +170,10 @@ class RestTarget:
         """What was changed of pace and places, and why; see `ludb.ports.target.CanTell`."""
         changes, self._exchange.governor.changes = self._exchange.governor.changes, []
         return changes
+
+    def metered(self) -> Metered:
+        """What passed so far; see `ludb.ports.target.CanMeter`."""
+        return self._exchange.meter.told()
 
     def close(self) -> None:
         """End open connections and their thread; see the port."""
