@@ -234,3 +234,34 @@ def test_the_story_of_a_run_holds_what_passed_between_it_and_the_api(shop, api):
     assert data["answers"] == {"done": 2, "rejected": 1}
     assert sum(data["latencies"]) == 3
     assert data["in_flight"] == 0
+
+
+def test_a_second_object_that_a_worker_thought_dead_has_made_is_seen_before_the_decision(shop, api):
+    """The chunk is claimed twice; meanwhile Ann's request arrives once more. She is in doubt, the others move."""
+    shop.describe("")
+    stage = ["first claim"]
+
+    def world(method, path, document):
+        if stage[0] == "first claim" and method == "POST" and "Ann" in names(api) and document["name"] == "Cy":
+            ann = next(one for one in api.store.values() if one["name"] == "Ann")
+            api.store["again"] = {**ann, "id": "again"}
+            stage[0] = "Cy is lost"
+            return 500, None
+        if stage[0] == "Cy is lost" and method == "GET" and "externalId" in path:
+            stage[0] = "second claim"  # the look-up fails: the chunk is given back
+            return 500, None
+        return None
+
+    api.before = world
+    (shop.job / "job.yaml").write_text(
+        (shop.job / "job.yaml").read_text().replace("max_delay: 0", "max_delay: 0, in_flight: 1")
+    )
+    summary = shop.run()
+    assert stage == ["second claim"]
+    found = shop.set_aside(summary.run.id)
+    assert {key: (str(one.state), one.reason) for key, one in found.items()} == {
+        "1": ("in_doubt", "crm.customer: the API holds several objects of the call")
+    }
+    assert "found 2 objects" in found["1"].detail
+    assert names(api) == ["Ann", "Ann", "Bartholomew", "Cy"]
+    assert shop.rows("billing", "select id from account order by id") == [(2,), (3,)]

@@ -12,12 +12,16 @@ REFUSED = {
     Answer.REJECTED: "the API refused the call",
     Answer.DIFFERENT: "the API keeps something else than was sent",
 }
+_LEFT = frozenset({CallState.SENT, CallState.DONE, CallState.ABSENT})
+"""Call states in which a request has left at least once."""
 """Answers that set a unit aside, and why."""
 
 
 @dataclass(slots=True)
 class Item:
-    """One thing wanted (or, with `wanted` None, unwanted) at a server. `since` is on the worker's monotonic clock."""
+    """One thing wanted (or, with `wanted` None, unwanted) at a server. `since` is on the worker's monotonic clock; `inherited`
+    says that an earlier claim of the chunk may have sent it.
+    """
 
     position: int
     unit_key: str
@@ -30,6 +34,12 @@ class Item:
     reason: str = ""
     body: str = ""
     status: int | None = None
+    inherited: bool = False
+
+
+def may_have_left(call: Call | None) -> bool:
+    """Whether a request of this generation was sent by whoever had the chunk before."""
+    return call is not None and call.state in _LEFT
 
 
 def unsure(item: Item) -> bool:

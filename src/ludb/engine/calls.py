@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, replace
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ludb.engine.call_items import REFUSED, Item, as_kept, unknown, unsure
+from ludb.engine.call_items import REFUSED, Item, as_kept, may_have_left, unknown, unsure
 from ludb.engine.call_moves import Move, leaves_nothing, next_move, next_state
 from ludb.engine.verdicts import Verdicts
 from ludb.engine.workplace import Workplace, unit_texts
@@ -76,6 +76,7 @@ def make_calls(
         desk = _Desk(output.spec, chunk, at)
         items = desk.items(output, alive, verdicts)
         desk.bring_about(items)
+        desk.confirm(items)
         for item in items:
             desk.judge(item, verdicts)
             if item.call is not None and item.call.state is CallState.DONE:
@@ -169,8 +170,9 @@ class _Desk:
                 verdicts.reject({position: fault}, phase="call", step=self.spec.name)
                 continue
             items[(position, row_key)] = Item(
-                position, texts[position], row_key, wanted, document, call, self.at.monotonic()
-            )
+                position, texts[position], row_key, wanted, document, call, self.at.monotonic(),
+                inherited=may_have_left(call),
+            )  # fmt: skip
         kept = {key: item for key, item in items.items() if item.position not in verdicts.rejected}
         stale = [self.item(call, None, None) for key, call in known.items() if key not in items]
         return [*stale, *kept.values()]
@@ -284,6 +286,27 @@ class _Desk:
         self.at.announce("call.settled", self.chunk, level="debug", output=self.spec.name, calls=len(outcomes))
         return setback
 
+    def confirm(self, items: Sequence[Item]) -> None:
+        """Look once more, before the decision, for what somebody who had the chunk before may have sent after we took it over:
+        a second object under one call id is seen here or never. What a look-up does not tell changes nothing.
+        """
+        if self.chunk.attempt <= 1 or not self.ability.probe or self.ability.idempotent_ttl is not None:
+            return
+        doubted = [item for item in items if item.inherited and item.wanted and item.call]
+        by_id = {item.call.id: item for item in doubted if item.call and item.call.state is CallState.DONE}
+        for start in range(0, len(by_id), WAVE):
+            self.at.fence.check()
+            wave = [item.call for item in list(by_id.values())[start : start + WAVE] if item.call]
+            for result in self.target.perform([Action("probe", call) for call in wave]):
+                if result.answer is Answer.SEVERAL:
+                    item = by_id[result.action.call.id]
+                    item.last, item.reason, item.body, item.status = (
+                        result.answer,
+                        result.reason,
+                        result.body,
+                        result.status,
+                    )
+
     def _tell(self) -> None:
         """Say what the target has changed by itself of how hard it calls."""
         meter(self.spec.system, self.target, self.at)
@@ -366,9 +389,11 @@ class _Desk:
         if item.call is None or (item.wanted is None and leaves_nothing(item.call)):
             return
         refused = REFUSED.get(item.last) if item.last is not None else None
-        if item.call.state is CallState.DONE and item.wanted is not None and not refused:
+        several = item.last is Answer.SEVERAL
+        if item.call.state is CallState.DONE and item.wanted is not None and not refused and not several:
             return
-        reason = f"{refused} (status {item.status})" if refused else "nobody can tell what became of the call"
+        unclear = "the API holds several objects of the call" if several else "nobody can tell what became of the call"
+        reason = f"{refused} (status {item.status})" if refused else unclear
         state = UnitState.QUARANTINED if refused else UnitState.IN_DOUBT
         fault = {item.position: Fault(f"{self.spec.name}: {reason}", item.reason)}
         verdicts.reject(fault, phase="call", step=self.spec.name, body=item.body, state=state)
