@@ -1,8 +1,13 @@
-"""What the engine's tests share: a job text with one source and one target, and the sums of a summary."""
+"""What the engine's tests share: a job text with one source and one target, the sums of a summary, and an API."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
 
@@ -45,3 +50,80 @@ settings: {{chunk_units: {chunk}}}
 """
 
     return write
+
+
+class Api:
+    """A small API with a store of its own: POST, GET by `externalId`, PATCH, PUT, DELETE.
+
+    `before(method, path, document)` may answer in its place with (status, document); `keep(document)` is what it stores.
+    """
+
+    def __init__(self) -> None:
+        self.store: dict[str, dict[str, Any]] = {}
+        self.seen: list[tuple[str, str, Any]] = []
+        self.before: Callable[[str, str, Any], tuple[int, Any] | None] = lambda *_: None
+        self.keep: Callable[[dict[str, Any]], dict[str, Any]] = dict
+        self._count, self._lock = 0, threading.Lock()
+        api = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def answer(self) -> None:
+                size = int(self.headers.get("Content-Length") or 0)
+                body = self.rfile.read(size)
+                with api._lock:
+                    status, document = api.respond(self.command, self.path, json.loads(body) if body else None)
+                said = b"" if document is None else json.dumps(document).encode()
+                self.send_response(status)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(said)))
+                self.end_headers()
+                self.wfile.write(said)
+
+            do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = answer  # noqa: N815  (named by the library)
+
+            def log_message(self, *_: object) -> None:
+                """Say nothing."""
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
+        self._thread.start()
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+
+    def respond(self, method: str, path: str, document: Any) -> tuple[int, Any]:
+        self.seen.append((method, path, document))
+        said = self.before(method, path, document)
+        if said is not None:
+            return said
+        parts = urlsplit(path)
+        _, _, object_id = parts.path.lstrip("/").partition("/")
+        object_id = unquote(object_id)
+        if method == "POST":
+            self._count += 1
+            self.store[str(self._count)] = self.keep({**document, "id": str(self._count)})
+            return 201, self.store[str(self._count)]
+        if method == "GET":
+            wanted = parse_qs(parts.query).get("externalId", [""])[0]
+            return 200, [one for one in self.store.values() if one.get("externalId") == wanted]
+        if object_id not in self.store:
+            return 404, None
+        if method == "DELETE":
+            del self.store[object_id]
+            return 204, None
+        self.store[object_id] = self.keep({**self.store[object_id], **document})
+        return 200, self.store[object_id]
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+
+@pytest.fixture
+def api() -> Iterator[Api]:
+    """An API on loopback."""
+    made = Api()
+    yield made
+    made.close()

@@ -8,7 +8,8 @@ import pytest
 
 from ludb.model.calls import Action, Answer
 from ludb.model.job import OutputSpec
-from ludb.targets.rest.answer import BODY_LIMIT, Heard, conclude, wait_for
+from ludb.targets.rest.answer import BODY_LIMIT, conclude, wait_for
+from ludb.targets.rest.heard import Heard
 from ludb.targets.rest.request import Route
 from ludb.targets.rest.settings import Identity
 from ludb.testing.calls import OUTPUT, make_call

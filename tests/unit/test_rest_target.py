@@ -3,91 +3,17 @@
 import asyncio
 import os
 import signal
-import threading
 import warnings
-from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from aiohttp import web
 
 from ludb.dialects.settings import Surroundings
 from ludb.errors import ConfigError
 from ludb.model.calls import Action, Answer
 from ludb.targets.rest import RestTarget
 from ludb.testing.calls import OUTPUT, act, make_call, raised
-
-CREATED = (201, {}, '{"id": "c1", "revision": 1}')
-
-
-class Server:
-    """Answers with `answer(request)`, a coroutine, on a loop of its own; `seen` holds what arrived."""
-
-    def __init__(self):
-        self.seen, self.open, self.most = [], 0, 0
-        self.answer = None
-        self.replies = []
-        started = Future()
-        self.thread = threading.Thread(target=self._serve, args=(started,))
-        self.thread.start()
-        self.loop, self.runner = started.result()
-        self.port = self.runner.addresses[0][1]
-
-    def _serve(self, started):
-        loop = asyncio.new_event_loop()
-
-        async def start():
-            app = web.Application()
-            app.router.add_route("*", "/{tail:.*}", self._handle)
-            runner = web.AppRunner(app, access_log=None, shutdown_timeout=0)
-            await runner.setup()
-            await web.TCPSite(runner, "127.0.0.1", 0).start()
-            return loop, runner
-
-        started.set_result(loop.run_until_complete(start()))
-        loop.run_forever()
-        loop.close()
-
-    async def _handle(self, request):
-        self.seen.append((request.method, request.raw_path, request.headers.copy(), await request.text()))
-        self.open += 1
-        self.most = max(self.most, self.open)
-        try:
-            if self.answer is not None:
-                await self.answer(request)
-        finally:
-            self.open -= 1
-        status, headers, text = self.replies.pop(0) if self.replies else CREATED
-        return web.Response(status=status, headers=headers, text=text)
-
-    def end(self):
-        asyncio.run_coroutine_threadsafe(self.runner.cleanup(), self.loop).result(timeout=10)
-        self.loop.call_soon_threadsafe(self.loop.stop)
-        self.thread.join(timeout=10)
-
-
-@pytest.fixture
-def server():
-    server = Server()
-    yield server
-    server.end()
-
-
-@pytest.fixture
-def target(server):
-    made = []
-
-    def make(output=OUTPUT, *, userinfo="", base="", jitter=lambda: 0.5, **settings):
-        url = f"http://{userinfo}127.0.0.1:{server.port}{base}"
-        system = RestTarget.Settings.model_validate({"type": "rest", "url": url, "timeout": 10, **settings})
-        surroundings = Surroundings(Path(), Path(), {"url": ("CRM_URL",)})
-        made.append(RestTarget("crm", system, surroundings, {output.name: output}, jitter=jitter))
-        return made[-1]
-
-    yield make
-    for one in made:
-        one.close()
 
 
 def sends(target, count):
@@ -282,3 +208,85 @@ def test_what_the_output_has_no_template_for_is_refused_before_anything_leaves(s
 def test_an_output_that_the_target_does_not_have_is_named(target):
     with pytest.raises(ConfigError, match=r"crm has no output crm\.order"):
         target().request("crm.order", {}, "id")
+
+
+def test_a_server_that_says_that_nothing_is_left_is_let_alone_until_its_reset(server, target):
+    """Before it has to refuse anything."""
+    made = target(in_flight=1)
+    server.replies = [(201, {"RateLimit-Remaining": "0", "RateLimit-Reset": "1"}, '{"id": "c1", "revision": 1}')]
+    times = []
+
+    async def note(request):
+        times.append(asyncio.get_running_loop().time())
+
+    server.answer = note
+    assert {result.answer for result in made.perform(sends(made, 3))} == {Answer.DONE}
+    assert times[1] - times[0] >= 0.99
+    assert len(times) == 3
+
+
+def test_what_is_changed_of_the_pace_is_told_once_with_its_reason(server, target):
+    made = target(in_flight=8, retry_for="20s")
+    server.replies = [(429, {}, "")] * 10
+    assert {result.answer for result in made.perform(sends(made, 20))} == {Answer.DONE}
+    told = made.told()
+    assert told
+    assert {(one.what, one.before) for one in told[:1]} == {("pace", None)}
+    assert "refused" in told[0].why
+    assert made.told() == []
+
+
+def test_a_server_that_fails_gets_fewer_requests_at_a_time(server, target):
+    made = target(in_flight=8)
+    server.replies = [(500, {}, "")] * 8
+    list(made.perform(sends(made, 8)))
+    server.most = 0
+    full = asyncio.Event()
+
+    async def wait_for_four(request):
+        if server.open == 4:
+            full.set()
+        await full.wait()
+
+    server.answer = wait_for_four
+    assert [result.answer for result in made.perform(sends(made, 4))] == [Answer.DONE] * 4
+    assert server.most == 4
+    assert [(one.what, one.before, one.after) for one in made.told()] == [("in_flight", 8, 4)]
+
+
+def test_what_passed_is_counted_by_status_outcome_and_time(server, target):
+    made = target(in_flight=1)
+    assert made.metered().requests == {}
+    server.replies = [
+        (429, {}, ""),
+        (201, {}, '{"id": "c1", "revision": 1}'),
+        (400, {}, "no!"),
+        (503, {}, ""),
+        (404, {}, ""),
+    ]
+    results = list(made.perform(sends(made, 4)))
+    seen = made.metered()
+    assert seen.requests == {"429": 1, "2xx": 1, "4xx": 2, "5xx": 1}
+    assert seen.answers == {"done": 1, "rejected": 2, "ambiguous": 1}
+    assert sum(seen.latencies) == 5
+    assert seen.sent_bytes == sum(len(one[3]) for one in server.seen)
+    assert seen.received_bytes == len('{"id": "c1", "revision": 1}') + len("no!")
+    assert seen.seconds > 0
+    assert seen.paced_seconds > 0, "the 429 was waited out"
+    assert (seen.in_flight, len(results)) == (0, 4)
+
+
+def test_requests_on_their_way_and_those_without_an_answer_are_counted(server, target):
+    made = target(in_flight=2, timeout=0.3)
+    hold = asyncio.Event()
+    open_at = []
+
+    async def wait(request):
+        open_at.append(made.metered().in_flight)
+        await hold.wait()
+
+    server.answer = wait
+    list(made.perform(sends(made, 2)))
+    server.loop.call_soon_threadsafe(hold.set)
+    assert max(open_at) == 2
+    assert (made.metered().requests, made.metered().in_flight) == ({"none": 2}, 0)

@@ -100,7 +100,7 @@ def test_a_gate_lets_so_many_through_whatever_it_was_before():
         first = [asyncio.create_task(enter()) for _ in range(4)]
         await asyncio.sleep(0)
         for number in places:
-            await gate.resize(number)
+            gate.resize(number)
         await asyncio.gather(*first)
         go.set()
         await asyncio.gather(*(enter() for _ in range(30)))

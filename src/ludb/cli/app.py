@@ -8,7 +8,19 @@ from typing import Annotated
 
 import typer
 
-from ludb.cli import evidence, holding, inspect, moving, quarantine, recovery, retention, scaffold, staging, steering
+from ludb.cli import (
+    doubts,
+    evidence,
+    holding,
+    inspect,
+    moving,
+    quarantine,
+    recovery,
+    retention,
+    scaffold,
+    staging,
+    steering,
+)
 from ludb.cli.console import answer, err, error_fields, show_error
 from ludb.cli.options import SelectingCommand
 from ludb.errors import ConfigError, LudbError
@@ -36,6 +48,8 @@ app.command("supervise", hidden=True)(holding.supervise)
 app.command("status")(inspect.status)
 app.command("runs")(inspect.runs)
 app.command("unit")(inspect.unit)
+app.command("calls")(doubts.calls)
+app.command("resolve")(doubts.resolve)
 app.command("report")(evidence.report)
 app.command("orphans")(evidence.orphans)
 app.command("ledger")(evidence.ledger)

@@ -148,13 +148,13 @@ def confirm(yes: bool, question: str, *, what: str) -> None:
         raise ConfigError(f"nobody has confirmed that {what}", remedy="Nothing was changed")
 
 
-def parameters(given: list[str] | None) -> dict[str, str]:
-    """`name=value` texts as a mapping."""
+def parameters(given: list[str] | None, option: str = "-p") -> dict[str, str]:
+    """`name=value` texts of an option as a mapping."""
     found: dict[str, str] = {}
     for text in given or []:
         name, sign, value = text.partition("=")
         if not sign or not name:
-            raise ConfigError(f"-p {text}: not name=value", remedy="Write -p name=value")
+            raise ConfigError(f"{option} {text}: not name=value", remedy=f"Write {option} name=value")
         found[name] = value
     return found
 

@@ -179,6 +179,7 @@ def next_steps(summary: Summary, site: Site) -> list[str]:
         steps.append(f"see who was set aside: ludb quarantine list {run.id}{where}")
     if counters.in_doubt:
         steps.append(f"what is known of a unit in doubt: ludb unit KEY --run {run.id}{where}")
+        steps.append(f"calls that a person has to look up: ludb calls {run.id} --state in_doubt{where}")
     return steps
 
 

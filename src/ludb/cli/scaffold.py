@@ -38,6 +38,10 @@ def init(
     name: Annotated[
         str | None, typer.Option("--name", metavar="NAME", help="The job's name; without it the folder's.")
     ] = None,
+    openapi: Annotated[
+        Path | None,
+        typer.Option("--openapi", metavar="FILE", help="Draft outputs and steps for the API that this describes."),
+    ] = None,
     force: Annotated[
         bool, typer.Option("--force", help="Add to a folder that is not empty; nothing is overwritten.")
     ] = False,
@@ -46,14 +50,18 @@ def init(
     """Make a job: a small example that runs, or, from a database, a draft that moves its rows unit by unit."""
     from ludb.errors import ConfigError
     from ludb.project.proposal import rank
-    from ludb.service.scaffold import look, make_first, make_from
+    from ludb.service.scaffold import look, make_first, make_for_api, make_from
 
     if source is None:
         if to or root or tables:
             raise ConfigError("--to, --root and --tables belong to --from", remedy="Add --from URL")
-        made = make_first(folder, name, force=force)
+        made = make_for_api(folder, openapi, name, force=force) if openapi else make_first(folder, name, force=force)
         answer(_facts(made, [])) if json else _show(made)
         return
+    if openapi is not None:
+        raise ConfigError(
+            "--openapi drafts a job of its own", remedy="Leave out --from, and name its source in job.yaml"
+        )
     database = look(source, "legacy")
     target = look(to, "new") if to else None
     candidates = rank(database.shapes)
@@ -91,6 +99,8 @@ def _show(made: Made) -> None:
             out.print(f"[yellow]not moved[/] {escape(table)}: {escape(why)}", soft_wrap=True)
         for note in made.notes:
             out.print(f"[yellow]look at[/] {escape(note)}", soft_wrap=True)
+    elif made.notes:
+        out.print(f"[yellow]look at[/] {escape('; '.join(made.notes))}", soft_wrap=True)
     out.print(f"wrote {plural(len(made.files), 'file')} to {escape(str(made.folder))}", soft_wrap=True)
     if made.variables:
         out.print(

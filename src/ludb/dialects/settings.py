@@ -32,7 +32,10 @@ class CallSystemSettings(SystemSettings):
     """One entry of `systems:` that is written by calls: how hard it may be called. Both can be changed while a run goes on."""
 
     in_flight: int = Field(
-        default=8, ge=1, le=MOST_IN_FLIGHT, description="Requests on their way at the same time, per worker"
+        default=16,
+        ge=1,
+        le=MOST_IN_FLIGHT,
+        description="Requests on their way at the same time, all workers of a run together (each has one at least)",
     )
     pace: Annotated[
         float | None,

@@ -68,9 +68,17 @@ _AFTER_SEND = {
     Answer.AGAIN: CallState.UNSENT,
     Answer.UNSENT: CallState.UNSENT,
     Answer.DENIED: CallState.UNSENT,
+    Answer.FATAL: CallState.UNSENT,
+    Answer.DIFFERENT: CallState.DONE,
     Answer.AMBIGUOUS: CallState.SENT,
 }
-_AFTER_PROBE = {Answer.DONE: CallState.DONE, Answer.ABSENT: CallState.ABSENT, Answer.SEVERAL: CallState.IN_DOUBT}
+_DEFINITE = frozenset({Answer.DONE, Answer.REJECTED, Answer.DIFFERENT})
+_AFTER_PROBE = {
+    Answer.DONE: CallState.DONE,
+    Answer.DIFFERENT: CallState.DONE,
+    Answer.ABSENT: CallState.ABSENT,
+    Answer.SEVERAL: CallState.IN_DOUBT,
+}
 _AFTER_UNDO = {Answer.DONE: CallState.UNDONE, Answer.ABSENT: CallState.UNDONE, Answer.REJECTED: CallState.IN_DOUBT}
 
 
@@ -78,7 +86,7 @@ def next_state(move: Move, answer: Answer) -> CallState:
     """The call's state after an exchange. Where the exchange told nothing the state stays: `sent` or `undoing`."""
     if move is Move.RESEND:
         # The first request may have arrived: only a definite yes or no ends the doubt.
-        return _AFTER_SEND[answer] if answer in {Answer.DONE, Answer.REJECTED} else CallState.SENT
+        return _AFTER_SEND[answer] if answer in _DEFINITE else CallState.SENT
     if move is Move.PROBE:
         return _AFTER_PROBE.get(answer, CallState.SENT)
     if move is Move.UNDO:

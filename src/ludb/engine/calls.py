@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Generator, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ludb.engine.call_items import REFUSED, Item, as_kept, may_have_left, unknown, unsure
 from ludb.engine.call_moves import Move, leaves_nothing, next_move, next_state
 from ludb.engine.verdicts import Verdicts
 from ludb.engine.workplace import Workplace, unit_texts
-from ludb.errors import Fault, LeaseLost, LudbError, PauseError, TransientError, UnitError
+from ludb.errors import FatalError, Fault, LeaseLost, LudbError, PauseError, TransientError, UnitError
 from ludb.model.calls import Ability, Action, Answer, Call, CallRequest, Result
 from ludb.model.data import rows_of
 from ludb.model.job import OutputSpec
 from ludb.model.keys import key_text, named_uuid
 from ludb.model.run import CallState, Chunk, UnitState
 from ludb.model.unit import POSITION, UNIT_KEY, UnitSchema
-from ludb.ports.target import CallTarget
+from ludb.ports.target import CallTarget, CanMeter, CanTell
 
 RESTORED = "restored"
 """Setting of a run whose repository was restored: when that was told (Unix seconds)."""
@@ -57,27 +58,6 @@ class Documents:
         return pa.table(columns)
 
 
-@dataclass(slots=True)
-class _Item:
-    """One thing wanted (or, with `wanted` None, unwanted) at a server. `since` is on the worker's monotonic clock."""
-
-    position: int
-    unit_key: str
-    row_key: str
-    wanted: CallRequest | None
-    document: Mapping[str, object] | None
-    call: Call | None
-    since: float
-    last: Answer | None = None
-    reason: str = ""
-    body: str = ""
-    status: int | None = None
-
-    @property
-    def key(self) -> tuple[int, str]:
-        return self.position, self.row_key
-
-
 def make_calls(
     documents: Iterable[Documents], chunk: Chunk, positions: Collection[int], verdicts: Verdicts, at: Workplace
 ) -> dict[CallKey, Call]:
@@ -96,6 +76,7 @@ def make_calls(
         desk = _Desk(output.spec, chunk, at)
         items = desk.items(output, alive, verdicts)
         desk.bring_about(items)
+        desk.confirm(items)
         for item in items:
             desk.judge(item, verdicts)
             if item.call is not None and item.call.state is CallState.DONE:
@@ -141,15 +122,13 @@ def alive_calls(chunk: Chunk, positions: Collection[int], at: Workplace) -> dict
     return found
 
 
-def _unsure(item: _Item) -> bool:
-    """Whether an earlier update of the object may still be on its way: it must not overtake the next one."""
-    return item.call is not None and item.call.state is CallState.DONE and not item.call.request.sha
-
-
-def _unknown(call: Call) -> tuple[CallState, Result]:
-    """What the journal says while an update is on its way: the object is there, and its content equals no document."""
-    unsure = replace(call, request=replace(call.request, sha=""))
-    return CallState.DONE, Result(Action("update", unsure), Answer.DONE)
+def meter(system: str, target: CallTarget, at: Workplace, *, lasting: bool = False) -> None:
+    """Tell what passed between this worker and a system so far: for observers after every wave, kept at the worker's end."""
+    if isinstance(target, CanMeter):
+        seen = target.metered()
+        if seen.requests:
+            level = "info" if lasting else "debug"
+            at.announce("system.metered", level=level, lasting=lasting, system=system, worker=at.owner, **asdict(seen))
 
 
 class _Desk:
@@ -161,10 +140,10 @@ class _Desk:
         self.ability: Ability = self.target.ability(spec.name)
         self.journal = at.repository.calls
 
-    def item(self, call: Call, wanted: CallRequest | None, document: Mapping[str, object] | None) -> _Item:
-        return _Item(call.position, call.unit_key, call.row_key, wanted, document, call, self.at.monotonic())
+    def item(self, call: Call, wanted: CallRequest | None, document: Mapping[str, object] | None) -> Item:
+        return Item(call.position, call.unit_key, call.row_key, wanted, document, call, self.at.monotonic())
 
-    def items(self, output: Documents, alive: Sequence[int], verdicts: Verdicts) -> list[_Item]:
+    def items(self, output: Documents, alive: Sequence[int], verdicts: Verdicts) -> list[Item]:
         """What is wanted, joined with what the journal knows; unwanted calls of an earlier attempt too."""
         texts = unit_texts(self.chunk)
         known = {
@@ -172,7 +151,7 @@ class _Desk:
             for call in latest(self.journal.of_units(self.chunk, self.at.run.instance, alive))
             if call.output == self.spec.name
         }
-        items: dict[tuple[int, str], _Item] = {}
+        items: dict[tuple[int, str], Item] = {}
         rows = output.rows if output.rows is None else rows_of(output.rows, alive)
         keys = Documents(self.spec, rows, output.unit_keys).row_keys(self.at.migration.job.unit)
         values = zip(*(keys.column(name).to_pylist() for name in keys.column_names), strict=True)
@@ -190,20 +169,21 @@ class _Desk:
                 fault = Fault(str(error), error.detail)
                 verdicts.reject({position: fault}, phase="call", step=self.spec.name)
                 continue
-            items[(position, row_key)] = _Item(
-                position, texts[position], row_key, wanted, document, call, self.at.monotonic()
-            )
+            items[(position, row_key)] = Item(
+                position, texts[position], row_key, wanted, document, call, self.at.monotonic(),
+                inherited=may_have_left(call),
+            )  # fmt: skip
         kept = {key: item for key, item in items.items() if item.position not in verdicts.rejected}
         stale = [self.item(call, None, None) for key, call in known.items() if key not in items]
         return [*stale, *kept.values()]
 
-    def bring_about(self, items: list[_Item]) -> None:
+    def bring_about(self, items: list[Item]) -> None:
         """Move every item on until what is wanted is so, is refused, or is in doubt."""
         setback: LudbError | None = None
         while setback is None:
-            moves: dict[Move, list[_Item]] = {}
+            moves: dict[Move, list[Item]] = {}
             for item in items:
-                if item.last is not Answer.REJECTED:
+                if item.last not in REFUSED:
                     moves.setdefault(self._next(item), []).append(item)
             self._note_doubt(moves.pop(Move.DOUBT, []))
             moves.pop(Move.NONE, None)
@@ -216,17 +196,17 @@ class _Desk:
         self.at.fence.check()  # where the run is to stop now, what kept the calls from being sent was that
         raise setback
 
-    def _next(self, item: _Item) -> Move:
+    def _next(self, item: Item) -> Move:
         return next_move(item.call, item.wanted, self.ability, self._age(item))
 
-    def _age(self, item: _Item) -> float:
+    def _age(self, item: Item) -> float:
         """How long the server may have known the call: a clock that was set back since makes it too old to be resent."""
         if item.call is None or not item.call.changed_at:
             return math.inf
         age = self.at.clock() - item.call.changed_at
         return max(age, self.at.monotonic() - item.since) if age >= 0 else math.inf
 
-    def _note_doubt(self, items: list[_Item]) -> None:
+    def _note_doubt(self, items: list[Item]) -> None:
         marked = [item for item in items if item.call and item.call.state in {CallState.SENT, CallState.UNDOING}]
         for item in items:
             done = item.call is not None and item.call.state is CallState.DONE
@@ -239,7 +219,7 @@ class _Desk:
                 assert item.call is not None
                 item.call = replace(item.call, state=CallState.IN_DOUBT)
 
-    def _intend(self, items: list[_Item]) -> None:
+    def _intend(self, items: list[Item]) -> None:
         fresh = []
         for item in items:
             generation = item.call.generation + 1 if item.call else 0
@@ -250,7 +230,7 @@ class _Desk:
             self.at.announce("call.intended", self.chunk, level="debug", output=self.spec.name, calls=len(fresh))
             self._doubt_the_journal(items, fresh)
 
-    def _doubt_the_journal(self, items: list[_Item], fresh: list[Call]) -> None:
+    def _doubt_the_journal(self, items: list[Item], fresh: list[Call]) -> None:
         """Where the repository was restored, a call that it does not know may have been made: it counts as sent, and is
         looked up.
         """
@@ -263,7 +243,7 @@ class _Desk:
             item.call = replace(item.call, state=CallState.SENT)
             item.since = self.at.monotonic() - max(0.0, self.at.clock() - restored_at)
 
-    def _call(self, item: _Item, generation: int) -> Call:
+    def _call(self, item: Item, generation: int) -> Call:
         instance, name = self.at.run.instance, self.spec.name
         call_id = self._id(item.unit_key, item.row_key, generation)
         assert item.wanted is not None
@@ -276,9 +256,9 @@ class _Desk:
         """The identity of a call (PROTOCOL R4): idempotency key and marker."""
         return str(named_uuid("call", self.at.run.instance, self.spec.name, unit_key, row_key, str(generation)))
 
-    def _wave(self, move: Move, items: list[_Item]) -> LudbError | None:
+    def _wave(self, move: Move, items: list[Item]) -> LudbError | None:
         """One exchange for up to `WAVE` items: journal, server, journal. Returns what keeps the chunk from going on."""
-        self._wait_for([item for item in items if move is Move.PROBE or (move is Move.UPDATE and _unsure(item))])
+        self._wait_for([item for item in items if move is Move.PROBE or (move is Move.UPDATE and unsure(item))])
         self.at.fence.check()
         actions = self._prepare(move, items)
         by_id = {item.call.id: item for item in items if item.call}
@@ -292,8 +272,9 @@ class _Desk:
                 )
                 item = by_id[result.action.call.id]
                 state = next_state(move, result.answer)
-                outcomes.append((state, result))
-                self._note(item, state, result)
+                kept = as_kept(result)
+                outcomes.append((state, kept))
+                self._note(item, state, kept, result.answer)
                 setback = setback or self._setback(move, result)
                 if self.at.fence.expired():
                     raise LeaseLost("the lease ended while calls were made; what was not answered is looked up later")
@@ -301,10 +282,42 @@ class _Desk:
             if isinstance(results, Generator):
                 results.close()  # nothing may leave any more once the journal says how the wave ended
             self.journal.settle(self.chunk, outcomes)
+        self._tell()
         self.at.announce("call.settled", self.chunk, level="debug", output=self.spec.name, calls=len(outcomes))
         return setback
 
-    def _prepare(self, move: Move, items: list[_Item]) -> list[Action]:
+    def confirm(self, items: Sequence[Item]) -> None:
+        """Look once more, before the decision, for what somebody who had the chunk before may have sent after we took it over:
+        a second object under one call id is seen here or never. What a look-up does not tell changes nothing.
+        """
+        if self.chunk.attempt <= 1 or not self.ability.probe or self.ability.idempotent_ttl is not None:
+            return
+        doubted = [item for item in items if item.inherited and item.wanted and item.call]
+        by_id = {item.call.id: item for item in doubted if item.call and item.call.state is CallState.DONE}
+        for start in range(0, len(by_id), WAVE):
+            self.at.fence.check()
+            wave = [item.call for item in list(by_id.values())[start : start + WAVE] if item.call]
+            for result in self.target.perform([Action("probe", call) for call in wave]):
+                if result.answer is Answer.SEVERAL:
+                    item = by_id[result.action.call.id]
+                    item.last, item.reason, item.body, item.status = (
+                        result.answer,
+                        result.reason,
+                        result.body,
+                        result.status,
+                    )
+
+    def _tell(self) -> None:
+        """Say what the target has changed by itself of how hard it calls."""
+        meter(self.spec.system, self.target, self.at)
+        if isinstance(self.target, CanTell):
+            for one in self.target.told():
+                self.at.announce(
+                    "pace.governed", lasting=True, system=self.spec.system, worker=self.at.owner, what=one.what,
+                    before=one.before, after=one.after, why=one.why,
+                )  # fmt: skip
+
+    def _prepare(self, move: Move, items: list[Item]) -> list[Action]:
         """Journal what is about to leave, and say what it is."""
         if move is Move.SEND:
             changed = []
@@ -323,20 +336,20 @@ class _Desk:
             self._note_sent(items)
         if move is Move.UPDATE:
             calls = [replace(item.call, request=item.wanted) for item in items if item.call and item.wanted]
-            self.journal.settle(self.chunk, [_unknown(call) for call in calls])
+            self.journal.settle(self.chunk, [unknown(call) for call in calls])
         if move in {Move.SEND, Move.UNDO, Move.UPDATE}:
             self.at.announce("call.sent", self.chunk, level="debug", output=self.spec.name, calls=len(calls))
         kind = {Move.SEND: "send", Move.RESEND: "send", Move.PROBE: "probe", Move.UNDO: "undo", Move.UPDATE: "update"}
         repeated = {item.call.id for item in items if item.call and (move is Move.RESEND or item.last is Answer.ABSENT)}
         return [Action(kind[move], call, call.id in repeated) for call in calls]  # type: ignore[arg-type]
 
-    def _note_sent(self, items: list[_Item]) -> None:
+    def _note_sent(self, items: list[Item]) -> None:
         for item in items:
             assert item.call is not None
             item.call = replace(item.call, changed_at=self.at.clock())
             item.since = self.at.monotonic()
 
-    def _note(self, item: _Item, state: CallState, result: Result) -> None:
+    def _note(self, item: Item, state: CallState, result: Result, answer: Answer) -> None:
         assert item.call is not None
         item.call = replace(
             item.call,
@@ -345,7 +358,7 @@ class _Desk:
             returned=result.returned or item.call.returned,
             request=result.action.call.request,
         )
-        item.last, item.reason, item.body, item.since = result.answer, result.reason, result.body, self.at.monotonic()
+        item.last, item.reason, item.body, item.since = answer, result.reason, result.body, self.at.monotonic()
         item.status = result.status
 
     def _setback(self, move: Move, result: Result) -> LudbError | None:
@@ -353,6 +366,8 @@ class _Desk:
         system = self.spec.system
         if result.answer is Answer.DENIED:
             return PauseError(f"{self.spec.name}: {result.reason}", system=system, credential=result.reason)
+        if result.answer is Answer.FATAL:
+            return FatalError(f"{self.spec.name}: {result.reason}")
         if result.answer in {Answer.AGAIN, Answer.UNSENT}:
             return TransientError(f"{system}: {result.reason}", system=system, retry_after=result.retry_after)
         # A first send in doubt is looked up at once; a second one means that the server is not well: the chunk waits.
@@ -360,7 +375,7 @@ class _Desk:
             return TransientError(f"{system}: {result.reason}", system=system, retry_after=result.retry_after)
         return None
 
-    def _wait_for(self, items: list[_Item]) -> None:
+    def _wait_for(self, items: list[Item]) -> None:
         """A look-up tells the truth only once no request can be on its way any more, and the look-up has caught up."""
         if not items:
             return
@@ -369,16 +384,16 @@ class _Desk:
             self.at.fence.check()
             self.at.wait(min(left, 0.5))
 
-    def judge(self, item: _Item, verdicts: Verdicts) -> None:
+    def judge(self, item: Item, verdicts: Verdicts) -> None:
         """Reject the unit of a call that is refused or in doubt."""
         if item.call is None or (item.wanted is None and leaves_nothing(item.call)):
             return
-        if item.call.state is CallState.DONE and item.wanted is not None and item.last is not Answer.REJECTED:
+        refused = REFUSED.get(item.last) if item.last is not None else None
+        several = item.last is Answer.SEVERAL
+        if item.call.state is CallState.DONE and item.wanted is not None and not refused and not several:
             return
-        refused = item.last is Answer.REJECTED
-        reason = (
-            f"the API refused the call (status {item.status})" if refused else "nobody can tell what became of the call"
-        )
+        unclear = "the API holds several objects of the call" if several else "nobody can tell what became of the call"
+        reason = f"{refused} (status {item.status})" if refused else unclear
         state = UnitState.QUARANTINED if refused else UnitState.IN_DOUBT
         fault = {item.position: Fault(f"{self.spec.name}: {reason}", item.reason)}
         verdicts.reject(fault, phase="call", step=self.spec.name, body=item.body, state=state)

@@ -18,7 +18,7 @@ from ludb.model.data import Extract
 from ludb.model.job import OutputSpec
 from ludb.model.unit import POSITION, UNIT_KEY, Column
 from ludb.ports.step import CanVary, Step
-from ludb.ports.target import CanFit, Target
+from ludb.ports.target import CanCompare, CanFit, Target
 from ludb.unitdb.batch import UnitBatch
 from ludb.unitdb.database import unordered_aggregates
 
@@ -55,13 +55,17 @@ def preflight(at: Workplace, columns: Mapping[str, Sequence[Column]], texts: Seq
         for rule in migration.rules:
             _bind_rule(rule, batch, made, errors)
     unfilled: dict[str, Sequence[str]] = {}
+    warnings: list[str] = []
     for name, spec in migration.job.outputs.items():
         if spec.call is None:
             errors.extend(_check_output(spec, made.get(name, []), migration, unfilled))
+        else:
+            errors.extend(_check_call(spec, made.get(name, []), migration, warnings))
     errors.extend(mode_errors(migration, {name: _names(found) for name, found in made.items() if found}))
     if errors:
         raise ConfigErrors(errors) if len(errors) > 1 else errors[0]
-    return Preflight(_unread(at, columns, texts), unfilled, modes=told(migration.job, merge_keys(migration)))
+    modes = told(migration.job, merge_keys(migration))
+    return Preflight(_unread(at, columns, texts), unfilled, tuple(dict.fromkeys(warnings)), modes)
 
 
 def _names(found: Sequence[tuple[str, pa.Schema]]) -> list[str]:
@@ -225,6 +229,22 @@ def _misfits(target: Target, table: str, made: Sequence[tuple[str, pa.Schema]]) 
         for error in target.misfits(table, pa.schema([own for own in schema if own.name != POSITION])):
             error.file = error.file or step
             errors.append(error)
+    return errors
+
+
+def _check_call(
+    spec: OutputSpec, made: Sequence[tuple[str, pa.Schema]], migration: Migration, warnings: list[str]
+) -> list[ConfigError]:
+    """What the API's own description says of the columns of each step that fills a call output."""
+    target = migration.calls[spec.system]
+    errors = []
+    for step, schema in made if isinstance(target, CanCompare) else ():
+        assert isinstance(target, CanCompare)
+        for found in target.compare(spec.name, schema):
+            if found.severity == "error":
+                errors.append(ConfigError(found.text, file=step, remedy=found.remedy))
+            else:
+                warnings.append(f"{step}: {found.text}")
     return errors
 
 

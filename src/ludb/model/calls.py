@@ -49,7 +49,8 @@ class Answer(StrEnum):
 
     `done`: it happened. `rejected`: it did not and never will as sent. `again`: it did not, send it again after
     `retry_after` (429, 503 with Retry-After). `unsent`: no connection was made, nothing left. `ambiguous`: nobody
-    knows. `absent`, `several`: of a probe. `denied`: the credential was refused.
+    knows. `absent`, `several`: of a probe. `denied`: the credential was refused. `different`: it happened, but the server
+    says that it keeps something else than was sent. `fatal`: it did not happen, and the output says that nothing can go on.
     """
 
     DONE = "done"
@@ -60,6 +61,8 @@ class Answer(StrEnum):
     ABSENT = "absent"
     SEVERAL = "several"
     DENIED = "denied"
+    DIFFERENT = "different"
+    FATAL = "fatal"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +89,41 @@ class Result:
     body: str = ""
     reason: str = ""
     retry_after: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Governed:
+    """A change that a target has made by itself of how hard it calls, and why: `pace` in requests a second, or `in_flight`.
+    None stands for what the operator allows.
+    """
+
+    what: Literal["pace", "in_flight"]
+    before: float | None
+    after: float | None
+    why: str
+
+
+LATENCIES = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+"""Upper bounds in seconds of the classes that `Metered.latencies` counts; one more class lies above them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Metered:
+    """What passed between one process and a system since the process began.
+
+    `requests` counts by what came back: `2xx`, `3xx`, `4xx`, `5xx`, `429` (not in `4xx`), `none`. `answers` counts exchanges
+    by `Answer`. `latencies` counts requests by class (`LATENCIES`), `seconds` is their sum. Bytes are those of documents.
+    `paced_seconds` is time spent waiting for the pace; `in_flight` how many are on their way now.
+    """
+
+    requests: Mapping[str, int]
+    answers: Mapping[str, int]
+    latencies: tuple[int, ...]
+    seconds: float
+    sent_bytes: int
+    received_bytes: int
+    paced_seconds: float
+    in_flight: int
 
 
 @dataclass(frozen=True, slots=True)

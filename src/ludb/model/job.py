@@ -10,11 +10,47 @@ from ludb.model.unit import UnitSchema
 
 
 @dataclass(frozen=True, slots=True)
+class AcceptedSpec:
+    """An API that takes a request and does it later: an answer of `status` names where to ask (`poll`: a JSON path or
+    `$header.Location` for the address, or a request line with `{job}`, which is found at `job`). What `state` holds then is in
+    `done` or `failed`, or it goes on: asked `every` so many seconds, for `within`. `returns` are values of the last answer.
+    """
+
+    status: int
+    poll: str
+    job: str
+    state: str
+    done: tuple[str, ...]
+    failed: tuple[str, ...]
+    within: float
+    every: float = 1.0
+    returns: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class BulkSpec:
+    """An endpoint that takes up to `size` documents in one request: the line of that request (None: the call's own), where in
+    its body the list stands (`items`), where in the answer the results do (`results`), one each, in the same order, and
+    within a result its `status` (None: that of the whole answer) and the object (`document`). `$` is the whole of it.
+    """
+
+    size: int
+    call: str | None = None
+    items: str = "$"
+    results: str = "$"
+    status: str | None = None
+    document: str = "$"
+
+
+@dataclass(frozen=True, slots=True)
 class CallSpec:
     """How the rows of an output become calls: one row, one JSON document, one call (DESIGN section 2).
 
     Templates may hold `{id}` (the server's id), `{call_id}` and, in paths, any column of the row. `row` names the
     columns that tell a unit's rows apart; `("unit_key",)` where a unit has one. Seconds throughout.
+
+    `statuses` maps `404` or `4xx` to `success`, `retry`, `reject` or `fatal`; `undo_body` is a JSON text; `echo` names the
+    places (JSON paths; `$`: all) where an answer must say what was sent.
     """
 
     method: str
@@ -27,6 +63,13 @@ class CallSpec:
     returns: Mapping[str, str] = field(default_factory=dict)
     idempotent_ttl: float | None = None
     settle: float = 0.0
+    headers: Mapping[str, str] = field(default_factory=dict)
+    query: Mapping[str, str] = field(default_factory=dict)
+    statuses: Mapping[str, str] = field(default_factory=dict)
+    undo_body: str | None = None
+    echo: tuple[str, ...] = ()
+    accepted: AcceptedSpec | None = None
+    bulk: BulkSpec | None = None
 
 
 Mode = Literal["insert", "upsert", "replace_unit"]

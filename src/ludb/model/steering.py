@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from ludb.model.run import RunState
 
 MOST_WORKERS, MOST_UNITS, MOST_IN_FLIGHT, MOST_PACE = 1024, 100_000, 1000, 1_000_000.0
-"""Bounds of live settings: workers, units in a chunk, requests on their way per worker, requests in a second."""
+"""Bounds of live settings: workers, units in a chunk, requests on their way, requests in a second."""
 
 OFF = "off"
 _SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0}
@@ -29,8 +29,8 @@ def per_second(text: str) -> float | None:
 
 @dataclass(frozen=True, slots=True)
 class CallLimits:
-    """How hard a system is called: requests in a second, all workers together (None: as fast as it answers), and requests
-    on their way at the same time, per worker (None: as its adapter chooses).
+    """How hard a system is called, all workers together: requests in a second (None: as fast as it answers), and requests
+    on their way at the same time (None: as its adapter chooses).
     """
 
     pace: float | None = None

@@ -13,6 +13,7 @@ from ludb.model.calls import Call, Result
 from ludb.model.events import Event
 from ludb.model.run import CallState, Chunk, Decision, Owner, Run, RunState, Segment, UnitException
 from ludb.model.steering import Command, Orders
+from ludb.ports.doubts import Doubts
 from ludb.ports.evidence import RunEvidence
 from ludb.ports.recovery import Recovery
 from ludb.ports.retention import Retention
@@ -214,3 +215,5 @@ class Repository(Protocol):
     def retention(self) -> Retention: ...  # noqa: D102
     @property
     def recovery(self) -> Recovery: ...  # noqa: D102
+    @property
+    def doubts(self) -> Doubts: ...  # noqa: D102

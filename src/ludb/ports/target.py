@@ -8,8 +8,9 @@ from typing import Any, Protocol, runtime_checkable
 import pyarrow as pa
 
 from ludb.errors import ConfigError
-from ludb.model.calls import Ability, Action, CallRequest, Result
+from ludb.model.calls import Ability, Action, CallRequest, Governed, Metered, Result
 from ludb.model.data import Applied, Removal, WriteSet
+from ludb.model.findings import Finding
 from ludb.model.run import Txn
 from ludb.model.unit import Column
 
@@ -202,4 +203,30 @@ class CanSteer(Protocol):
     def halt(self) -> None:
         """Nothing leaves any more. Actions that wait to be sent end at once: a `send` as `again` or `unsent`, others as what
         tells nothing. What is on its way is waited for.
+        """
+
+
+@runtime_checkable
+class CanTell(Protocol):
+    """A call target that changes by itself how hard it calls."""
+
+    def told(self) -> Sequence[Governed]:
+        """What it has changed since it was last asked, oldest first."""
+
+
+@runtime_checkable
+class CanMeter(Protocol):
+    """A call target that counts what passes."""
+
+    def metered(self) -> Metered:
+        """All of it so far; from any thread."""
+
+
+@runtime_checkable
+class CanCompare(Protocol):
+    """A call target that knows what its API takes."""
+
+    def compare(self, output: str, columns: pa.Schema) -> Sequence[Finding]:
+        """What an output of these columns (all of its rows' own) lacks or has wrong (errors), and what of it the API does not
+        know (warnings); nothing where the target has no description. Pure.
         """

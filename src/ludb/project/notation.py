@@ -65,6 +65,25 @@ def limit(value: object) -> object:
     return value
 
 
+def undo(value: object) -> object:
+    """An undo is a request line, or the mapping that gives it a document too."""
+    return {"call": value} if isinstance(value, str) else value
+
+
+def status(value: object) -> object:
+    """A status is a number (`404`) or a class (`4xx`), kept as text."""
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def echo(value: object) -> object:
+    """Places are `all`, or a list of JSON paths."""
+    if value == "all":
+        return ("$",)
+    if not isinstance(value, list | tuple) or not all(isinstance(one, str) and one.startswith("$") for one in value):
+        raise ValueError("must be all, or a list of JSON paths such as $.name")
+    return tuple(value)
+
+
 def table_name(text: str) -> tuple[str, str]:
     """`system.table`, split at the first dot; `ConfigError` if a half is missing."""
     system, dot, table = text.partition(".")
@@ -86,6 +105,13 @@ _MAP: dict[str, Any] = {"type": "object", "additionalProperties": _NAME, "minPro
 
 Columns = Annotated[tuple[str, ...], BeforeValidator(columns), WithJsonSchema({"anyOf": [_NAME, _NAMES]})]
 """Column names; text means one."""
+
+Echo = Annotated[
+    tuple[str, ...],
+    BeforeValidator(echo),
+    WithJsonSchema({"anyOf": [{"const": "all"}, {"type": "array", "items": {"type": "string", "pattern": r"^\$"}}]}),
+]
+"""Places of a document; `all` means the whole of it."""
 
 Pairs = Annotated[tuple[tuple[str, str], ...], BeforeValidator(pairs), WithJsonSchema({"anyOf": [_NAME, _NAMES, _MAP]})]
 """(child column, parent column) pairs of a link."""

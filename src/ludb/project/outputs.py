@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 
 from ludb.errors import ConfigError
-from ludb.model.job import CallSpec, OutputSpec
+from ludb.model.job import AcceptedSpec, BulkSpec, CallSpec, OutputSpec
 from ludb.model.unit import UnitSchema
 from ludb.project import registry
 from ludb.project.content import Content
 from ludb.project.mistakes import Mistakes, did_you_mean
 from ludb.project.notation import table_name
-from ludb.project.settings import JobSettings, OutputSettings
+from ludb.project.settings import AcceptedSettings, JobSettings, OutputSettings
 
-_CALL_FIELDS = ("row", "marker", "undo", "probe", "update", "returns", "idempotent", "settle")
+_CALL_FIELDS = (
+    "row", "marker", "undo", "probe", "update", "returns", "idempotent", "settle", "headers", "query", "status", "echo",
+    "accepted", "bulk",
+)  # fmt: skip
 
 
 def build_outputs(
@@ -107,13 +111,27 @@ def _call(call: str, output: OutputSettings) -> CallSpec:
         path=path,
         row=output.row or ("unit_key",),
         marker=output.marker,
-        undo=output.undo,
+        undo=output.undo.call if output.undo else None,
         probe=output.probe,
         update=output.update,
         returns=dict(output.returns),
         idempotent_ttl=output.idempotent.ttl if output.idempotent else None,
         settle=output.settle or 0.0,
+        headers=dict(output.headers),
+        query=dict(output.query),
+        statuses={} if output.status is None else output.status.meanings,
+        undo_body=json.dumps(output.undo.body, ensure_ascii=False) if output.undo and output.undo.body else None,
+        echo=output.echo,
+        accepted=_accepted(output.accepted) if output.accepted else None,
+        bulk=BulkSpec(**output.bulk.model_dump()) if output.bulk else None,
     )
+
+
+def _accepted(said: AcceptedSettings) -> AcceptedSpec:
+    return AcceptedSpec(
+        said.status, said.poll, said.job, said.state, tuple(said.done), tuple(said.failed), said.within, said.every,
+        dict(said.returns),
+    )  # fmt: skip
 
 
 def _unlisted(

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
-from ludb.project.notation import Columns, Mapped, Pairs, Seconds, limit
+from ludb.project.notation import Columns, Echo, Mapped, Pairs, Seconds, limit, status, undo
 
 NAME = r"^[A-Za-z_][A-Za-z0-9_-]*$"
 """Names that become part of file names, SQL schemas and variables."""
 _CALL = r"^[A-Z]+ /\S*$"
 _JSON_PATH = r"^\$"
+_HEADER_NAME = r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$"
+_HEADER_TEXT = r"^[\t -~]*$"
 
 Name = Annotated[str, Field(pattern=NAME)]
 
@@ -79,6 +81,91 @@ class IdempotentSettings(Entry):
     ttl: Seconds = Field(gt=0, description="How long the API recognises a repeated call id")
 
 
+class UndoSettings(Entry):
+    """What takes an object back where a DELETE does not: another request, with a document."""
+
+    call: str = Field(pattern=_CALL, description="The call that takes it back: PATCH /customer/{id}")
+    body: dict[str, Any] | None = Field(
+        default=None, description="The document it sends; {id} and {call_id} are filled in within texts"
+    )
+
+
+Undo = Annotated[
+    UndoSettings,
+    BeforeValidator(undo),
+    WithJsonSchema(
+        {"anyOf": [{"type": "string", "pattern": _CALL}, {**UndoSettings.model_json_schema(), "title": "Undo"}]}
+    ),
+]
+_STATUS = r"^([1-5]\d\d|[2-5]xx)$"
+Status = Annotated[str, BeforeValidator(status), Field(pattern=_STATUS), WithJsonSchema(
+    {"anyOf": [{"type": "integer", "minimum": 100, "maximum": 599}, {"type": "string", "pattern": _STATUS}]}
+)]  # fmt: skip
+"""A status, `404`, or a class of them, `4xx`."""
+
+
+class StatusSettings(Entry):
+    """What statuses of the API mean where it is not the usual: each a status (404) or a class (4xx)."""
+
+    success: list[Status] = Field(default_factory=list, description="It happened")
+    retry: list[Status] = Field(default_factory=list, description="Nothing happened, and it may later")
+    reject: list[Status] = Field(
+        default_factory=list, description="Nothing happened, and never will: set the unit aside"
+    )
+    fatal: list[Status] = Field(default_factory=list, description="Nothing happened, and the run is to stop")
+
+    @property
+    def meanings(self) -> dict[str, str]:
+        """Status or class to its meaning."""
+        return {status: name for name in type(self).model_fields for status in getattr(self, name)}
+
+    @model_validator(mode="after")
+    def _told_once(self) -> StatusSettings:
+        told = [status for name in type(self).model_fields for status in getattr(self, name)]
+        twice = next((status for status in told if told.count(status) > 1), None)
+        if twice is not None:
+            raise ValueError(f"status {twice} has two meanings")
+        return self
+
+
+class AcceptedSettings(Entry):
+    """An API that takes a request and does it later: where to ask for it, and what the answers mean."""
+
+    status: int = Field(default=202, ge=200, le=299, description="The status that says so")
+    poll: str = Field(
+        pattern=r"^(\$|GET /)",
+        description="Where to ask: $header.Location, a JSON path of the address, or GET /jobs/{job}",
+    )
+    job: str = Field(default="$.id", pattern=_JSON_PATH, description="Where the answer names the job, for {job}")
+    state: str = Field(default="$.status", pattern=_JSON_PATH, description="Where the job says how far it is")
+    done: list[str] = Field(min_length=1, description="What it says there when it is done")
+    failed: list[str] = Field(default_factory=list, description="What it says there when it will never be done")
+    within: Seconds = Field(gt=0, description="How long it is asked for; after that nobody knows")
+    every: Seconds = Field(default=1.0, gt=0, description="How often it is asked for; a Retry-After goes before")
+    returns: dict[Name, Annotated[str, Field(pattern=_JSON_PATH)]] = Field(
+        default_factory=dict, description="Values of the job's last answer: id, and every name of the output's returns"
+    )
+
+
+class BulkSettings(Entry):
+    """An endpoint that takes many documents in one request and answers for each."""
+
+    size: int = Field(ge=1, le=10_000, description="Documents in one request, at most")
+    call: str | None = Field(default=None, pattern=_CALL, description="Its request; default: the output's own call")
+    items: str = Field(
+        default="$", pattern=_JSON_PATH, description="Where the list stands in what is sent; $: it is all"
+    )
+    results: str = Field(
+        default="$", pattern=_JSON_PATH, description="Where the answer lists the results, in the same order"
+    )
+    status: str | None = Field(
+        default=None,
+        pattern=_JSON_PATH,
+        description="Where a result tells its status; default: that of the whole answer",
+    )
+    document: str = Field(default="$", pattern=_JSON_PATH, description="Where a result holds the object")
+
+
 class OutputSettings(Entry):
     """An output: rows for a table (`mode`), or documents for an API (`call` and what belongs to it)."""
 
@@ -97,8 +184,8 @@ class OutputSettings(Entry):
         default=None, description="Columns that tell a unit's rows apart; [unit_key] if it has one"
     )
     marker: str | None = Field(default=None, pattern=_JSON_PATH, description="JSON path where the call id is written")
-    undo: str | None = Field(
-        default=None, pattern=_CALL, description="The call that takes it back: DELETE /customer/{id}"
+    undo: Undo | None = Field(
+        default=None, description="The call that takes it back: DELETE /customer/{id}, or {call, body}"
     )
     probe: str | None = Field(
         default=None, pattern=_CALL, description="The call that finds it by its marker: GET ...{call_id}"
@@ -111,6 +198,25 @@ class OutputSettings(Entry):
         default=None, description="Declare that the API recognises repeated call ids"
     )
     settle: Seconds | None = Field(default=None, ge=0, description="How long the API's look-up may lag; default 0s")
+    headers: dict[Annotated[str, Field(pattern=_HEADER_NAME)], Annotated[str, Field(pattern=_HEADER_TEXT)]] = Field(
+        default_factory=dict, description="Headers of this output's requests, no secrets; {call_id} is filled in"
+    )
+    query: dict[str, str] = Field(
+        default_factory=dict, description="Query parameters of the call: {name: text}; texts may hold columns in braces"
+    )
+    status: StatusSettings | None = Field(
+        default=None, description="What statuses mean where it is not the usual: {success, retry, reject, fatal}"
+    )
+    accepted: AcceptedSettings | None = Field(
+        default=None,
+        description="The API does it later: {status, poll, job, state, done, failed, within, every, returns}",
+    )
+    bulk: BulkSettings | None = Field(
+        default=None, description="Many documents in one request: {size, call, items, results, status, document}"
+    )
+    echo: Echo = Field(
+        default=(), description="Places where the answer must say what was sent: all, or a list of JSON paths"
+    )
 
 
 class LimitSettings(Entry):

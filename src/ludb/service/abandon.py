@@ -60,7 +60,8 @@ def _refuse_doubt(site: Site, run: Run) -> None:
         names = ", ".join(one.unit_key for one in doubtful[:NAMED]) + (", ..." if len(doubtful) > NAMED else "")
         raise ConfigError(
             f"run {run.id}: nobody can tell what {plural(len(doubtful), 'unit')} left behind: {names}",
-            remedy="See `ludb unit KEY` for what is known of each; a person has to look at its systems",
+            remedy="See `ludb unit KEY` for what is known of each; a person has to look at its systems, and says what is there "
+            "with `ludb resolve`",
         )
 
 

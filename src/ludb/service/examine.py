@@ -63,7 +63,8 @@ def examine(site: Site, job: JobFolder, migration: Migration) -> list[Finding]:
     _look_for_indexes(found, migration, units)
     if columns is not None and not found.wrong:
         run = _run(site, job, units)
-        found.ask(root, lambda: preflight(bound_place(site, run, migration), columns, texts_of(job)))
+        seen = found.ask(root, lambda: preflight(bound_place(site, run, migration), columns, texts_of(job)))
+        found += [Finding("warning", root, text) for text in (seen.warnings if seen else ())]
     return found
 
 

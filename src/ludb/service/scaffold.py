@@ -21,6 +21,7 @@ from ludb.model.shape import TableShape
 from ludb.model.unit import TableRef, UnitTable
 from ludb.ports.source import CanReflect, Source
 from ludb.project import registry
+from ludb.project.api_job import SYSTEM, api_job
 from ludb.project.first_job import IGNORED, first_job
 from ludb.project.folder import read_job
 from ludb.project.load import bind
@@ -113,6 +114,15 @@ def make_first(folder: Path, name: str | None = None, *, force: bool = False) ->
     texts = first_job(job_name(name, folder), shlex.quote(str(folder)))
     _write(folder, texts, force=force)
     return _checked(Made(folder, tuple(sorted(texts))), {})
+
+
+def make_for_api(folder: Path, file: Path, name: str | None = None, *, force: bool = False) -> Made:
+    """A job with an output and a step for every document that an API takes, by its description; to be filled in."""
+    texts = api_job(job_name(name, folder), shlex.quote(str(folder)), file)
+    _write(folder, texts, force=force)
+    variables = {variable(SYSTEM): "http://localhost"}
+    notes = ("steps/: members that must be there are NULL until they are filled in",)
+    return _checked(Made(folder, tuple(sorted(texts)), None, tuple(variables), notes=notes), variables)
 
 
 def make_from(

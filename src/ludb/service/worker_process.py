@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import cast
 
+from ludb.engine.calls import meter
 from ludb.engine.heartbeat import Heartbeat
 from ludb.engine.liveness import Liveness, OwnerLock
 from ludb.engine.worker import Worker, measure_process
@@ -49,6 +50,8 @@ def run_worker(site: Site, run_id: str) -> Run:
     with at_work(site, run, pinned) as (at, liveness):
         at.announce("worker.started", lasting=True, worker=at.owner, pid=os.getpid())
         ended = Worker(at, liveness).work()
+        for name, target in at.migration.calls.items():
+            meter(name, target, at, lasting=True)
         at.announce("worker.ended", lasting=True, worker=at.owner, run_state=str(ended.state))
         return ended
 
@@ -113,7 +116,8 @@ class Obedience:
             own = orders.live.calls.get(name)
             if own is None or not isinstance(target, CanSteer):
                 continue
-            limits = (None if own.pace is None else own.pace / sharing, own.in_flight)
+            pace = None if own.pace is None else own.pace / sharing
+            limits = (pace, None if own.in_flight is None else max(1, own.in_flight // sharing))
             if self._limits.get(name) != limits:
                 target.steer(*limits)
                 self._limits[name] = limits

@@ -17,7 +17,8 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from ludb.errors import ConfigError
 from ludb.model.calls import Ability, Action, Answer, CallRequest, Result
 from ludb.model.job import OutputSpec
-from ludb.targets.rest.answer import Heard, conclude, wait_for
+from ludb.targets.rest.answer import conclude, wait_for
+from ludb.targets.rest.heard import Heard
 from ludb.targets.rest.paths import is_segment
 from ludb.targets.rest.request import Route
 from ludb.targets.rest.settings import Identity
@@ -207,7 +208,8 @@ class MemoryCalls:
             return Result(action, Answer.REJECTED, reason="no server id is known")
         path = template.fill({"id": call.server_id or ""})
         if action.kind == "undo":
-            return self._concluded(action, template.method, path, "", "")
+            body = route.undo_document(call.server_id or "", call.id) or ""
+            return self._concluded(action, template.method, path, body, "")
         return self._concluded(action, template.method, path, call.request.body, f"{call.id}-{call.request.sha[:16]}")
 
     def _concluded(self, action: Action, method: str, path: str, body: str, key: str) -> Result:
@@ -215,7 +217,7 @@ class MemoryCalls:
         waited, attempt = 0.0, 0
         while True:
             heard = self.server.exchange(method, path, body, key)
-            wait = wait_for(heard, attempt, 0.5, _NOW)
+            wait = wait_for(heard, attempt, 0.5, _NOW, self._routes[action.call.output].spec.statuses)
             heard = replace(heard, resent=attempt > 0)
             if wait is not None and waited + wait > self._retry_for:
                 heard = replace(heard, wait=wait)

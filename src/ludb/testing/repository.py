@@ -17,6 +17,7 @@ import pytest
 
 from ludb.testing.repository_calls import CallsContract, KeyMapContract
 from ludb.testing.repository_claims import ClaimsContract
+from ludb.testing.repository_doubts import DoubtsContract
 from ludb.testing.repository_evidence import EvidenceContract, RetentionContract
 from ludb.testing.repository_outcomes import OutcomesContract
 from ludb.testing.repository_people import PeopleContract
@@ -35,8 +36,9 @@ class RepositoryContract(
     EvidenceContract,
     RetentionContract,
     RecoveryContract,
+    DoubtsContract,
 ):
-    """All promises of `ludb.ports.repository`, `views`, `evidence`, `retention` and `recovery`, as tests."""
+    """All promises of `ludb.ports.repository`, `views`, `evidence`, `retention`, `recovery` and `doubts`, as tests."""
 
     @pytest.fixture
     def clock(self) -> ManualClock:

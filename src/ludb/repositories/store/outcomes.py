@@ -66,16 +66,21 @@ def held_back(exceptions: Iterable[UnitException]) -> list[tuple[int, float, str
 
 
 def reopen(
-    connection: Connection, run: str, positions: Sequence[int], now: float, entry: Mapping[str, object]
+    connection: Connection,
+    run: str,
+    positions: Sequence[int],
+    now: float,
+    entry: Mapping[str, object],
+    state: UnitState = UnitState.QUARANTINED,
 ) -> list[int]:
-    """Move quarantined units' exceptions into the history, whole; returns the positions that were not quarantined."""
+    """Move the exceptions of units in this state into the history, whole; returns the positions that were not in it."""
     found: dict[int, UnitException] = {}
     e = t.unit_exception.c
     for some in batches(positions):
         rows = connection.execute(
             select(t.unit_exception).where(e.run == run, e.position.in_(some)).with_for_update()
         ).all()
-        found |= {row.position: exception_of(row) for row in rows if row.state == UnitState.QUARANTINED}
+        found |= {row.position: exception_of(row) for row in rows if row.state == state}
     missing = [at for at in positions if at not in found]
     if missing:
         return missing

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ludb.ports.doubts import Doubts
 from ludb.ports.evidence import RunEvidence
 from ludb.ports.recovery import Recovery
 from ludb.ports.repository import CallJournal, Chunks, Commands, Events, KeyMap, Owners, Runs
@@ -11,6 +12,7 @@ from ludb.repositories.store.calls import StoreCalls
 from ludb.repositories.store.chunks import StoreChunks
 from ludb.repositories.store.commands import StoreCommands
 from ludb.repositories.store.database import Database
+from ludb.repositories.store.doubts import StoreDoubts
 from ludb.repositories.store.events import StoreEvents
 from ludb.repositories.store.evidence import StoreEvidence
 from ludb.repositories.store.keymap import StoreKeyMap
@@ -40,7 +42,7 @@ class StoreRepository:
         self._commands, self._owners = StoreCommands(database), StoreOwners(database)
         self._events, self._views = StoreEvents(database), StoreViews(database, segments)
         self._evidence, self._retention = StoreEvidence(database), StoreRetention(database)
-        self._recovery = StoreRecovery(database)
+        self._recovery, self._doubts = StoreRecovery(database), StoreDoubts(database)
 
     @property
     def id(self) -> str:
@@ -101,6 +103,11 @@ class StoreRepository:
     def recovery(self) -> Recovery:
         """What was lost with a backup, given back."""
         return self._recovery
+
+    @property
+    def doubts(self) -> Doubts:
+        """Calls as a person sees them."""
+        return self._doubts
 
     def close(self) -> None:
         """Let go of all connections; safe to repeat."""

@@ -6,9 +6,8 @@ may have changed something without our knowing it is `ambiguous`.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
@@ -16,59 +15,40 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from ludb.model.calls import Action, Answer, Result
+from ludb.targets.rest.echo import differences
+from ludb.targets.rest.heard import WAIT_LIMIT, Heard
+from ludb.targets.rest.later import Later, values
 from ludb.targets.rest.paths import JsonPath
 from ludb.targets.rest.request import Route
 from ludb.targets.rest.settings import Identity
+from ludb.targets.rest.statuses import Meaning, meaning_of
 
 BODY_LIMIT = 4096
 """Characters of a server's answer that are kept as evidence."""
-WAIT_LIMIT = 3600.0
-"""Longest wait in seconds that a server's Retry-After may ask for."""
 BACKOFF_BASE = 0.1
 BACKOFF_LIMIT = 5.0
 """Waits in seconds after a 429 that names none: doubled each time from the base, with jitter, up to the limit."""
 
+_NOTHING_SAID: Mapping[str, str] = {}
 _ID = JsonPath.parse("$.id")
 _UNCLEAR = frozenset({HTTPStatus.SEE_OTHER, HTTPStatus.REQUEST_TIMEOUT})
 """303 speaks of a request that was processed; 408 of one that arrived in part."""
 
 
-@dataclass(frozen=True, slots=True)
-class Heard:
-    """What came back: a status with headers (lower-case names) and body, or none and how it failed.
-
-    `reached` is false only where no connection was made. `resent` is true where the request left more than once;
-    `wait` is set where the server still asked us to come back (seconds) when our patience ended.
-    """
-
-    status: int | None
-    headers: Mapping[str, str] = field(default_factory=dict)
-    body: bytes = b""
-    failure: str = ""
-    reached: bool = True
-    resent: bool = False
-    wait: float | None = None
-
-    @property
-    def text(self) -> str:
-        """The body as text, whatever its bytes."""
-        return self.body.decode("utf-8", "replace")
-
-    def json(self) -> Any:
-        """The body as JSON with numbers as their own text, so that no digit is lost; ValueError if it is none."""
-        return json.loads(self.body, parse_float=str, parse_int=str, parse_constant=_no_constant)
-
-
-def wait_for(heard: Heard, attempt: int, jitter: float, now: datetime) -> float | None:
+def wait_for(
+    heard: Heard, attempt: int, jitter: float, now: datetime, statuses: Mapping[str, str] = _NOTHING_SAID
+) -> float | None:
     """How many seconds to wait before sending again; None where the answer is final.
 
-    Only for 429, and 503 with a readable Retry-After: there nothing happened. `attempt` counts from 0; `jitter` is
-    in [0, 1).
+    Only for 429, and 503 with a readable Retry-After, there nothing happened, and for what `statuses` call `retry`.
+    `attempt` counts from 0; `jitter` is in [0, 1).
     """
     asked = _retry_after(heard.headers.get("retry-after", ""), now)
-    if heard.status == HTTPStatus.TOO_MANY_REQUESTS or (
+    busy = heard.status == HTTPStatus.TOO_MANY_REQUESTS or (
         heard.status == HTTPStatus.SERVICE_UNAVAILABLE and asked is not None
-    ):
+    )
+    meant = meaning_of(statuses, heard.status)
+    if meant == "retry" or (busy and meant is None):
         backoff = min(BACKOFF_BASE * 2.0 ** min(attempt, 16), BACKOFF_LIMIT) * (0.5 + jitter / 2)
         return min(max(asked or 0.0, backoff), WAIT_LIMIT)
     return None
@@ -94,30 +74,55 @@ class _Reading:
             return self._failed()
         if self.heard.wait is not None:
             return self._say(Answer.AGAIN, "the server is busy", retry_after=self.heard.wait)
-        if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
+        meant = meaning_of(self.route.spec.statuses, status)
+        if meant == "fatal":
+            return self._say(Answer.FATAL, "the output calls this status fatal")
+        if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN} and meant is None:
             return self._say(Answer.DENIED, f"{self.identity.credential} was refused")
+        return self._of_kind(status, meant)
+
+    def _of_kind(self, status: int, meant: Meaning | None) -> Result:
         if self.action.kind == "probe":
             return self._probed(status)
-        if self.action.kind == "undo":
-            return self._undone(status)
-        return self._written(status)
+        if self.heard.ended and self.route.later is not None:
+            return self._brought_about(self.route.later)
+        return self._undone(status, meant) if self.action.kind == "undo" else self._written(status, meant)
 
     def _failed(self) -> Result:
+        if self.heard.refused:
+            return self._say(Answer.DENIED, f"{self.identity.credential} was refused: {self.heard.refused}")
         # `unsent` settles a call, so it is said only where nothing of this call can be at the server.
         if self.action.kind == "send" and not self.action.repeat and not self.heard.reached:
             return self._say(Answer.UNSENT, self.heard.failure)
         return self._say(Answer.AMBIGUOUS, self.heard.failure)
 
-    def _written(self, status: int) -> Result:
-        if 200 <= status < 300:
+    def _written(self, status: int, meant: Meaning | None) -> Result:
+        if meant == "success" or (meant is None and 200 <= status < 300):
             return self._accepted()
         if status == HTTPStatus.CONFLICT and (self.action.repeat or self.heard.resent):
             return self._say(Answer.AMBIGUOUS, "the conflict may be with our own earlier try")
-        if status >= 500 or status in _UNCLEAR:
+        if meant is None and (status >= 500 or status in _UNCLEAR):
             return self._say(Answer.AMBIGUOUS, "the server may have done it")
         return self._say(
             Answer.REJECTED, "a redirect is not followed" if status < 400 else "the server refused the document"
         )
+
+    def _brought_about(self, later: Later) -> Result:
+        """Work that was accepted first: the values are those of the job's last answer, which is not the object."""
+        if self.heard.ended == "failed":
+            return self._say(Answer.REJECTED, "it was accepted, and then failed")
+        if self.heard.ended != "done":
+            return self._say(Answer.AMBIGUOUS, f"it was accepted, and {self.heard.ended}")
+        if self.action.kind == "undo":
+            return self._say(Answer.DONE, "", server_id=self.action.call.server_id)
+        known = self.action.call.returned if self.action.kind == "update" else {}
+        returned = {**known, **values(later, self.heard)}
+        missing = [name for name in later.returns if name not in returned]
+        if missing:
+            return self._say(Answer.AMBIGUOUS, f"the job's answer holds no {', '.join(missing)}")
+        server_id = returned.get("id") or (self.action.call.server_id if self.action.kind == "update" else None)
+        kept = {name: text for name, text in returned.items() if name in self.route.returns}
+        return self._say(Answer.DONE, "", server_id=server_id, returned=kept)
 
     def _accepted(self) -> Result:
         """A 2xx counts as done only if it can be read and gives what the output needs: its id, its `returns:`."""
@@ -126,7 +131,8 @@ class _Reading:
             try:
                 document = self.heard.json()
             except ValueError:
-                return self._say(Answer.AMBIGUOUS, "the answer is not readable as JSON")
+                kind = self.heard.headers.get("content-type", "no content type").partition(";")[0].strip()
+                return self._say(Answer.AMBIGUOUS, f"the answer is not readable as JSON ({kind[:40]})")
         update = self.action.kind == "update"
         known = self.action.call.server_id if update else None
         return self._found(document, known, self.action.call.returned if update else {})
@@ -140,6 +146,11 @@ class _Reading:
         server_id = returned.get("id") or known_id or _ID.text_in(document, {}) or self._located()
         if self.route.needs_id and not server_id:
             return self._say(Answer.AMBIGUOUS, "the answer holds no id")
+        other = differences(self.action.call.request.body, document, self.route.echo)
+        if other:
+            where = ", ".join(other[:5]) + (" and elsewhere" if len(other) > 5 else "")
+            why = f"the answer does not say what was sent, at {where}"
+            return self._say(Answer.DIFFERENT, why, server_id=server_id, returned=returned)
         return self._say(Answer.DONE, "", server_id=server_id, returned=returned)
 
     def _located(self) -> str | None:
@@ -148,10 +159,11 @@ class _Reading:
         path = urlsplit(self.heard.headers.get("location", "")).path
         return unquote(path.rstrip("/").rpartition("/")[2]) or None
 
-    def _undone(self, status: int) -> Result:
-        if 200 <= status < 300 or status in {HTTPStatus.NOT_FOUND, HTTPStatus.GONE}:
+    def _undone(self, status: int, meant: Meaning | None) -> Result:
+        usual = 200 <= status < 300 or status in {HTTPStatus.NOT_FOUND, HTTPStatus.GONE}
+        if meant == "success" or (meant is None and usual):
             return self._say(Answer.DONE, "", server_id=self.action.call.server_id)
-        if status >= 500 or status in _UNCLEAR:
+        if meant is None and (status >= 500 or status in _UNCLEAR):
             return self._say(Answer.AMBIGUOUS, "the server may have done it")
         return self._say(Answer.REJECTED, "the server does not take the object back")
 
@@ -252,7 +264,3 @@ def _phrase(status: int) -> str:
         return HTTPStatus(status).phrase
     except ValueError:
         return "(no standard status)"
-
-
-def _no_constant(text: str) -> Any:
-    raise ValueError(f"{text} is no JSON")

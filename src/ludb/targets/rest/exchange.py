@@ -7,16 +7,29 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from http import HTTPStatus
+from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import aiohttp
 from yarl import URL
 
-from ludb.targets.rest.answer import Heard, wait_for
+from ludb.targets.rest.answer import wait_for
+from ludb.targets.rest.auth import OAuth2, TlsSettings, TokenAway, TokenRefused
+from ludb.targets.rest.governor import Governor
+from ludb.targets.rest.heard import Heard
+from ludb.targets.rest.later import same_server
+from ludb.targets.rest.limits import hold_for
+from ludb.targets.rest.meter import Meter
 from ludb.targets.rest.pace import Pace
 from ludb.targets.rest.settings import RestSystem
 
+if TYPE_CHECKING:
+    from ludb.targets.rest.tokens import Tokens
+
+_NOTHING_SAID: Mapping[str, str] = {}
 _KEEP_ALIVE = 15.0
 """Seconds that an idle connection is kept: shorter than what servers use, so that few requests meet a closing one."""
 
@@ -31,23 +44,39 @@ class _Trip:
 class Exchange:
     """Sends requests to one system. Its pace is shared: a Retry-After heard by one request holds back all of them."""
 
-    def __init__(self, settings: RestSystem, jitter: Callable[[], float], now: Callable[[], datetime]) -> None:
-        """`jitter` gives numbers in [0, 1), `now` the time with its zone (for Retry-After as a date)."""
+    def __init__(
+        self, name: str, settings: RestSystem, folder: Path, jitter: Callable[[], float], now: Callable[[], datetime]
+    ) -> None:
+        """`jitter` gives numbers in [0, 1), `now` the time with its zone (for Retry-After as a date). ConfigError names a
+        certificate of system `name` that cannot be used; their paths start at `folder`.
+        """
         self._base = settings.url.get_secret_value().rstrip("/")
         self._settings, self._jitter, self._now = settings, jitter, now
         self.pace = Pace(settings.pace, time.monotonic)
+        self.meter = Meter()
+        self.governor = Governor(settings.in_flight)
+        self.governor.allow(settings.pace, settings.in_flight)
+        self.resize: Callable[[int], None] = lambda _: None
+        self._tls = settings.tls.context(folder, f"systems.{name}") if settings.tls else None
+        auth = settings.auth
+        self._key = auth.query() if auth else {}
+        oauth = auth.oauth2 if auth else None
+        self._tokens = _tokens(oauth, settings.tls, folder, settings.timeout) if oauth else None
 
     def session(self) -> aiohttp.ClientSession:
         """A session for this system; called on its loop. Cookies and proxies of the environment are not used."""
         self.pace.begin()
+        if self._tokens is not None:
+            self._tokens.begin()
         trace = aiohttp.TraceConfig()
         trace.on_connection_create_end.append(_connected)
         trace.on_connection_reuseconn.append(_connected)
         headers = {"Accept": "application/json", "Content-Type": "application/json"}
         own = {name: value.get_secret_value() for name, value in self._settings.headers.items()}
+        own |= self._settings.auth.headers() if self._settings.auth else {}
         named = {name.lower() for name in own}
         session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEP_ALIVE),
+            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEP_ALIVE, ssl=self._tls or True),
             cookie_jar=aiohttp.DummyCookieJar(),
             headers={**{name: value for name, value in headers.items() if name.lower() not in named}, **own},
             timeout=aiohttp.ClientTimeout(total=self._settings.timeout),
@@ -66,20 +95,27 @@ class Exchange:
         *,
         body: str | None = None,
         headers: Mapping[str, str],
+        statuses: Mapping[str, str] = _NOTHING_SAID,
     ) -> Heard:
         """What the server answered in the end; never raises for what a server or the network does.
 
-        429, and 503 with Retry-After, are waited out for `retry_for`; if that is not enough, `Heard.wait` is set. Waiting for
-        the pace is no part of it. Once the pace is halted, nothing leaves any more, and what waits says that it did not.
+        429, 503 with Retry-After, and what `statuses` call `retry`, are waited out for `retry_for`; if that is not
+        enough, `Heard.wait` is set. Waiting for the pace is no part of it. Once the pace is halted, nothing leaves any
+        more, and what waits says that it did not.
         """
         clock = time.monotonic
         give_up, attempt, again_at = math.inf, 0, 0.0
         while True:
-            if not (await self.pace.sleep_until(again_at) and await self.pace.leave()):
+            waits_since = clock()
+            may_leave = await self.pace.sleep_until(again_at) and await self.pace.leave()
+            self.meter.waited(clock() - waits_since)
+            if not may_leave:
                 return Heard(None, failure="stopped before it was sent", reached=False)
             give_up = min(give_up, clock() + self._settings.retry_for)
-            heard = await self._once(session, method, path, body, headers)
-            wait = wait_for(heard, attempt, self._jitter(), self._now())
+            left_at = clock()
+            heard = await self._admitted(session, method, path, body, headers)
+            wait = wait_for(heard, attempt, self._jitter(), self._now(), statuses)
+            self._heed(heard, clock(), clock() - left_at, busy=wait is not None)
             heard = replace(heard, resent=heard.resent or attempt > 0)
             if wait is None:
                 return heard
@@ -91,22 +127,99 @@ class Exchange:
                 again_at = clock() + wait
             attempt += 1
 
+    async def ask(self, session: aiohttp.ClientSession, path: str) -> Heard:
+        """A GET; see `ludb.targets.rest.later.Asker`."""
+        return await self.send(session, "GET", path, headers={})
+
+    async def pause(self, seconds: float) -> bool:
+        """Wait; False if nothing is to leave any more."""
+        return await self.pace.sleep_until(time.monotonic() + seconds)
+
+    def elapsed(self) -> float:
+        """Seconds on a monotonic clock."""
+        return time.monotonic()
+
+    def here(self, location: str, path: str) -> str | None:
+        """The whole address of a Location, where it leads to this very server: a credential goes nowhere else."""
+        return same_server(self._base, location, path)
+
+    def steer(self, rate: float | None, in_flight: int) -> None:
+        """The operator's limits from now on; from any thread."""
+        self.governor.allow(rate, in_flight)
+        self.pace.steer(self.governor.effective_rate())
+        self.resize(self.governor.places)
+
+    def _heed(self, heard: Heard, now: float, latency: float, *, busy: bool) -> None:
+        """Go by what an answer says of how the system is, and of how much it still takes."""
+        governor = self.governor
+        before = governor.effective_rate(), governor.places
+        if busy:
+            governor.refused(now)
+        elif heard.reached and (heard.status is None or heard.status >= 500):
+            governor.failed(now)
+        elif heard.status is not None:
+            governor.answered(now, latency)
+        held = hold_for(heard.headers, self._now())
+        if held is not None:
+            self.pace.hold(now + held)
+        rate, places = governor.effective_rate(), governor.places
+        if before[0] != rate:
+            self.pace.steer(rate)
+        if before[1] != places:
+            self.resize(places)
+
+    async def _admitted(
+        self, session: aiohttp.ClientSession, method: str, path: str, body: str | None, headers: Mapping[str, str]
+    ) -> Heard:
+        """One request with a token where the system wants one; a token that is refused (401) is replaced once."""
+        tokens = self._tokens
+        if tokens is None:
+            return await self._once(session, method, path, body, headers)
+        for fresh in (False, True):
+            try:
+                token = await tokens.current()
+            except TokenRefused as error:
+                return Heard(None, failure=str(error), reached=False, refused=str(error))
+            except TokenAway as error:
+                return Heard(None, failure=str(error), reached=False)
+            bearer = {**headers, "Authorization": f"Bearer {token}"}
+            heard = await self._once(session, method, path, body, bearer)
+            heard = replace(heard, body=heard.body.replace(token.encode(), b"***"))
+            if heard.status != HTTPStatus.UNAUTHORIZED or fresh:
+                break
+            tokens.spoil(token)
+        return heard
+
     async def _once(
         self, session: aiohttp.ClientSession, method: str, path: str, body: str | None, headers: Mapping[str, str]
     ) -> Heard:
         trip = _Trip()
         # The path is quoted already: `encoded` keeps %2F within its segment.
-        url = URL(self._base + path, encoded=True)
+        key = "&".join(f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in self._key.items())
+        whole = path if path.startswith(("http://", "https://")) else self._base + path
+        url = URL(whole + ("" if not key else "&" if "?" in path else "?") + key, encoded=True)
         data = body.encode() if body is not None else None
+        began = time.monotonic()
+        self.meter.left()
+        heard = Heard(None, failure="given up", reached=False)
         try:
             async with session.request(
                 method, url, data=data, headers=headers, allow_redirects=False, trace_request_ctx=trip
             ) as response:
                 content = await response.read()
                 names = {name.lower(): value for name, value in response.headers.items()}
-                return Heard(response.status, names, content, resent=trip.connections > 1)
+                heard = Heard(response.status, names, content, resent=trip.connections > 1)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            return Heard(None, failure=_failure(error, trip), reached=trip.connections > 0)
+            heard = Heard(None, failure=_failure(error, trip), reached=trip.connections > 0)
+        finally:
+            self.meter.came(heard.status, time.monotonic() - began, len(data or b""), len(heard.body))
+        return heard
+
+
+def _tokens(settings: OAuth2, tls: TlsSettings | None, folder: Path, timeout: float) -> Tokens:
+    from ludb.targets.rest.tokens import Tokens  # noqa: PLC0415  (two libraries that only this needs: 0.1 s)
+
+    return Tokens(settings, tls, folder, timeout)
 
 
 async def _connected(_: aiohttp.ClientSession, context: SimpleNamespace, __: Any) -> None:

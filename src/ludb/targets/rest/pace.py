@@ -84,33 +84,53 @@ class Pace:
 
 
 class Gate:
-    """Lets so many through at a time; the number may change, and whoever is inside then stays. Used on one event loop."""
+    """Lets so many through at a time, first come, first served; the number may change, and whoever is inside then stays.
+    Used on one event loop.
+    """
 
     def __init__(self, places: int) -> None:
         """So many places."""
-        self._free, self._places = asyncio.Semaphore(places), places
-        self._owed = 0  # places that are to vanish once they are left
+        self._places, self._inside = places, 0
+        self._waiting: dict[asyncio.Future[None], None] = {}
 
-    async def resize(self, places: int) -> None:
+    @property
+    def inside(self) -> int:
+        """How many are inside."""
+        return self._inside
+
+    def resize(self, places: int) -> None:
         """Another number of places."""
-        self._owed -= places - self._places
         self._places = places
-        while self._owed > 0 and not self._free.locked():
-            await self._free.acquire()
-            self._owed -= 1
-        while self._owed < 0:
-            self._free.release()
-            self._owed += 1
+        self._let_in()
 
     async def __aenter__(self) -> None:
         """Wait for a place."""
-        await self._free.acquire()
+        if self._inside < self._places and not self._waiting:
+            self._inside += 1
+            return
+        turn = asyncio.get_running_loop().create_future()
+        self._waiting[turn] = None
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if self._waiting.pop(turn, 0) is not None:  # it was let in already
+                self._leave()
+            raise
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Leave it."""
-        if self._owed > 0:
-            self._owed -= 1
-        else:
-            self._free.release()
+        self._leave()
+
+    def _leave(self) -> None:
+        self._inside -= 1
+        self._let_in()
+
+    def _let_in(self) -> None:
+        while self._waiting and self._inside < self._places:
+            turn = next(iter(self._waiting))
+            del self._waiting[turn]
+            if not turn.done():
+                self._inside += 1
+                turn.set_result(None)

@@ -15,7 +15,7 @@ _LINE = re.compile(r"([A-Z]+)\s+(/\S*)")
 
 @dataclass(frozen=True, slots=True)
 class JsonPath:
-    """A place in an answer: `$.a.b[0].c`, `$['a b']`, or `$header.Location` (JSONPath without filters)."""
+    """A place in an answer: `$.a.b[0].c`, `$['a b']`, `$` for all of it, or `$header.Location` (JSONPath without filters)."""
 
     text: str
     steps: tuple[str | int, ...] = ()
@@ -32,6 +32,8 @@ class JsonPath:
             name, index, quoted = found.groups()
             steps.append(int(index) if index is not None else name or quoted)
             at = found.end()
+        if text == "$":
+            return cls(text)
         if not steps or at != len(text):
             raise ValueError(f"{text!r} is no path like $.id, $.a.b[0].c or $header.Location")
         return cls(text, tuple(steps))
@@ -140,6 +142,11 @@ class Marker:
         return isinstance(place, list) and any(
             isinstance(element, dict) and (element.get("name"), element.get("value")) == wanted for element in place
         )
+
+    def names(self, document: Mapping[str, Any]) -> bool:
+        """Whether the document carries an element with the marker's name, whosesoever id it holds."""
+        place = self._place(document)
+        return isinstance(place, list) and any(isinstance(one, dict) and one.get("name") == self.name for one in place)
 
     def _place(self, document: Mapping[str, Any]) -> Any:
         return JsonPath("", self.holder).find(document)

@@ -51,11 +51,11 @@ class Pool:
             loop.end(tasks)
 
     def resize(self, in_flight: int) -> None:
-        """Another number of jobs at a time; those that run go on."""
+        """Another number of jobs at a time; those that run go on. From any thread."""
         with self._lock:
             self._in_flight, loop = in_flight, self._loop
         if loop is not None and loop.is_mine:
-            loop.call(loop.gate.resize(in_flight))
+            loop.soon(loop.gate.resize, in_flight)
 
     def close(self) -> None:
         """Cancel what runs, close connections, end the thread. Safe to repeat; a later `run` starts anew."""
@@ -92,6 +92,9 @@ class _Loop:
 
     def call(self, coroutine: Awaitable[T]) -> Future[T]:
         return asyncio.run_coroutine_threadsafe(_awaited(coroutine), self._loop)
+
+    def soon(self, work: Callable[[int], None], value: int) -> None:
+        self._loop.call_soon_threadsafe(work, value)
 
     async def launch(self, jobs: Sequence[Job[T]], tell: Callable[[asyncio.Task[T]], None]) -> list[asyncio.Task[T]]:
         if self._session is None:

@@ -6,19 +6,24 @@ import base64
 import hashlib
 import json
 import math
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Any, TypeVar
+from urllib.parse import quote
 from uuid import UUID
 
 from ludb.errors import ConfigError, UnitError
 from ludb.model.calls import CallRequest
 from ludb.model.job import CallSpec, OutputSpec
+from ludb.targets.rest.bulk import Bulk
+from ludb.targets.rest.later import Later
 from ludb.targets.rest.paths import JsonPath, Marker, Template, is_segment
 
 T = TypeVar("T")
+_HOLE = re.compile(r"\{([^{}]*)\}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +38,11 @@ class Route:
     update: Template | None
     marker: Marker | None
     returns: Mapping[str, JsonPath]
+    query: tuple[tuple[str, str], ...] = ()
+    undo_body: Any = None
+    echo: tuple[JsonPath, ...] = ()
+    later: Later | None = None
+    bulk: Bulk | None = None
 
     @classmethod
     def of(cls, output: OutputSpec) -> Route:
@@ -46,7 +56,10 @@ class Route:
                 field=f"{field}.marker",
                 remedy="Name the place of the call id, such as `marker: $.externalId`",
             )
+        needed = {*spec.returns, *(("id",) if spec.undo or spec.update else ())}
         return cls(
+            later=Later.of(spec.accepted, needed, f"{field}.accepted") if spec.accepted else None,
+            bulk=Bulk.of(spec.bulk, spec, f"{field}.bulk") if spec.bulk else None,
             output=output.name,
             spec=spec,
             send=_read(Template.parse, f"{spec.method} {spec.path}", f"{field}.call"),
@@ -55,6 +68,9 @@ class Route:
             update=_line(spec.update, f"{field}.update", "id"),
             marker=_read(Marker.parse, spec.marker, f"{field}.marker") if spec.marker is not None else None,
             returns={key: _read(JsonPath.parse, path, f"{field}.returns.{key}") for key, path in spec.returns.items()},
+            query=tuple((name, _read(_holed, text, f"{field}.query.{name}")) for name, text in spec.query.items()),
+            undo_body=None if spec.undo_body is None else json.loads(spec.undo_body),
+            echo=tuple(_read(JsonPath.parse, path, f"{field}.echo") for path in spec.echo),
         )
 
     @property
@@ -69,6 +85,7 @@ class Route:
         plain = {name: _value(value, f"$.{name}", self.output) for name, value in told.items()}
         sha = hashlib.sha256(_dump(plain, ordered=True).encode()).hexdigest()
         path = self.send.fill({hole: self._parameter(hole, document, call_id) for hole in self.send.holes})
+        path += self._query(document, call_id)
         if self.marker is not None:
             try:
                 self.marker.put(plain, call_id)
@@ -76,21 +93,68 @@ class Route:
                 raise UnitError(f"output {self.output}: {error}. Mend the step that fills it") from None
         return CallRequest(self.send.method, path, _dump(plain, ordered=False), sha)
 
-    def _parameter(self, hole: str, document: Mapping[str, Any], call_id: str) -> str:
+    def headers(self, call_id: str) -> dict[str, str]:
+        """The headers that the output itself sends with every request."""
+        return {name: text.replace("{call_id}", call_id) for name, text in self.spec.headers.items()}
+
+    def undo_document(self, server_id: str, call_id: str) -> str | None:
+        """What an undo sends, `{id}` and `{call_id}` filled in; None where it sends no document."""
+        if self.undo_body is None:
+            return None
+        return _dump(_filled(self.undo_body, {"{id}": server_id, "{call_id}": call_id}), ordered=False)
+
+    def bulk_path(self, bulk: Bulk) -> str:
+        """The path of a request that takes many documents."""
+        return bulk.request.path + self._query({}, "")
+
+    def _query(self, document: Mapping[str, Any], call_id: str) -> str:
+        """The query behind the path. A parameter that is one column is left out where that is NULL."""
+        parts = []
+        for name, text in self.query:
+            holes = _HOLE.findall(text)
+            lone = holes and text == f"{{{holes[0]}}}" and holes[0] != "call_id"
+            if lone and holes[0] in document and document[holes[0]] is None:
+                continue
+            values = {hole: self._parameter(hole, document, call_id, within="query") for hole in holes}
+            filled = _HOLE.sub(lambda hole, values=values: values[hole[1]], text)  # type: ignore[misc]
+            parts.append(f"{quote(name, safe='')}={quote(filled, safe='')}")
+        if not parts:
+            return ""
+        return ("&" if "?" in self.send.path else "?") + "&".join(parts)
+
+    def _parameter(self, hole: str, document: Mapping[str, Any], call_id: str, within: str = "path") -> str:
         if hole == "call_id":
             return call_id
         if hole not in document:
             raise UnitError(
-                f"output {self.output}: the path {self.send} names `{hole}`, which is no column of the output"
+                f"output {self.output}: the {within} of {self.send} names `{hole}`, which is no column of the output"
             )
         text = _plain_text(document[hole])
-        if not is_segment(text):
+        if text is None or (within == "path" and not is_segment(text)):
             raise UnitError(
-                f"output {self.output}: column `{hole}` is NULL, empty or no single value, and the path {self.send} "
+                f"output {self.output}: column `{hole}` is NULL, empty or no single value, and the {within} of {self.send} "
                 "needs it. Give it a value in the step, or reject the unit in a rule"
             )
-        assert text is not None
         return text
+
+
+def _holed(text: str) -> str:
+    """A text with holes; ValueError for a brace that holds no column's name."""
+    rest = _HOLE.sub("", text)
+    if "" in _HOLE.findall(text) or "{" in rest or "}" in rest:
+        raise ValueError(f"{text!r} is no value of a query parameter: braces hold the name of a column")
+    return text
+
+
+def _filled(value: Any, values: Mapping[str, str]) -> Any:
+    """A JSON value with the holes in its texts filled."""
+    if isinstance(value, dict):
+        return {name: _filled(inner, values) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_filled(inner, values) for inner in value]
+    for hole, text in values.items():
+        value = value.replace(hole, text) if isinstance(value, str) else value
+    return value
 
 
 def _line(line: str | None, field: str, *needed: str) -> Template | None:

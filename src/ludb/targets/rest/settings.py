@@ -6,16 +6,19 @@ import base64
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from pydantic import BeforeValidator, ConfigDict, Field, SecretStr, WithJsonSchema, field_validator, model_validator
 
 from ludb.dialects.settings import CallSystemSettings, Surroundings
+from ludb.targets.rest.auth import AuthSettings, TlsSettings
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
 _SPAN = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(ms|s|min|m|h)\s*")
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+SIZE = r"^(\d+) ?(B|[KMG]i?B)$"
 _SHORTEST_SECRET = 4
 """Shorter values are not masked in server answers: `a` would blank out half of every text."""
 
@@ -27,6 +30,14 @@ def seconds(value: object) -> object:
     """
     if isinstance(value, str) and (found := _SPAN.fullmatch(value)):
         return float(found[1]) * _UNITS[found[2]]
+    return value
+
+
+def size(value: object) -> object:
+    """A number of bytes: `1000`, `"1MB"`, `"64 KiB"`; anything else is returned as it came."""
+    if isinstance(value, str) and (found := re.fullmatch(SIZE, value)):
+        base = 1024 if found[2].endswith("iB") else 1000
+        return int(found[1]) * int(base ** "BKMG".index(found[2][0]))
     return value
 
 
@@ -48,14 +59,24 @@ class RestSystem(CallSystemSettings):
     type: Literal["rest"] = Field(default="rest", description="An HTTP API that takes JSON documents")
     url: SecretStr = Field(description="Base URL; paths of calls are put behind it")
     headers: dict[str, SecretStr] = Field(default_factory=dict, description="Headers of every request")
+    auth: AuthSettings | None = Field(default=None, description="How it is opened: api_key, basic, bearer or oauth2")
+    tls: TlsSettings | None = Field(default=None, description="Certificates: trusted ones, and our own")
     timeout: Seconds = Field(
         default=30.0, gt=0, description="One request, from connecting to the last byte of the answer"
     )
     max_delay: Seconds = Field(
         default=60.0, ge=0, description="How long a request may still arrive after we gave it up"
     )
+    max_document: Annotated[
+        int | None,
+        BeforeValidator(size),
+        WithJsonSchema({"anyOf": [{"type": "integer", "minimum": 1}, {"type": "string", "pattern": SIZE}]}),
+    ] = Field(default=None, ge=1, description="Largest document that the API takes: 1MB, 64KiB, or a number of bytes")
     retry_for: Seconds = Field(default=20.0, ge=0, description="How long 429, and 503 with Retry-After, are waited out")
     idempotency_header: str | None = Field(default="Idempotency-Key", description="Header that carries the call id")
+    openapi: Path | None = Field(
+        default=None, description="The API's description (Swagger 2, OpenAPI 3): every document is checked by it"
+    )
     health: str | None = Field(default=None, description="Path that answers 2xx when the API is well", pattern="^/")
 
     @field_validator("url")
@@ -88,10 +109,22 @@ class RestSystem(CallSystemSettings):
 
     @model_validator(mode="after")
     def _one_credential(self) -> RestSystem:
-        if urlsplit(self.url.get_secret_value()).username and any(
-            name.lower() == "authorization" for name in self.headers
-        ):
-            raise ValueError("the URL and the header Authorization both hold a credential: keep one")
+        named = {name.lower() for name in self.headers}
+        held = [
+            name
+            for name, there in (
+                ("the URL", bool(urlsplit(self.url.get_secret_value()).username)),
+                ("the header Authorization", "authorization" in named),
+                ("auth", self.auth is not None and self.auth.api_key is None),
+            )
+            if there
+        ]
+        if len(held) > 1:
+            raise ValueError(f"{' and '.join(held)} both hold a credential: keep one")
+        if self.auth is not None and named & {name.lower() for name in self.auth.headers()}:
+            raise ValueError("headers and auth both give the header of the credential: keep one")
+        if self.tls is not None and not self.url.get_secret_value().startswith("https"):
+            raise ValueError("tls needs an https:// URL")
         return self
 
 
@@ -140,6 +173,8 @@ def _split(url: SecretStr) -> SplitResult | None:
 def _credential(settings: RestSystem, variables: Mapping[str, tuple[str, ...]], *, in_url: bool) -> str:
     """The variables that hold a credential, else the headers that do, else where one would go."""
     fields = [f"headers.{name}" for name in settings.headers] + (["url"] if in_url else [])
+    if settings.auth is not None:
+        fields = [name for name in variables if name.startswith("auth.")] + fields
     named = [variable for field in fields for variable in variables.get(field, ())]
     if named:
         return "credential " + ", ".join(dict.fromkeys(named))
@@ -155,7 +190,7 @@ def _secrets(settings: RestSystem, parts: SplitResult) -> tuple[str, ...]:
     values = [value.get_secret_value() for value in settings.headers.values()]
     values += [value.split()[-1] for value in values if value.split()]
     user, password = unquote(parts.username or ""), unquote(parts.password or "")
-    values += [parts.password or "", password]
+    values += [parts.password or "", password, *(settings.auth.secrets() if settings.auth else [])]
     if user or password:
         values.append(base64.b64encode(f"{user}:{password}".encode()).decode())
     return tuple(sorted({value for value in values if len(value) >= _SHORTEST_SECRET}, key=len, reverse=True))

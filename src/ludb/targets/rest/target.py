@@ -3,27 +3,47 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any, ClassVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import aiohttp
+import pyarrow as pa
 
 from ludb.dialects.settings import Surroundings
-from ludb.errors import ConfigError
-from ludb.model.calls import Ability, Action, Answer, CallRequest, Result
+from ludb.errors import ConfigError, UnitError
+from ludb.model.calls import Ability, Action, Answer, CallRequest, Governed, Metered, Result
+from ludb.model.findings import Finding
 from ludb.model.job import OutputSpec
-from ludb.targets.rest.answer import Heard, conclude
+from ludb.targets.rest.answer import conclude, wait_for
+from ludb.targets.rest.auth import by_reference
+from ludb.targets.rest.bulk import Bulk
 from ludb.targets.rest.exchange import Exchange
+from ludb.targets.rest.heard import Heard
+from ludb.targets.rest.later import brought_to_its_end
 from ludb.targets.rest.paths import Template, is_segment
 from ludb.targets.rest.pool import Pool
 from ludb.targets.rest.request import Route
 from ludb.targets.rest.settings import Identity, RestSystem
+from ludb.targets.rest.statuses import meaning_of
+
+if TYPE_CHECKING:
+    from ludb.targets.rest.checks import Checks
 
 
 def _utc() -> datetime:
     return datetime.now(UTC)
+
+
+def _checks(name: str, settings: RestSystem, folder: Path, routes: Mapping[str, Route]) -> Checks | None:
+    if settings.openapi is None:
+        return None
+    from ludb.targets.rest.checks import Checks  # noqa: PLC0415  (libraries that only this needs: 0.2 s)
+
+    return Checks(name, folder / settings.openapi, routes)
 
 
 class RestTarget:
@@ -46,10 +66,15 @@ class RestTarget:
     ) -> None:
         """`outputs` by full name (`crm.customer`). ConfigError names a template, marker or path that is wrong."""
         self._name, self._settings = name, settings
+        self._jitter, self._now = jitter, now
         self._identity = Identity.of(name, settings, surroundings)
         self._routes = {output.name: Route.of(output) for output in outputs.values()}
-        self._exchange = Exchange(settings, jitter, now)
+        by_reference(settings.auth, "auth", surroundings.variables, f"systems.{name}")
+        by_reference(settings.tls, "tls", surroundings.variables, f"systems.{name}")
+        self._checks = _checks(name, settings, surroundings.folder, self._routes)
+        self._exchange = Exchange(name, settings, surroundings.folder, jitter, now)
         self._pool = Pool(name, self._exchange.session, settings.in_flight)
+        self._exchange.resize = self._pool.resize
 
     def ability(self, output: str) -> Ability:
         """What the output's templates allow; see the port."""
@@ -60,12 +85,25 @@ class RestTarget:
             update=route.update is not None,
             idempotent_ttl=route.spec.idempotent_ttl,
             settle=route.spec.settle,
-            max_delay=self._settings.max_delay,
+            max_delay=self._settings.max_delay + (route.later.spec.within if route.later else 0.0),
         )
 
     def request(self, output: str, document: Mapping[str, Any], call_id: str) -> CallRequest:
         """The request for one document, marker included; see the port."""
-        return self._route(output).request(document, call_id)
+        request = self._route(output).request(document, call_id)
+        most, size = self._settings.max_document, len(request.body.encode())
+        if most is not None and size > most:
+            raise UnitError(
+                f"output {output}: the document has {size:,} bytes, and system {self._name} takes {most:,} "
+                "(`max_document`). Send less of it, or raise the limit"
+            )
+        if self._checks is not None:
+            self._checks.check(output, request.body)
+        return request
+
+    def compare(self, output: str, columns: pa.Schema) -> Sequence[Finding]:
+        """An output's columns against the API's description; see `ludb.ports.target.CanCompare`."""
+        return [] if self._checks is None else self._checks.compare(output, self._route(output), columns)
 
     def perform(self, actions: Sequence[Action]) -> Iterator[Result]:
         """Results as they end, one per action; see the port. Nothing is sent before the first result is asked for.
@@ -73,8 +111,22 @@ class RestTarget:
         Closed early, it cancels the rest: an action without a result may or may not have reached the server. An action
         that the output has no template for raises ConfigError before anything is sent.
         """
-        jobs = [partial(self._act, action, self._template(action)) for action in actions]
-        yield from self._pool.run(jobs)
+        together: dict[str, list[Action]] = {}
+        jobs: list[Callable[[aiohttp.ClientSession], Awaitable[list[Result]]]] = []
+        for action in actions:
+            template = self._template(action)
+            if action.kind == "send" and self._route(action.call.output).bulk is not None:
+                together.setdefault(action.call.output, []).append(action)
+            else:
+                jobs.append(partial(self._alone, action, template))
+        for output, alike in together.items():
+            bulk = self._route(output).bulk
+            assert bulk is not None
+            jobs += [partial(self._together, one, bulk) for one in bulk.batches(alike, self._settings.max_document)]
+        for results in self._pool.run(jobs):
+            for result in results:
+                self._exchange.meter.answered(result.answer)
+                yield result
 
     def check(self) -> None:
         """Reach the system once; see the port. Without `health`, a connection is all that is asked for."""
@@ -86,17 +138,18 @@ class RestTarget:
         (heard,) = self._pool.run([knock])
         where = f"system {self._name} at {self._identity.address}"
         source = f"`url` ({self._identity.url_variables})" if self._identity.url_variables else "`url`"
+        if heard.refused or (path and heard.status in {401, 403}):
+            said = heard.refused or f"it answered {heard.status} to GET {path}"
+            raise ConfigError(
+                f"{where}: {self._identity.credential} was refused: {said}",
+                field=f"systems.{self._name}.{'auth' if self._settings.auth else 'headers'}",
+                remedy="Mend the credential",
+            )
         if not heard.reached or (path and heard.status is None):
             raise ConfigError(
                 f"{where} cannot be reached: {heard.failure}",
                 field=f"systems.{self._name}.url",
                 remedy=f"Start it, or mend {source}",
-            )
-        if path and heard.status in {401, 403}:
-            raise ConfigError(
-                f"{where} answered {heard.status} to GET {path}: {self._identity.credential} was refused",
-                field=f"systems.{self._name}.headers",
-                remedy="Mend the credential",
             )
         if path and not 200 <= (heard.status or 0) < 300:
             raise ConfigError(
@@ -107,12 +160,20 @@ class RestTarget:
 
     def steer(self, pace: float | None, in_flight: int | None) -> None:
         """Requests a second of this process, and on their way at a time; see `ludb.ports.target.CanSteer`."""
-        self._exchange.pace.steer(pace)
-        self._pool.resize(in_flight or self._settings.in_flight)
+        self._exchange.steer(pace, in_flight or self._settings.in_flight)
 
     def halt(self) -> None:
         """Let nothing leave any more; see `ludb.ports.target.CanSteer`."""
         self._exchange.pace.halted = True
+
+    def told(self) -> list[Governed]:
+        """What was changed of pace and places, and why; see `ludb.ports.target.CanTell`."""
+        changes, self._exchange.governor.changes = self._exchange.governor.changes, []
+        return changes
+
+    def metered(self) -> Metered:
+        """What passed so far; see `ludb.ports.target.CanMeter`."""
+        return self._exchange.meter.told()
 
     def close(self) -> None:
         """End open connections and their thread; see the port."""
@@ -140,25 +201,62 @@ class RestTarget:
             )
         return template
 
+    async def _alone(self, action: Action, template: Template, session: aiohttp.ClientSession) -> list[Result]:
+        return [await self._act(action, template, session)]
+
+    async def _together(self, actions: Sequence[Action], bulk: Bulk, session: aiohttp.ClientSession) -> list[Result]:
+        """Many documents in one request. One that is refused as a whole did nothing: it is sent again in halves, until the
+        document that the server does not take stands alone.
+        """
+        route = self._route(actions[0].call.output)
+        statuses = route.spec.statuses
+        heard = await self._exchange.send(
+            session, bulk.request.method, route.bulk_path(bulk), body=bulk.body(actions),
+            headers=route.headers("") | self._key(bulk.key(actions)), statuses=statuses,
+        )  # fmt: skip
+        taken = heard.status is not None and 200 <= heard.status < 300 and meaning_of(statuses, heard.status) is None
+        if taken or meaning_of(statuses, heard.status) == "success":
+            each = [self._waiting(one, statuses) for one in bulk.apart(heard, actions, route.marker)]
+            return [conclude(action, one, route, self._identity) for action, one in zip(actions, each, strict=True)]
+        results = [conclude(action, heard, route, self._identity) for action in actions]
+        if len(actions) == 1 or not any(result.answer is Answer.REJECTED for result in results):
+            return results
+        half = len(actions) // 2
+        parts = [await self._together(part, bulk, session) for part in (actions[:half], actions[half:])]
+        return [result for part in parts for result in part]
+
+    def _waiting(self, heard: Heard, statuses: Mapping[str, str]) -> Heard:
+        """One document of many that the server asks to send again later: its chunk comes back to it."""
+        wait = wait_for(heard, 0, self._jitter(), self._now(), statuses)
+        return heard if wait is None else replace(heard, wait=wait)
+
     async def _act(self, action: Action, template: Template, session: aiohttp.ClientSession) -> Result:
-        call = action.call
-        headers: dict[str, str] = {}
+        call, route = action.call, self._route(action.call.output)
+        headers = route.headers(call.id)
         body: str | None = None
         if action.kind == "send":
             method, path, body = call.request.method, call.request.path, call.request.body
-            headers = self._key(call.id)
+            headers |= self._key(call.id)
         elif action.kind == "probe":
             method, path = template.method, template.fill({"call_id": call.id})
         elif not is_segment(call.server_id):
             reason = f"output {call.output}: no server id is known, so {template} was not sent"
             return Result(action, Answer.REJECTED, reason=reason)
         else:
-            method, path = template.method, template.fill({"id": call.server_id or ""})
+            server_id = call.server_id or ""
+            method, path = template.method, template.fill({"id": server_id})
             if action.kind == "update":
                 # A key of its own: under the call's key, a server would repeat its first answer and change nothing.
-                body, headers = call.request.body, self._key(f"{call.id}-{call.request.sha[:16]}")
-        heard = await self._exchange.send(session, method, path, body=body, headers=headers)
-        return conclude(action, heard, self._route(call.output), self._identity)
+                body, headers = call.request.body, headers | self._key(f"{call.id}-{call.request.sha[:16]}")
+            elif method != "DELETE":
+                body, headers = route.undo_document(server_id, call.id), headers | self._key(f"{call.id}-undo")
+        heard = await self._exchange.send(
+            session, method, path, body=body, headers=headers, statuses=route.spec.statuses
+        )
+        later = route.later
+        if later is not None and heard.status == later.spec.status and action.kind != "probe" and heard.wait is None:
+            heard = await brought_to_its_end(self._exchange, session, later, heard, path)
+        return conclude(action, heard, route, self._identity)
 
     def _key(self, value: str) -> dict[str, str]:
         name = self._settings.idempotency_header

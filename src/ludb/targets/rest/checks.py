@@ -1,0 +1,49 @@
+"""The outputs of one system, each held to the request that the API describes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pyarrow as pa
+
+from ludb.model.findings import Finding
+from ludb.model.unit import POSITION
+from ludb.targets.rest.openapi import Description, Operation
+from ludb.targets.rest.openapi_compare import compare
+from ludb.targets.rest.request import Route
+
+
+class Checks:
+    """The description of one system, and which of its requests each output makes."""
+
+    def __init__(self, system: str, file: Path, routes: Mapping[str, Route]) -> None:
+        """ConfigError for a file that cannot be read, and for a request (also an undo, update or probe) that it lacks."""
+        self._system = system
+        self._description = Description(file, f"systems.{system}.openapi")
+        self._operations: dict[str, Operation] = {}
+        for name, route in routes.items():
+            self._operations[name] = self._description.operation(route.send, f"outputs.{name}.call")
+            if route.bulk is not None:
+                self._description.operation(route.bulk.request, f"outputs.{name}.bulk.call")
+            for field in ("undo", "update", "probe"):
+                template = getattr(route, field)
+                if template is not None:
+                    self._description.operation(template, f"outputs.{name}.{field}")
+
+    def check(self, output: str, body: str) -> None:
+        """UnitError where the document is not what the API takes."""
+        self._description.check(output, self._operations[output], body)
+
+    def compare(self, output: str, route: Route, columns: pa.Schema) -> Sequence[Finding]:
+        """What an output's columns lack, and what of them the API does not know."""
+        sent = {field.name: field.type for field in columns if field.name not in {POSITION, *route.spec.row}}
+        filled = None
+        if route.marker is not None:
+            filled = route.marker.holder[0] if route.marker.holder else route.marker.name
+        operation = self._operations[output]
+        return [
+            Finding(severity, self._system, f"{output}: {text} ({operation.method} {operation.path})",
+                    "Mend the SELECT" if severity == "error" else "", output.partition(".")[2])
+            for severity, text in compare(self._description, operation, sent, filled)
+        ]  # fmt: skip

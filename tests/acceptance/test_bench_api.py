@@ -1,0 +1,33 @@
+"""What the bench of APIs compares is comparable: everybody sends the same documents, and each arrives once."""
+
+from __future__ import annotations
+
+import pytest
+
+from bench.api import Wrong, loop, move, sent
+from bench.api.estate import make_customers, served
+
+
+def test_ludb_and_the_loops_send_every_document_once(tmp_path):
+    """Also: the job that the bench makes is one that runs."""
+    database = make_customers(tmp_path / "legacy.sqlite", 40)
+    with served() as api:
+        for work in (
+            lambda: move(api, database, tmp_path / "ludb"),
+            lambda: loop("aiohttp", api, database, 40),
+            lambda: loop("requests", api, database, 40),
+        ):
+            assert sent(api, 40, work) > 0
+        with pytest.raises(Wrong, match="40 of 41 documents arrived"):
+            sent(api, 41, lambda: loop("aiohttp", api, database, 41))
+
+
+def test_the_limited_api_takes_its_limit_and_no_more(tmp_path):
+    database = make_customers(tmp_path / "legacy.sqlite", 100)
+    with served() as api:
+        api.set(1)
+        with pytest.raises(Exception, match="non-zero exit"):
+            loop("requests", api, database, 100)
+        told = api.told()
+        assert sum(told["refused"].values()) == 1
+        assert 1 <= sum(told["taken"].values()) < 100
