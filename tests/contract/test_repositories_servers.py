@@ -16,7 +16,8 @@ from sqlalchemy import delete, text
 from ludb.errors import ConfigError, LeaseLost, TransientError
 from ludb.repositories.mysql import MysqlRepository
 from ludb.repositories.postgres import PostgresRepository
-from ludb.repositories.store.tables import SCHEMA_VERSION, meta, metadata
+from ludb.repositories.store.tables import SCHEMA_VERSION, meta
+from ludb.repositories.store.types import metadata
 from ludb.testing.repository import RepositoryContract
 from ludb.testing.repository_world import RUN, claimed, decision, started
 from ludb.testing.services import running

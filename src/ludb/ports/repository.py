@@ -13,9 +13,11 @@ from ludb.model.calls import Call, Result
 from ludb.model.events import Event
 from ludb.model.run import CallState, Chunk, Decision, Owner, Run, RunState, Segment, UnitException
 from ludb.model.steering import Command, Orders
+from ludb.ports.access import Access
 from ludb.ports.evidence import RunEvidence
 from ludb.ports.recovery import Recovery
 from ludb.ports.retention import Retention
+from ludb.ports.tasks import Answers, Samples, Tasks
 from ludb.ports.views import RunViews
 
 
@@ -209,3 +211,11 @@ class Repository(Protocol):
     def retention(self) -> Retention: ...  # noqa: D102
     @property
     def recovery(self) -> Recovery: ...  # noqa: D102
+    @property
+    def access(self) -> Access: ...  # noqa: D102
+    @property
+    def tasks(self) -> Tasks: ...  # noqa: D102
+    @property
+    def answers(self) -> Answers: ...  # noqa: D102
+    @property
+    def samples(self) -> Samples: ...  # noqa: D102

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import pytest
 
+from ludb.testing.repository_access import AccessContract, TasksContract
 from ludb.testing.repository_calls import CallsContract, KeyMapContract
 from ludb.testing.repository_claims import ClaimsContract
 from ludb.testing.repository_evidence import EvidenceContract, RetentionContract
@@ -35,8 +36,10 @@ class RepositoryContract(
     EvidenceContract,
     RetentionContract,
     RecoveryContract,
+    AccessContract,
+    TasksContract,
 ):
-    """All promises of `ludb.ports.repository`, `views`, `evidence`, `retention` and `recovery`, as tests."""
+    """All promises of `ludb.ports.repository`, `views`, `evidence`, `retention`, `recovery`, `access` and `tasks`, as tests."""
 
     @pytest.fixture
     def clock(self) -> ManualClock:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from ludb.ports.access import Access
 from ludb.ports.evidence import RunEvidence
 from ludb.ports.recovery import Recovery
 from ludb.ports.repository import CallJournal, Chunks, Commands, Events, KeyMap, Owners, Runs
 from ludb.ports.retention import Retention
+from ludb.ports.tasks import Answers, Samples, Tasks
 from ludb.ports.views import RunViews
+from ludb.repositories.store.access import StoreAccess
 from ludb.repositories.store.calls import StoreCalls
 from ludb.repositories.store.chunks import StoreChunks
 from ludb.repositories.store.commands import StoreCommands
@@ -20,6 +23,7 @@ from ludb.repositories.store.retention import StoreRetention
 from ludb.repositories.store.runs import StoreRuns
 from ludb.repositories.store.schema import open_schema
 from ludb.repositories.store.segments import Segments
+from ludb.repositories.store.tasks import StoreAnswers, StoreSamples, StoreTasks
 from ludb.repositories.store.views import StoreViews
 
 
@@ -41,6 +45,8 @@ class StoreRepository:
         self._events, self._views = StoreEvents(database), StoreViews(database, segments)
         self._evidence, self._retention = StoreEvidence(database), StoreRetention(database)
         self._recovery = StoreRecovery(database)
+        self._access, self._tasks = StoreAccess(database), StoreTasks(database)
+        self._answers, self._samples = StoreAnswers(database), StoreSamples(database)
 
     @property
     def id(self) -> str:
@@ -101,6 +107,26 @@ class StoreRepository:
     def recovery(self) -> Recovery:
         """What was lost with a backup, given back."""
         return self._recovery
+
+    @property
+    def access(self) -> Access:
+        """Who may use the server, and what they did."""
+        return self._access
+
+    @property
+    def tasks(self) -> Tasks:
+        """What servers are asked to do."""
+        return self._tasks
+
+    @property
+    def answers(self) -> Answers:
+        """Answers to commands, kept."""
+        return self._answers
+
+    @property
+    def samples(self) -> Samples:
+        """How runs went by the minute."""
+        return self._samples
 
     def close(self) -> None:
         """Let go of all connections; safe to repeat."""
