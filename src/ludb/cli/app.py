@@ -8,7 +8,19 @@ from typing import Annotated
 
 import typer
 
-from ludb.cli import evidence, holding, inspect, moving, quarantine, recovery, retention, scaffold, staging, steering
+from ludb.cli import (
+    evidence,
+    holding,
+    inspect,
+    moving,
+    quarantine,
+    recovery,
+    retention,
+    scaffold,
+    serving,
+    staging,
+    steering,
+)
 from ludb.cli.console import answer, err, error_fields, show_error
 from ludb.cli.options import SelectingCommand
 from ludb.errors import ConfigError, LudbError
@@ -41,6 +53,7 @@ app.command("orphans")(evidence.orphans)
 app.command("ledger")(evidence.ledger)
 app.command("recover")(recovery.recover)
 app.command("purge")(retention.purge)
+app.command("serve")(serving.serve)
 app.command("schema")(inspect.schema)
 app.add_typer(quarantine.app, name="quarantine")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, fields, replace
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from ludb.errors import ConfigError
@@ -52,22 +52,22 @@ class StoreUsers:
     def change(self, user: User) -> User:
         """Replace what is kept of a user."""
         with self._db.write() as connection:
-            _admins(connection)
+            admins = _admins(connection)
             values = _user_values(user)
             known = select(t.account.c.name).where(t.account.c.name == user.name)
             if connection.execute(known).first() is None:
                 raise _unknown(user.name)
             connection.execute(update(t.account).where(t.account.c.name == user.name).values(values))
-            _keep_an_admin(connection, user.name)
+            _keep_an_admin(connection, user.name, admins)
         return user
 
     def remove(self, name: str) -> None:
         """Forget a user with their sessions and tokens."""
         with self._db.write() as connection:
-            _admins(connection)
+            admins = _admins(connection)
             if connection.execute(delete(t.account).where(t.account.c.name == name)).rowcount == 0:
                 raise _unknown(name)
-            _keep_an_admin(connection, name)
+            _keep_an_admin(connection, name, admins)
             connection.execute(delete(t.session).where(t.session.c.user == name))
             connection.execute(delete(t.token).where(t.token.c.user == name))
 
@@ -188,16 +188,17 @@ class StoreAccess:
         self.audit, self.throttle = StoreAudit(database), StoreThrottle(database)
 
 
-def _admins(connection: Connection) -> None:
-    """Wait for others who change admins: what is decided here must still be so when it is written."""
-    admins = select(t.account.c.name).where(t.account.c.role == str(Role.ADMIN)).order_by(t.account.c.name)
-    connection.execute(admins.with_for_update()).all()
-
-
-def _keep_an_admin(connection: Connection, name: str) -> None:
+def _admins(connection: Connection) -> int:
+    """How many admins are active, once others who change some are through: what is decided here must still be so when it
+    is written.
+    """
     a = t.account.c
-    admins = select(func.count()).where(a.role == str(Role.ADMIN), a.active == 1)
-    if connection.execute(admins).scalar_one() == 0:
+    admins = select(a.active).where(a.role == str(Role.ADMIN)).order_by(a.name).with_for_update()
+    return sum(connection.execute(admins).scalars())
+
+
+def _keep_an_admin(connection: Connection, name: str, before: int) -> None:
+    if before and not _admins(connection):
         raise ConfigError(
             f"{name} is the last active admin: nobody could manage users any more", remedy="Make another admin first"
         )

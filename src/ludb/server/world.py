@@ -1,0 +1,61 @@
+"""What every route works with: the site, the set-up, the clock. A server keeps nothing else, so that it may end at any moment."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Annotated, cast
+
+from fastapi import Depends, Request
+
+from ludb.model.access import AuditEntry
+from ludb.ports.repository import Repository
+from ludb.server.config import ServerConfig
+from ludb.server.passwords import Passwords
+from ludb.service.site import Site
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """One server's surroundings. `now` is in Unix seconds; `secret` makes random texts for cookies and tokens."""
+
+    site: Site
+    config: ServerConfig
+    now: Callable[[], float] = time.time
+    secret: Callable[[], str] = field(default=lambda: secrets.token_urlsafe(32))
+    passwords: Passwords = field(default_factory=Passwords)
+
+    @property
+    def repository(self) -> Repository:
+        """Where everything is remembered."""
+        return self.site.repository
+
+    def site_of(self, actor: str) -> Site:
+        """The site with somebody else acting: what is asked for is kept under their name."""
+        return replace(self.site, actor=actor)
+
+    def note(
+        self,
+        actor: str,
+        address: str,
+        action: str,
+        subject: str = "",
+        *,
+        outcome: str = "done",
+        before: Mapping[str, object] | None = None,
+        after: Mapping[str, object] | None = None,
+    ) -> None:
+        """Write down what somebody did, or tried."""
+        entry = AuditEntry(actor, address, action, subject, outcome, before or {}, after or {})
+        self.repository.access.audit.append(entry)
+
+
+def world_of(request: Request) -> World:
+    """The world of the server that answers this request."""
+    return cast("World", request.app.state.world)
+
+
+AnyWorld = Annotated[World, Depends(world_of)]
+"""A route's parameter: the world."""
