@@ -15,6 +15,7 @@ from ludb.model.run import CallState, Chunk, Decision, Owner, Run, RunState, Seg
 from ludb.model.steering import Command, Orders
 from ludb.ports.access import Access
 from ludb.ports.evidence import RunEvidence
+from ludb.ports.pages import Overview, Pages
 from ludb.ports.recovery import Recovery
 from ludb.ports.retention import Retention
 from ludb.ports.tasks import Answers, Samples, Tasks
@@ -219,3 +220,7 @@ class Repository(Protocol):
     def answers(self) -> Answers: ...  # noqa: D102
     @property
     def samples(self) -> Samples: ...  # noqa: D102
+    @property
+    def pages(self) -> Pages: ...  # noqa: D102
+    @property
+    def overview(self) -> Overview: ...  # noqa: D102

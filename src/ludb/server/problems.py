@@ -71,7 +71,7 @@ def problem_of(error: LudbError, status: int | None = None) -> Problem:
     if isinstance(error, ConfigError):
         code = status or 422
         kind = {404: "not-found", 409: "conflict"}.get(code, "invalid")
-        errors = [_mistake(one) for one in error.errors] if isinstance(error, ConfigErrors) else []
+        errors = [mistake_of(one) for one in error.errors] if isinstance(error, ConfigErrors) else []
         return Problem(code, kind, error.message, remedy=error.remedy, where=_place(error), errors=errors)
     if isinstance(error, TransientError):
         after = str(int(error.retry_after or 1))
@@ -126,7 +126,8 @@ def _as_ours(error: Exception) -> LudbError:
     return error
 
 
-def _mistake(error: ConfigError) -> Mistake:
+def mistake_of(error: ConfigError) -> Mistake:
+    """A mistake in a list of them."""
     return Mistake(message=error.message, where=_place(error), remedy=error.remedy)
 
 

@@ -12,6 +12,7 @@ from fastapi import Depends, Request
 
 from ludb.model.access import AuditEntry
 from ludb.ports.repository import Repository
+from ludb.server.catalogue import Catalogue
 from ludb.server.config import ServerConfig
 from ludb.server.passwords import Passwords
 from ludb.service.site import Site
@@ -26,6 +27,11 @@ class World:
     now: Callable[[], float] = time.time
     secret: Callable[[], str] = field(default=lambda: secrets.token_urlsafe(32))
     passwords: Passwords = field(default_factory=Passwords)
+    catalogue: Catalogue = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Nothing is read of the jobs yet."""
+        object.__setattr__(self, "catalogue", Catalogue(self.config.jobs, self.site.environment))
 
     @property
     def repository(self) -> Repository:

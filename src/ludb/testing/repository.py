@@ -20,6 +20,7 @@ from ludb.testing.repository_calls import CallsContract, KeyMapContract
 from ludb.testing.repository_claims import ClaimsContract
 from ludb.testing.repository_evidence import EvidenceContract, RetentionContract
 from ludb.testing.repository_outcomes import OutcomesContract
+from ludb.testing.repository_pages import PagesContract
 from ludb.testing.repository_people import PeopleContract
 from ludb.testing.repository_recovery import RecoveryContract
 from ludb.testing.repository_runs import RunsContract
@@ -38,8 +39,11 @@ class RepositoryContract(
     RecoveryContract,
     AccessContract,
     TasksContract,
+    PagesContract,
 ):
-    """All promises of `ludb.ports.repository`, `views`, `evidence`, `retention`, `recovery`, `access` and `tasks`, as tests."""
+    """All promises of the repository ports, as tests: `repository`, `views`, `evidence`, `retention`, `recovery`, `access`,
+    `tasks`, `pages`.
+    """
 
     @pytest.fixture
     def clock(self) -> ManualClock:

@@ -124,10 +124,11 @@ def calls_of(connection: Connection, instance: str, at: Mapping[str, int]) -> li
     for some in batches(list(at)):
         query = select(t.call).where(c.instance == instance, c.unit_key.in_(some))
         rows.extend(connection.execute(query).all())
-    return [_call(row, at[row.unit_key]) for row in sorted(rows, key=lambda row: row.number)]
+    return [call_of(row, at[row.unit_key]) for row in sorted(rows, key=lambda row: row.number)]
 
 
-def _call(row: Any, position: int) -> Call:
+def call_of(row: Any, position: int) -> Call:
+    """The call that a row of table `call` holds; `position` is its unit's place in the list that is asked about."""
     return Call(
         id=row.id,
         instance=row.instance,

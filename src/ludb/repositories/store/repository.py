@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ludb.ports.access import Access
 from ludb.ports.evidence import RunEvidence
+from ludb.ports.pages import Overview, Pages
 from ludb.ports.recovery import Recovery
 from ludb.ports.repository import CallJournal, Chunks, Commands, Events, KeyMap, Owners, Runs
 from ludb.ports.retention import Retention
@@ -18,6 +19,7 @@ from ludb.repositories.store.events import StoreEvents
 from ludb.repositories.store.evidence import StoreEvidence
 from ludb.repositories.store.keymap import StoreKeyMap
 from ludb.repositories.store.owners import StoreOwners
+from ludb.repositories.store.pages import StoreOverview, StorePages
 from ludb.repositories.store.recovery import StoreRecovery
 from ludb.repositories.store.retention import StoreRetention
 from ludb.repositories.store.runs import StoreRuns
@@ -46,6 +48,7 @@ class StoreRepository:
         self._evidence, self._retention = StoreEvidence(database), StoreRetention(database)
         self._recovery = StoreRecovery(database)
         self._access, self._tasks = StoreAccess(database), StoreTasks(database)
+        self._pages, self._overview = StorePages(database, segments), StoreOverview(database)
         self._answers, self._samples = StoreAnswers(database), StoreSamples(database)
 
     @property
@@ -127,6 +130,16 @@ class StoreRepository:
     def samples(self) -> Samples:
         """How runs went by the minute."""
         return self._samples
+
+    @property
+    def pages(self) -> Pages:
+        """Lists in pages."""
+        return self._pages
+
+    @property
+    def overview(self) -> Overview:
+        """What stands out over all runs."""
+        return self._overview
 
     def close(self) -> None:
         """Let go of all connections; safe to repeat."""
