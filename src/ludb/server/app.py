@@ -11,13 +11,13 @@ from ludb import __version__
 from ludb.server import problems
 from ludb.server.guard import Guard
 from ludb.server.problems import MEDIA, ProblemShape
-from ludb.server.routes import jobs, login, logs, ops, people, quarantine, runs, units
+from ludb.server.routes import commands, jobs, login, logs, ops, people, quarantine, runs, units
 from ludb.server.rules import COOKIE, admit
 from ludb.server.world import World
 
 MOST_BODY = 4_000_000
 """Bytes of a request's body; a list of unit keys may be long."""
-ROUTERS = tuple(room.router for room in (ops, login, people, jobs, runs, quarantine, units, logs))
+ROUTERS = tuple(room.router for room in (ops, login, people, jobs, runs, quarantine, units, logs, commands))
 
 
 class Application(FastAPI):

@@ -13,6 +13,7 @@ from ludb.errors import ConfigError
 from ludb.server.accounts import FIRST_ADMIN, first_admin
 from ludb.server.app import create_app
 from ludb.server.config import ServerConfig
+from ludb.server.keeper import Keeper
 from ludb.server.world import World
 from ludb.service.site import open_site
 
@@ -26,13 +27,18 @@ def serve(config: ServerConfig, *, state: Path | None, repository: str | None) -
     only = config.jobs[0] if len(config.jobs) == 1 and (config.jobs[0] / "job.yaml").is_file() else None
     with closing(_listen(config)) as listening:
         world = World(open_site(state=state, repository=repository, folder=only), config)
+        keeper = Keeper(world)
         password = first_admin(world)
         if password is not None:
             _tell(f"first start: log in as {FIRST_ADMIN} with the one-time password {password}")
         host, port = listening.getsockname()[:2]
         scheme = "https" if config.tls_cert else "http"
         _tell(f"serving {scheme}://{f'[{host}]' if ':' in host else host}:{port} (state in {world.site.state})")
-        uvicorn.Server(_settings(config, world)).run(sockets=[listening])
+        keeper.start()
+        try:
+            uvicorn.Server(_settings(config, world)).run(sockets=[listening])
+        finally:
+            keeper.close()
 
 
 def _settings(config: ServerConfig, world: World) -> uvicorn.Config:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -20,7 +21,9 @@ from ludb.service.site import Site
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """One server's surroundings. `now` is in Unix seconds; `secret` makes random texts for cookies and tokens."""
+    """One server's surroundings. `now` is in Unix seconds; `secret` makes random texts for cookies and tokens; `wake`
+    is set when there is something to do for its keeper.
+    """
 
     site: Site
     config: ServerConfig
@@ -28,6 +31,7 @@ class World:
     secret: Callable[[], str] = field(default=lambda: secrets.token_urlsafe(32))
     passwords: Passwords = field(default_factory=Passwords)
     catalogue: Catalogue = field(init=False)
+    wake: threading.Event = field(default_factory=threading.Event)
 
     def __post_init__(self) -> None:
         """Nothing is read of the jobs yet."""
