@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import itertools
+import socket
+import threading
 from dataclasses import replace
 
 import pytest
+import uvicorn
 from argon2 import PasswordHasher
 from starlette.testclient import TestClient
 
@@ -79,3 +82,15 @@ def world(clock) -> World:
 @pytest.fixture
 def people(world) -> People:
     return People(world)
+
+
+@pytest.fixture
+def listening(people):
+    """The server on a real socket, in a thread; gives its URL."""
+    server = uvicorn.Server(uvicorn.Config(people.app, log_config=None, timeout_graceful_shutdown=1))
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [taken]})
+        thread.start()
+        yield f"http://127.0.0.1:{taken.getsockname()[1]}"
+        server.should_exit = True
+        thread.join()

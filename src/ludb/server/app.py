@@ -10,14 +10,16 @@ from fastapi.openapi.utils import get_openapi
 from ludb import __version__
 from ludb.server import problems
 from ludb.server.guard import Guard
+from ludb.server.live import Hub
+from ludb.server.metrics import Metrics
 from ludb.server.problems import MEDIA, ProblemShape
-from ludb.server.routes import commands, jobs, login, logs, ops, people, quarantine, runs, units
+from ludb.server.routes import commands, jobs, live, login, logs, ops, people, quarantine, runs, units
 from ludb.server.rules import COOKIE, admit
 from ludb.server.world import World
 
 MOST_BODY = 4_000_000
 """Bytes of a request's body; a list of unit keys may be long."""
-ROUTERS = tuple(room.router for room in (ops, login, people, jobs, runs, quarantine, units, logs, commands))
+ROUTERS = tuple(room.router for room in (ops, login, people, jobs, runs, quarantine, units, logs, commands, live))
 
 
 class Application(FastAPI):
@@ -42,11 +44,11 @@ def create_app(world: World) -> FastAPI:
         summary="Starts, steers, watches and explains every migration.", dependencies=[Depends(admit)],
         responses=problems.RESPONSES,
     )  # fmt: skip
-    app.state.world = world
+    app.state.world, app.state.hub, app.state.metrics = world, Hub(world), Metrics(world)
     for router in ROUTERS:
         app.include_router(router)
     problems.install(app)
-    app.add_middleware(Guard, most=MOST_BODY)
+    app.add_middleware(Guard, most=MOST_BODY, answers=app.state.metrics.answers)
     return app
 
 

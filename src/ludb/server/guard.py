@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+
+from prometheus_client import Histogram
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -19,9 +22,9 @@ HEADERS = {
 class Guard:
     """A layer around the application. `most` is in bytes; a body without a length is counted as it comes."""
 
-    def __init__(self, app: ASGIApp, most: int) -> None:
-        """Stand around `app`."""
-        self._app, self._most = app, most
+    def __init__(self, app: ASGIApp, most: int, answers: Histogram) -> None:
+        """Stand around `app`; times are counted in `answers`, by the form of the path: never by what stands in it."""
+        self._app, self._most, self._answers = app, most, answers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or refuse it."""
@@ -40,8 +43,13 @@ class Guard:
         async def replayed() -> Message:
             return begun.pop(0) if begun else await receive()
 
+        began = time.perf_counter()
+
         async def headed(message: Message) -> None:
             if message["type"] == "http.response.start":
+                form = getattr(scope.get("route"), "path_format", "")
+                labels = (scope["method"] if form else "", form, str(message["status"]))
+                self._answers.labels(*labels).observe(time.perf_counter() - began)
                 headers = MutableHeaders(scope=message)
                 headers.setdefault("Cache-Control", "no-store")
                 headers.update(HEADERS)

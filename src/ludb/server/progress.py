@@ -7,7 +7,7 @@ from ludb.server.shapes.runs import EtaShape, ProgressShape, WaitingShape
 from ludb.server.shaping import counters_shape, percent
 from ludb.server.world import World
 from ludb.service.activity import waiting_for
-from ludb.service.forecast import Forecast, forecast
+from ludb.service.forecast import Forecast
 from ludb.service.steering import at_work
 
 
@@ -19,7 +19,7 @@ def progress_of(world: World, run_id: str) -> ProgressShape:
     owners = at_work(world.site, run_id)
     waiting = waiting_for(repository.views.chunks(run_id, unresolved=True))
     newest = repository.pages.events(run_id, limit=1)
-    told = _forecast(world, run, counters.pending, now)
+    told = world.forecasts.of(repository, run, counters.pending, now)
     workers = sum(one.role == "worker" for one in owners)
     return ProgressShape(
         run=run_id, at=now, state=run.state, reason=run.reason, counters=counters_shape(counters),
@@ -28,13 +28,6 @@ def progress_of(world: World, run_id: str) -> ProgressShape:
         waiting=[WaitingShape(reason=reason, chunks=chunks) for reason, chunks in waiting.items()],
         last_event=newest[0][0] if newest else 0,
     )  # fmt: skip
-
-
-def _forecast(world: World, run: Run, pending: int, now: float) -> Forecast:
-    if run.started_at is None:
-        return Forecast()
-    end = run.ended_at or now
-    return forecast(world.repository.evidence.pace(run.id), pending, run.started_at, end)
 
 
 def _eta(run: Run, told: Forecast, now: float) -> EtaShape | None:

@@ -55,7 +55,7 @@ def admit(request: Request) -> None:
     if needed is None:
         raise Problem(403, "forbidden", "this operation has no rule: nobody may call it", remedy="Report it")
     world = world_of(request)
-    caller = _caller(request, world)
+    caller = who(request, world)
     request.state.caller = caller
     if caller.session is not None and request.method not in SAFE:
         _check_csrf(request, caller)
@@ -84,7 +84,8 @@ def address_of(request: Request) -> str:
     return (request.client.host if request.client else "")[:100]
 
 
-def _caller(request: Request, world: World) -> Caller:
+def who(request: Request, world: World) -> Caller:
+    """Who sent a request, by what is kept at this moment; `Problem` 401 if nobody, or nobody any more."""
     said = request.headers.get("authorization")
     if said is not None:
         return _by_token(request, world, said)

@@ -15,6 +15,7 @@ from ludb.model.access import AuditEntry
 from ludb.ports.repository import Repository
 from ludb.server.catalogue import Catalogue
 from ludb.server.config import ServerConfig
+from ludb.server.forecasts import Forecasts
 from ludb.server.passwords import Passwords
 from ludb.service.site import Site
 
@@ -31,6 +32,7 @@ class World:
     secret: Callable[[], str] = field(default=lambda: secrets.token_urlsafe(32))
     passwords: Passwords = field(default_factory=Passwords)
     catalogue: Catalogue = field(init=False)
+    forecasts: Forecasts = field(default_factory=Forecasts)
     wake: threading.Event = field(default_factory=threading.Event)
 
     def __post_init__(self) -> None:

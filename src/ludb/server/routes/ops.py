@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Response
+from typing import cast
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import PlainTextResponse
 from pydantic import BaseModel, Field
 
 from ludb import __version__
 from ludb.errors import LudbError
 from ludb.model.access import Role
+from ludb.server.metrics import Metrics
 from ludb.server.rules import rule
 from ludb.server.world import AnyWorld
 
@@ -54,3 +58,10 @@ def info(world: AnyWorld) -> InfoShape:
     return InfoShape(
         name="ludb", version=__version__, repository=world.repository.id, host=world.site.host, now=world.now()
     )
+
+
+@router.get("/metrics", response_class=PlainTextResponse, **rule(Role.VIEWER))
+def metrics(request: Request) -> Response:
+    """Figures for Prometheus, for which a token with the role viewer is enough. No label names a unit."""
+    found = cast("Metrics", request.app.state.metrics)
+    return Response(found.text(), media_type="text/plain; version=1.0.0; charset=utf-8")
