@@ -60,9 +60,11 @@ def _completed(made: dict[str, Any]) -> dict[str, Any]:
     }
     shape = ProblemShape.model_json_schema(ref_template="#/components/schemas/{model}")
     parts.setdefault("schemas", {}).update(shape.pop("$defs", {}) | {"ProblemShape": shape})
+    parts["responses"] = {f"Problem{code}": answer for code, answer in problems.RESPONSES.items()}
     for operations in made["paths"].values():
         for operation in operations.values():
-            answer = operation.get("responses", {}).get("422")
-            if answer is not None:  # FastAPI's own shape of this one stands aside
-                answer["content"] = {MEDIA: {"schema": {"$ref": "#/components/schemas/ProblemShape"}}}
+            answers = operation["responses"]
+            for code in problems.RESPONSES:
+                if str(code) not in answers or MEDIA in answers[str(code)].get("content", {}) or code == 422:
+                    answers[str(code)] = {"$ref": f"#/components/responses/Problem{code}"}
     return made
