@@ -52,9 +52,9 @@ def test_nobody_who_only_looks_may_change_anything():
 
 
 def test_a_route_that_forgot_its_rule_is_closed_to_everybody(people):
-    people.app.get("/api/v1/forgotten")(lambda: "secret")
+    people.app.post("/api/v1/forgotten")(lambda: "secret")
     for client in (people.client(), people.token(Role.ADMIN)):
-        assert kind(client.get("/api/v1/forgotten")) == (403, "forbidden")
+        assert kind(client.post("/api/v1/forgotten")) == (403, "forbidden")
 
 
 @pytest.mark.parametrize("operation", GUARDED, ids=name_of)

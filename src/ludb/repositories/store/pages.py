@@ -203,11 +203,18 @@ def _line_of(row: Any) -> ChunkLine:
 def _place(keys: pa.Table, key: str) -> int | None:
     """The row whose key reads like this; integers and texts, by far the most frequent, without a Python object each."""
     column = keys.column(0)
-    if keys.num_columns == 1 and (pa.types.is_string(column.type) or pa.types.is_integer(column.type)):
-        if pa.types.is_integer(column.type) and not (key.removeprefix("-").isdigit() and len(key) < 20):
+    wanted: Any = None
+    if keys.num_columns == 1 and pa.types.is_string(column.type):
+        wanted = key.replace("||", "|")
+    elif keys.num_columns == 1 and pa.types.is_integer(column.type):
+        if not (key.isascii() and key.removeprefix("-").isdigit() and len(key) <= 20):
             return None
-        text = column if pa.types.is_string(column.type) else pc.cast(column, pa.string())
-        found = pc.index(text, pa.scalar(key.replace("||", "|"), pa.string())).as_py()
-        return None if found < 0 or key_text([column[found].as_py()]) != key else int(found)
+        wanted = int(key)
+    if wanted is not None:
+        try:
+            found = pc.index(column, pa.scalar(wanted, column.type)).as_py()
+        except (pa.ArrowInvalid, OverflowError):  # more than the column can hold
+            return None
+        return None if found < 0 or key_text([wanted]) != key else int(found)
     columns = [column.to_pylist() for column in keys.columns]
     return next((at for at, values in enumerate(zip(*columns, strict=True)) if key_text(values) == key), None)

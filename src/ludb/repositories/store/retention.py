@@ -13,6 +13,7 @@ from ludb.ports.retention import Room, What
 from ludb.repositories.store import tables as t
 from ludb.repositories.store.database import Database, batches
 from ludb.repositories.store.runs import get_run
+from ludb.repositories.store.tables_server import sample
 from ludb.repositories.store.types import Json, Long
 
 _OVER = (RunState.COMPLETED, RunState.EXCEPTIONS, RunState.ABANDONED)
@@ -59,6 +60,7 @@ def _parts(run_id: str) -> dict[str, tuple[_Part, ...]]:
         "runs": (
             _Part(t.unit_history, h.number, and_(h.run == run_id, h.what != _TOLD), {}),
             _Part(t.event, v.number, and_(v.run == run_id, ~v.name.like("run.%"), ~v.name.like("command.%")), {}),
+            _Part(sample, sample.c.at, sample.c.run == run_id, {}, within=(sample.c.run == run_id,)),
         ),
     }  # fmt: skip
 
