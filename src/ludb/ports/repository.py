@@ -14,6 +14,7 @@ from ludb.model.events import Event
 from ludb.model.run import CallState, Chunk, Decision, Owner, Run, RunState, Segment, UnitException
 from ludb.model.steering import Command, Orders
 from ludb.ports.access import Access
+from ludb.ports.alerts import Alerts
 from ludb.ports.evidence import RunEvidence
 from ludb.ports.pages import Overview, Pages
 from ludb.ports.recovery import Recovery
@@ -224,3 +225,5 @@ class Repository(Protocol):
     def pages(self) -> Pages: ...  # noqa: D102
     @property
     def overview(self) -> Overview: ...  # noqa: D102
+    @property
+    def alerts(self) -> Alerts: ...  # noqa: D102

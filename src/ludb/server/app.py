@@ -13,14 +13,27 @@ from ludb.server.guard import Guard
 from ludb.server.live import Hub
 from ludb.server.metrics import Metrics
 from ludb.server.problems import MEDIA, ProblemShape
-from ludb.server.routes import commands, dashboard, jobs, live, login, logs, ops, people, quarantine, runs, units
+from ludb.server.routes import (
+    alerts,
+    commands,
+    dashboard,
+    jobs,
+    live,
+    login,
+    logs,
+    ops,
+    people,
+    quarantine,
+    runs,
+    units,
+)
 from ludb.server.rules import COOKIE, admit
 from ludb.server.world import World
 
 MOST_BODY = 4_000_000
 """Bytes of a request's body; a list of unit keys may be long."""
 ROUTERS = tuple(
-    room.router for room in (ops, login, people, jobs, runs, quarantine, units, logs, commands, live, dashboard)
+    room.router for room in (ops, login, people, jobs, runs, quarantine, units, logs, commands, live, alerts, dashboard)
 )
 
 

@@ -22,13 +22,14 @@ from ludb.model.run import Run, RunState
 from ludb.model.tasks import Task, TaskState
 from ludb.server.children import answered, command_of, environment_of
 from ludb.server.errands import folder_of, words_of
+from ludb.server.watchman import Watchman
 from ludb.server.world import World
 from ludb.service.detached import supervise_apart
 from ludb.service.holding import hold, is_held
 from ludb.service.steering import at_work
 
-LOOK_EVERY, ADOPT_EVERY = 0.2, 2.0
-"""Seconds between two looks at tasks, and at runs that nobody holds."""
+LOOK_EVERY, ADOPT_EVERY, WATCH_EVERY = 0.2, 2.0, 10.0
+"""Seconds between two looks at tasks, at runs that nobody holds, and at what may need a person."""
 PATIENCE, LONGEST = 10.0, 600.0
 """Seconds in which an adopted run must have a supervisor; the longest wait before it is tried again."""
 
@@ -43,6 +44,7 @@ class Keeper:
     _ended: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
     _looked: float = float("-inf")
+    _watched: float = float("-inf")
 
     def start(self) -> None:
         """Begin."""
@@ -79,6 +81,9 @@ class Keeper:
         if self.world.config.adopt and time.monotonic() - self._looked >= ADOPT_EVERY:
             self._looked = time.monotonic()
             self._adopt()
+        if time.monotonic() - self._watched >= WATCH_EVERY:
+            self._watched = time.monotonic()
+            Watchman(self.world).look()
 
     def _begin(self, task: Task) -> None:
         """Start a task's process. It holds the task's lock for as long as it lives, whatever becomes of this server."""

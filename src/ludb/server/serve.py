@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import sys
 from contextlib import closing
@@ -14,6 +15,7 @@ from ludb.server.accounts import FIRST_ADMIN, first_admin
 from ludb.server.app import create_app
 from ludb.server.config import ServerConfig
 from ludb.server.keeper import Keeper
+from ludb.server.watchman import WEBHOOK, check_webhook
 from ludb.server.world import World
 from ludb.service.site import open_site
 
@@ -24,6 +26,7 @@ GRACE = 3
 def serve(config: ServerConfig, *, state: Path | None, repository: str | None) -> None:
     """Serve until SIGTERM or Ctrl-C. `ConfigError` for a set-up that is refused, before anything is opened."""
     config.check()
+    check_webhook(os.environ.get(WEBHOOK))
     only = config.jobs[0] if len(config.jobs) == 1 and (config.jobs[0] / "job.yaml").is_file() else None
     with closing(_listen(config)) as listening:
         world = World(open_site(state=state, repository=repository, folder=only), config)

@@ -8,6 +8,7 @@ import pytest
 
 from ludb.errors import ConfigError
 from ludb.model.access import AuditEntry, Role, Session, Token, User
+from ludb.model.alerts import Condition, Severity
 from ludb.model.tasks import Answered, Sample, Task, TaskState
 from ludb.ports.repository import Repository
 from ludb.testing.repository_world import RUN, ManualClock
@@ -174,3 +175,23 @@ class TasksContract:
         for at in (1.0, 2.0, 3.0, 500.0, 501.0):
             repository.samples.add(RUN, Sample(at, 1.0, int(at), {}), most=4)
         assert [(one.at, one.span) for one in repository.samples.of(RUN)] == [(2.0, 2.0), (3.0, 1.0), (501.0, 2.0)]
+
+    def test_an_alert_is_raised_once_however_long_it_lasts(self, repository: Repository, clock: ManualClock) -> None:
+        """Otherwise a night's trouble would be a thousand messages, or a second one would not be told at all."""
+        alerts, away = repository.alerts, Condition("away", Severity.WARNING, "crm does not answer")
+        first = alerts.raise_(RUN, "telco", away)
+        assert first is not None
+        assert alerts.raise_(RUN, "telco", away) is None
+        assert alerts.raise_("other", "telco", away) is not None
+        assert alerts.standing(RUN) == [first]
+        taken = alerts.acknowledge(first.number, "ann")
+        assert taken == replace(first, acknowledged_by="ann", acknowledged_at=clock.now)
+        assert alerts.acknowledge(first.number, "bo") == taken
+        alerts.end(RUN, "away")
+        alerts.end(RUN, "away")
+        assert alerts.standing(RUN) == []
+        again = alerts.raise_(RUN, "telco", away)
+        assert again is not None
+        assert [one.number for one in alerts.page(standing=True)] == [again.number, again.number - 1]
+        assert [one.ended_at for one in alerts.page(before=first.number + 1)] == [clock.now]
+        assert alerts.acknowledge(999_999, "ann") is None

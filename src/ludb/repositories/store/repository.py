@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ludb.ports.access import Access
+from ludb.ports.alerts import Alerts
 from ludb.ports.evidence import RunEvidence
 from ludb.ports.pages import Overview, Pages
 from ludb.ports.recovery import Recovery
@@ -11,6 +12,7 @@ from ludb.ports.retention import Retention
 from ludb.ports.tasks import Answers, Samples, Tasks
 from ludb.ports.views import RunViews
 from ludb.repositories.store.access import StoreAccess
+from ludb.repositories.store.alerts import StoreAlerts
 from ludb.repositories.store.calls import StoreCalls
 from ludb.repositories.store.chunks import StoreChunks
 from ludb.repositories.store.commands import StoreCommands
@@ -49,6 +51,7 @@ class StoreRepository:
         self._recovery = StoreRecovery(database)
         self._access, self._tasks = StoreAccess(database), StoreTasks(database)
         self._pages, self._overview = StorePages(database, segments), StoreOverview(database)
+        self._alerts = StoreAlerts(database)
         self._answers, self._samples = StoreAnswers(database), StoreSamples(database)
 
     @property
@@ -140,6 +143,11 @@ class StoreRepository:
     def overview(self) -> Overview:
         """What stands out over all runs."""
         return self._overview
+
+    @property
+    def alerts(self) -> Alerts:
+        """What needs a person."""
+        return self._alerts
 
     def close(self) -> None:
         """Let go of all connections; safe to repeat."""

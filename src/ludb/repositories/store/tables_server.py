@@ -6,8 +6,9 @@ They stand in the same `metadata` as the tables of runs, and follow the same rul
 from __future__ import annotations
 
 from sqlalchemy import Column, Double, Index, Integer, String, Table
+from sqlalchemy.dialects.mysql import VARCHAR
 
-from ludb.repositories.store.types import Big, Json, Long, Name, Serial, metadata
+from ludb.repositories.store.types import MYSQL, Big, Json, Long, Name, Serial, metadata
 
 account = Table(
     "account",
@@ -116,4 +117,22 @@ sample = Table(
     Column("span", Double, nullable=False),
     Column("settled", Big, nullable=False),
     Column("data", Json, nullable=False),
+)
+
+alert = Table(
+    "alert",
+    metadata,
+    Column("number", Serial, primary_key=True),
+    Column("run", Name, nullable=False),
+    Column("job", Name, nullable=False),
+    Column("rule", Name, nullable=False),
+    Column("severity", Name, nullable=False),
+    Column("text", Long, nullable=False),
+    Column("raised_at", Double, nullable=False),
+    Column("ended_at", Double),
+    Column("acknowledged_by", Name, nullable=False),
+    Column("acknowledged_at", Double),
+    Column("stands", String(250).with_variant(VARCHAR(250, collation="utf8mb4_bin"), *MYSQL), unique=True),
+    Index("alert_by_run", "run"),
+    sqlite_autoincrement=True,
 )
