@@ -19,6 +19,7 @@ from ludb.ports.evidence import RunEvidence
 from ludb.ports.pages import Overview, Pages
 from ludb.ports.recovery import Recovery
 from ludb.ports.retention import Retention
+from ludb.ports.schedules import Schedules
 from ludb.ports.tasks import Answers, Samples, Tasks
 from ludb.ports.views import RunViews
 
@@ -227,3 +228,5 @@ class Repository(Protocol):
     def overview(self) -> Overview: ...  # noqa: D102
     @property
     def alerts(self) -> Alerts: ...  # noqa: D102
+    @property
+    def schedules(self) -> Schedules: ...  # noqa: D102

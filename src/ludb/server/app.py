@@ -25,6 +25,7 @@ from ludb.server.routes import (
     people,
     quarantine,
     runs,
+    schedules,
     units,
 )
 from ludb.server.rules import COOKIE, admit
@@ -33,7 +34,8 @@ from ludb.server.world import World
 MOST_BODY = 4_000_000
 """Bytes of a request's body; a list of unit keys may be long."""
 ROUTERS = tuple(
-    room.router for room in (ops, login, people, jobs, runs, quarantine, units, logs, commands, live, alerts, dashboard)
+    room.router
+    for room in (ops, login, people, jobs, runs, quarantine, units, logs, commands, live, alerts, schedules, dashboard)
 )
 
 

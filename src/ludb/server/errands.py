@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import uuid
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,19 @@ START, RESUME, RETRY, ABANDON, PURGE = "start", "resume", "retry", "abandon", "p
 def folder_of(world: World) -> Path:
     """Where tasks keep their locks and answers."""
     return world.site.state / "tasks"
+
+
+def put(world: World, name: str, job: str, run: str, arguments: Mapping[str, object], actor: str, address: str) -> Task:
+    """Keep a task for this server's keeper, and write down who asked, from where. Unit keys and selections are not
+    repeated in the audit.
+    """
+    number = uuid.uuid4().hex[:16]
+    lock = str(folder_of(world) / f"{number}.lock")
+    made = world.repository.tasks.put(Task(number, name, job, run, arguments, actor, host=world.site.host, lock=lock))
+    told = {key: value for key, value in arguments.items() if key not in {"keys", "selection"}}
+    world.note(actor, address, f"run.{name}", run or job, after={"task": made.id, **told})
+    world.wake.set()
+    return made
 
 
 def words_of(task: Task, world: World, folder: Path) -> list[str]:

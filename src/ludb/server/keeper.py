@@ -1,4 +1,5 @@
-"""What a server does beside answering: it carries tasks out by processes of their own, and holds runs whose supervisor died.
+"""What a server does beside answering: it carries tasks out by processes of their own, holds runs whose supervisor died,
+starts what is due, and raises alerts.
 
 Everything stands in the repository and in lock files. A server that ends leaves its processes at work; the next one hears
 what came of them.
@@ -22,6 +23,7 @@ from ludb.model.run import Run, RunState
 from ludb.model.tasks import Task, TaskState
 from ludb.server.children import answered, command_of, environment_of
 from ludb.server.errands import folder_of, words_of
+from ludb.server.timekeeper import Timekeeper
 from ludb.server.watchman import Watchman
 from ludb.server.world import World
 from ludb.service.detached import supervise_apart
@@ -29,7 +31,7 @@ from ludb.service.holding import hold, is_held
 from ludb.service.steering import at_work
 
 LOOK_EVERY, ADOPT_EVERY, WATCH_EVERY = 0.2, 2.0, 10.0
-"""Seconds between two looks at tasks, at runs that nobody holds, and at what may need a person."""
+"""Seconds between two looks at tasks, at schedules and runs that nobody holds, and at what may need a person."""
 PATIENCE, LONGEST = 10.0, 600.0
 """Seconds in which an adopted run must have a supervisor; the longest wait before it is tried again."""
 
@@ -78,9 +80,11 @@ class Keeper:
                 self._hear(task)
         for task in reversed(tasks.page(state=TaskState.WAITING)):
             self._begin(task)
-        if self.world.config.adopt and time.monotonic() - self._looked >= ADOPT_EVERY:
+        if time.monotonic() - self._looked >= ADOPT_EVERY:
             self._looked = time.monotonic()
-            self._adopt()
+            Timekeeper(self.world).look()
+            if self.world.config.adopt:
+                self._adopt()
         if time.monotonic() - self._watched >= WATCH_EVERY:
             self._watched = time.monotonic()
             Watchman(self.world).look()

@@ -9,6 +9,7 @@ import pytest
 from ludb.errors import ConfigError
 from ludb.model.access import AuditEntry, Role, Session, Token, User
 from ludb.model.alerts import Condition, Severity
+from ludb.model.schedules import Kind, Schedule
 from ludb.model.tasks import Answered, Sample, Task, TaskState
 from ludb.ports.repository import Repository
 from ludb.testing.repository_world import RUN, ManualClock
@@ -195,3 +196,17 @@ class TasksContract:
         assert [one.number for one in alerts.page(standing=True)] == [again.number, again.number - 1]
         assert [one.ended_at for one in alerts.page(before=first.number + 1)] == [clock.now]
         assert alerts.acknowledge(999_999, "ann") is None
+
+    def test_a_slot_of_a_schedule_is_taken_once(self, repository: Repository, clock: ManualClock) -> None:
+        """Otherwise two servers would start the same wave twice."""
+        schedules = repository.schedules
+        made = schedules.add(Schedule("s1", "weekend", "telco", Kind.CRON, "0 22 * * 5", "UTC", "ann", {"workers": 2}))
+        assert (made.created_at, schedules.get("s1"), schedules.all()) == (clock.now, made, [made])
+        assert [schedules.claim("s1", "100"), schedules.claim("s1", "100"), schedules.claim("s1", "200")] == [
+            True, False, True,
+        ]  # fmt: skip
+        changed = replace(made, enabled=False, next_at=5.0, note="why")
+        assert schedules.change(changed)
+        assert schedules.get("s1") == changed
+        assert [schedules.remove("s1"), schedules.remove("s1"), schedules.change(changed)] == [True, False, False]
+        assert schedules.get("s1") is None

@@ -9,6 +9,7 @@ from ludb.ports.pages import Overview, Pages
 from ludb.ports.recovery import Recovery
 from ludb.ports.repository import CallJournal, Chunks, Commands, Events, KeyMap, Owners, Runs
 from ludb.ports.retention import Retention
+from ludb.ports.schedules import Schedules
 from ludb.ports.tasks import Answers, Samples, Tasks
 from ludb.ports.views import RunViews
 from ludb.repositories.store.access import StoreAccess
@@ -25,6 +26,7 @@ from ludb.repositories.store.pages import StoreOverview, StorePages
 from ludb.repositories.store.recovery import StoreRecovery
 from ludb.repositories.store.retention import StoreRetention
 from ludb.repositories.store.runs import StoreRuns
+from ludb.repositories.store.schedules import StoreSchedules
 from ludb.repositories.store.schema import open_schema
 from ludb.repositories.store.segments import Segments
 from ludb.repositories.store.tasks import StoreAnswers, StoreSamples, StoreTasks
@@ -51,7 +53,7 @@ class StoreRepository:
         self._recovery = StoreRecovery(database)
         self._access, self._tasks = StoreAccess(database), StoreTasks(database)
         self._pages, self._overview = StorePages(database, segments), StoreOverview(database)
-        self._alerts = StoreAlerts(database)
+        self._alerts, self._schedules = StoreAlerts(database), StoreSchedules(database)
         self._answers, self._samples = StoreAnswers(database), StoreSamples(database)
 
     @property
@@ -148,6 +150,11 @@ class StoreRepository:
     def alerts(self) -> Alerts:
         """What needs a person."""
         return self._alerts
+
+    @property
+    def schedules(self) -> Schedules:
+        """When jobs start by themselves."""
+        return self._schedules
 
     def close(self) -> None:
         """Let go of all connections; safe to repeat."""

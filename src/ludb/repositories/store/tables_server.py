@@ -136,3 +136,30 @@ alert = Table(
     Index("alert_by_run", "run"),
     sqlite_autoincrement=True,
 )
+
+schedule = Table(
+    "schedule",
+    metadata,
+    Column("id", Name, primary_key=True),
+    Column("name", Name, nullable=False),
+    Column("job", Name, nullable=False),
+    Column("kind", Name, nullable=False),
+    Column("spec", Long, nullable=False),
+    Column("zone", Name, nullable=False),
+    Column("owner", Name, nullable=False),
+    Column("arguments", Json, nullable=False),
+    Column("enabled", Integer, nullable=False),
+    Column("created_at", Double, nullable=False),
+    Column("next_at", Double),
+    Column("last_at", Double),
+    Column("last_task", Name, nullable=False),
+    Column("note", Long, nullable=False),
+)
+
+slot = Table(
+    "schedule_slot",
+    metadata,
+    Column("schedule", Name, primary_key=True),
+    Column("slot", Name, primary_key=True),
+    Column("at", Double, nullable=False),
+)

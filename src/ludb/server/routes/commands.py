@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable, Mapping
 
 from fastapi import APIRouter, Request
@@ -13,7 +12,7 @@ from ludb.model.access import Role
 from ludb.model.run import DONE_STATES, RunState
 from ludb.model.steering import Command
 from ludb.model.tasks import Task, TaskState
-from ludb.server.errands import ABANDON, PURGE, RESUME, RETRY, START, folder_of
+from ludb.server.errands import ABANDON, PURGE, RESUME, RETRY, START, put
 from ludb.server.lookup import known_job, known_run
 from ludb.server.once import Key, once
 from ludb.server.pages import Cursor, Limit, Page, number, page_of
@@ -165,15 +164,7 @@ def task(task: str, world: AnyWorld) -> TaskShape:
 
 
 def _put(world: World, caller: Caller, name: str, job: str, run: str, arguments: Mapping[str, object]) -> TaskShape:
-    """Keep a task, write it down, and have it begun."""
-    number = uuid.uuid4().hex[:16]
-    lock = str(folder_of(world) / f"{number}.lock")
-    task = Task(number, name, job, run, arguments, caller.name, host=world.site.host, lock=lock)
-    made = world.repository.tasks.put(task)
-    told = {key: value for key, value in arguments.items() if key not in {"keys", "selection"}}
-    world.note(caller.name, caller.address, f"run.{name}", run or job, after={"task": made.id, **told})
-    world.wake.set()
-    return _task(made)
+    return _task(put(world, name, job, run, arguments, caller.name, caller.address))
 
 
 def _steer(

@@ -11,6 +11,7 @@ from ludb.model.tasks import TaskState
 from ludb.server.shapes.people import Asked
 
 Text = Annotated[str, Field(max_length=2000)]
+Parameters = dict[Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_-]*$")], Text]
 KeyText = Annotated[str, Field(max_length=1000, pattern=r"^[^\x00]*$")]
 
 
@@ -36,9 +37,7 @@ class StartAsked(Asked):
     """Start a job's instance, or go on with it where it was."""
 
     job: str = Field(max_length=190, examples=["telco"])
-    parameters: dict[Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_-]*$")], Text] = Field(
-        default_factory=dict, examples=[{"region": "north"}]
-    )
+    parameters: Parameters = Field(default_factory=dict, examples=[{"region": "north"}])
     selection: SelectionAsked | None = None
     workers: int | None = Field(None, ge=1, le=1024)
     dry_run: bool = Field(False, description="Do everything but write; the task's outcome is the summary")
@@ -61,7 +60,7 @@ class ResumeAsked(Asked):
 class RetryAsked(Asked):
     """Which quarantined units to try again: exactly one of `keys`, `reason` and `all`."""
 
-    keys: list[KeyText] | None = Field(None, min_length=1, max_length=10_000)
+    keys: list[KeyText] | None = Field(None, min_length=1, max_length=10_000, examples=[["4711", "4712"]])
     reason: Text | None = Field(None, min_length=1, description="The whole reason, word for word")
     all: bool = False
 
@@ -81,7 +80,7 @@ class SetAsked(Asked):
 class DeclareDeadAsked(Asked):
     """A worker or supervisor whose host is lost for good."""
 
-    owner: str = Field(max_length=190)
+    owner: str = Field(max_length=190, examples=["w-1a2b3c4d"])
 
 
 class PurgeAsked(Asked):

@@ -53,7 +53,7 @@ class UserAsked(Asked):
 class UserChange(Asked):
     """What is to change of a user; fields that are left out stay."""
 
-    role: Role | None = None
+    role: Role | None = Field(None, examples=["operator"])
     personal: bool | None = None
     active: bool | None = None
 
