@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from ludb.errors import TransientError
 from ludb.model.access import Role
 from ludb.model.events import Event
 from ludb.server.config import ServerConfig
@@ -166,3 +167,31 @@ def test_systems_are_told_without_their_addresses(moved):
     ]
     assert "sqlite3" not in str(told)
     assert people.world.site.environment["LEGACY"] not in str(told)
+
+
+def test_a_repository_that_is_away_is_told_as_away_and_the_server_lives(people, monkeypatch):
+    client = people.token(Role.VIEWER)
+
+    def away(*_, **__):
+        raise TransientError("job repository x: connection refused", system="repository")
+
+    monkeypatch.setattr(people.world.repository.runs, "seq", away)
+    monkeypatch.setattr(people.world.repository.pages, "runs", away)
+    assert client.get("/health/live").status_code == 200
+    assert (client.get("/health/ready").status_code, client.get("/health/ready").json()["status"]) == (503, "away")
+    answer = client.get("/api/v1/runs")
+    assert (answer.status_code, answer.json()["type"], answer.headers["Retry-After"]) == (
+        503,
+        "urn:ludb:problem:away",
+        "1",
+    )
+
+
+def test_an_error_that_nobody_foresaw_tells_nothing_of_what_it_holds(people, monkeypatch):
+    def bug(*_, **__):
+        raise ValueError("Ann, 10 Downing Street")
+
+    monkeypatch.setattr(people.world.repository.pages, "runs", bug)
+    answer = people.token(Role.VIEWER).get("/api/v1/runs")
+    assert (answer.status_code, answer.json()["type"]) == (500, "urn:ludb:problem:bug")
+    assert "Downing" not in answer.text
