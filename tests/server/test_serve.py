@@ -82,6 +82,7 @@ class Browser:
         return answer.json()
 
 
+@pytest.mark.long
 def test_a_server_killed_in_mid_run_leaves_the_run_at_work_and_the_next_one_steers_it(served, shop):
     (shop.job / "steps/20_order/billing.charge.sql").unlink()
     gate = shop.folder / "go"

@@ -19,6 +19,8 @@ from ludb.server.watchman import WEBHOOK, check_webhook
 from ludb.server.world import World
 from ludb.service.site import open_site
 
+KEEP_ALIVE = 75
+"""Seconds that an idle connection is kept: longer than clients keep theirs, so that none is closed under a request."""
 GRACE = 3
 """Seconds that open requests are given when the server ends; listeners come back by themselves."""
 
@@ -47,7 +49,8 @@ def serve(config: ServerConfig, *, state: Path | None, repository: str | None) -
 def _settings(config: ServerConfig, world: World) -> uvicorn.Config:
     return uvicorn.Config(
         create_app(world), log_config=None, access_log=False, server_header=False, ssl_certfile=config.tls_cert,
-        ssl_keyfile=config.tls_key, proxy_headers=config.behind_proxy, timeout_graceful_shutdown=GRACE, lifespan="on",
+        ssl_keyfile=config.tls_key, proxy_headers=config.behind_proxy, timeout_graceful_shutdown=GRACE,
+        timeout_keep_alive=KEEP_ALIVE, lifespan="on",
     )  # fmt: skip
 
 

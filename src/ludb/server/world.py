@@ -16,6 +16,7 @@ from ludb.ports.repository import Repository
 from ludb.server.catalogue import Catalogue
 from ludb.server.config import ServerConfig
 from ludb.server.forecasts import Forecasts
+from ludb.server.kept import Kept
 from ludb.server.passwords import Passwords
 from ludb.service.site import Site
 
@@ -33,6 +34,7 @@ class World:
     passwords: Passwords = field(default_factory=Passwords)
     catalogue: Catalogue = field(init=False)
     forecasts: Forecasts = field(default_factory=Forecasts)
+    kept: Kept = field(default_factory=Kept)
     wake: threading.Event = field(default_factory=threading.Event)
 
     def __post_init__(self) -> None:

@@ -42,7 +42,9 @@ def overview(world: AnyWorld, job: str | None = None) -> list[ReasonShape]:
 def reasons(run: str, world: AnyWorld, named: Annotated[int, Query(ge=0, le=50)] = 5) -> list[ReasonShape]:
     """Units of a run set aside, by state and reason, the largest groups first, each with some of its keys."""
     found = known_run(world, run)
-    groups = world.repository.evidence.reasons(found.id, named=named)
+    counters, evidence = world.repository.views.counters(found.id), world.repository.evidence
+    name = ("reasons", found.id, named)
+    groups = world.kept.of(name, counters, lambda: evidence.reasons(found.id, named=named))
     return [
         ReasonShape(
             run=found.id, job=found.job, state=one.state, reason=one.reason, step=one.step, units=one.units,

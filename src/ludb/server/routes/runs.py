@@ -89,8 +89,10 @@ def _recounted(world: AnyWorld, run_id: str) -> dict[str, object]:
 def rows(run: str, world: AnyWorld) -> RowsShape:
     """Rows read and written, by table and by the state of their unit, with the balance of each source table."""
     found = known_run(world, run)
-    counted = world.repository.views.rows(found.id)
-    lines = balances(found, counted.source, world.repository.views.counters(found.id))
+    views = world.repository.views
+    counters = views.counters(found.id)
+    counted = world.kept.of(("rows", found.id), counters, lambda: views.rows(found.id))
+    lines = balances(found, counted.source, counters)
     source = [
         TableRowsShape(
             table=line.table, planned=line.planned, by_state=dict(counted.source.get(line.table, {})),
