@@ -15,9 +15,11 @@ import pytest
 from sqlalchemy import delete, text
 
 from ludb.errors import ConfigError, LeaseLost, TransientError, UnitError
+from ludb.model.events import Event
 from ludb.repositories.mysql import MysqlRepository
 from ludb.repositories.postgres import PostgresRepository
-from ludb.repositories.store.tables import SCHEMA_VERSION, meta, metadata
+from ludb.repositories.store.tables import SCHEMA_VERSION, meta
+from ludb.repositories.store.types import metadata
 from ludb.testing.repository import RepositoryContract
 from ludb.testing.repository_world import RUN, claimed, decision, moved, started
 from ludb.testing.services import running
@@ -78,6 +80,31 @@ class OnAServer:
             answers = list(pool.map(ask, range(3, 7)))
         assert len({tuple(answer[:2]) for answer in answers}) == 1
         assert sorted({number for answer in answers for number in answer}) == list(range(7, 13))
+
+    def test_a_reader_of_events_skips_none_that_others_write_at_once(self, repository, another):
+        """A number that is given first is seen first, so that whoever goes on after the last one has missed nothing."""
+        barrier, over = threading.Barrier(4), threading.Event()
+
+        def write(number):
+            barrier.wait()
+            for _ in range(25):
+                (repository, another)[number % 2].events.append(Event(f"e{number}", RUN, lasting=True))
+
+        def read():
+            seen, last = [], 0
+            while True:
+                ended = over.is_set()
+                found = repository.events.since(RUN, last)
+                seen += [number for number, _, _ in found]
+                last = seen[-1] if seen else 0
+                if ended and not found:
+                    return seen
+
+        with ThreadPoolExecutor(5) as pool:
+            reading = pool.submit(read)
+            list(pool.map(write, range(4)))
+            over.set()
+        assert reading.result() == [number for number, _, _ in repository.events.since(RUN)]
 
     def test_one_of_two_that_decide_at_once_wins(self, repository, another):
         started(repository, 4)

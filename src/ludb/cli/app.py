@@ -18,6 +18,7 @@ from ludb.cli import (
     recovery,
     retention,
     scaffold,
+    serving,
     staging,
     steering,
 )
@@ -55,6 +56,7 @@ app.command("orphans")(evidence.orphans)
 app.command("ledger")(evidence.ledger)
 app.command("recover")(recovery.recover)
 app.command("purge")(retention.purge)
+app.command("serve")(serving.serve)
 app.command("schema")(inspect.schema)
 app.add_typer(quarantine.app, name="quarantine")
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -31,6 +30,8 @@ def hold_run(site: Site, started: Started, workers: int | None, *, json: bool) -
     from ludb.cli.progress import Progress
     from ludb.cli.report import render_summary
     from ludb.launchers.local import LocalLauncher
+    from ludb.service.detached import told
+    from ludb.service.sampling import Sampler
     from ludb.service.summary import exit_code, summarize
     from ludb.service.supervisor import Supervisor
 
@@ -43,12 +44,14 @@ def hold_run(site: Site, started: Started, workers: int | None, *, json: bool) -
     words = Words(site.logs(started.run.id) / "supervisor.out", progress.close)
     supervisor.lost = lambda worker: words.say(lambda: progress.lost(worker))
     keys = Interrupts(supervisor, site.actor)
+    sampler = Sampler(site, started.run.id)
 
     def tick() -> None:
         if keys.hung_up:
             words.leave_terminal()
         words.say(keys.obey)
         words.say(progress.tick)
+        sampler.tick()
 
     supervisor.tick = tick
     try:
@@ -61,11 +64,6 @@ def hold_run(site: Site, started: Started, workers: int | None, *, json: bool) -
     summary = summarize(site, ended.id)
     words.say(lambda: answer(summary) if json else render_summary(out, summary, site))
     return 130 if keys.presses > 1 else exit_code(ended, summary.counters, summary.hooks)
-
-
-def told(site: Site) -> dict[str, str]:
-    """Variables by which another process finds this site's repositories: their URLs may hold a password."""
-    return {"LUDB_REPOSITORY": site.repository_url, "LUDB_KEYS_OF": site.keys_of}
 
 
 class Words:
@@ -149,24 +147,12 @@ def detach(site: Site, started: Started, workers: int | None, *, json: bool) -> 
     """Hand the run to a supervisor in a session of its own, and say who it is. The lock on the instance goes with it, so
     that nobody can come in between.
     """
+    from ludb.service.detached import supervise_apart
     from ludb.service.steering import at_work
 
     run, lock = started.run, started.lock
     log = site.logs(run.id) / "supervisor.out"
-    log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    command = [sys.executable, "-m", "ludb", "supervise", "--run", run.id, "--state", str(site.state)]
-    command += ["--lock", str(lock.path), "--lock-file", str(lock.file)]
-    command += ["--workers", str(workers)] if workers else []
-    with log.open("ab") as file:
-        process = subprocess.Popen(  # noqa: S603  (our own interpreter and module)
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=file,
-            stderr=file,
-            start_new_session=True,
-            pass_fds=[lock.file],
-            env=os.environ | told(site),
-        )
+    process = supervise_apart(site, run, lock, workers)
     until = time.monotonic() + PATIENCE
     while not any(owner.pid == process.pid for owner in at_work(site, run.id, "supervisor")):
         if process.poll() is not None or time.monotonic() > until:

@@ -102,13 +102,14 @@ def retry_units(
     unit: Annotated[list[str] | None, typer.Option("--unit", help="A unit key; may be repeated.")] = None,
     reason: Annotated[str | None, typer.Option("--reason", help="All units with this very reason.")] = None,
     everything: Annotated[bool, typer.Option("--all", help="All quarantined units.")] = False,
+    detached: options.Detach = False,
     job: options.JobFolder = None,
     state: options.State = None,
     repository: options.Repository = None,
     json: options.Json = False,
 ) -> None:
     """Make quarantined units pending again, with the job as it is in its folder now, and move them."""
-    from ludb.cli.holding import hold_run
+    from ludb.cli.holding import detach, hold_run
     from ludb.model.run import UnitState
     from ludb.service.hints import options_for
     from ludb.service.pinning import origin
@@ -131,4 +132,4 @@ def retry_units(
         )
     folder = job or origin(site, site.repository.runs.get(run_id))
     started = try_again(site, run_id, [e.position for e in wanted], folder)
-    sys.exit(hold_run(site, started, None, json=json))
+    sys.exit((detach if detached else hold_run)(site, started, None, json=json))

@@ -13,10 +13,15 @@ from ludb.model.calls import Call, Result
 from ludb.model.events import Event
 from ludb.model.run import CallState, Chunk, Decision, Owner, Run, RunState, Segment, UnitException
 from ludb.model.steering import Command, Orders
+from ludb.ports.access import Access
+from ludb.ports.alerts import Alerts
 from ludb.ports.doubts import Doubts
 from ludb.ports.evidence import RunEvidence
+from ludb.ports.pages import Overview, Pages
 from ludb.ports.recovery import Recovery
 from ludb.ports.retention import Retention
+from ludb.ports.schedules import Schedules
+from ludb.ports.tasks import Answers, Samples, Tasks
 from ludb.ports.views import RunViews
 
 
@@ -217,3 +222,19 @@ class Repository(Protocol):
     def recovery(self) -> Recovery: ...  # noqa: D102
     @property
     def doubts(self) -> Doubts: ...  # noqa: D102
+    @property
+    def access(self) -> Access: ...  # noqa: D102
+    @property
+    def tasks(self) -> Tasks: ...  # noqa: D102
+    @property
+    def answers(self) -> Answers: ...  # noqa: D102
+    @property
+    def samples(self) -> Samples: ...  # noqa: D102
+    @property
+    def pages(self) -> Pages: ...  # noqa: D102
+    @property
+    def overview(self) -> Overview: ...  # noqa: D102
+    @property
+    def alerts(self) -> Alerts: ...  # noqa: D102
+    @property
+    def schedules(self) -> Schedules: ...  # noqa: D102

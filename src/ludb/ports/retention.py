@@ -7,7 +7,7 @@ from typing import Literal, Protocol
 
 What = Literal["journal", "quarantine", "runs"]
 """What a purge removes. `journal`: texts of requests and answers. `quarantine`: source rows, details, answers and stacks of
-units set aside. `runs`: events and histories, but for what people did, and who wrote which key of merged outputs.
+units set aside. `runs`: events, histories and samples, but for what people did, and who wrote which key of merged outputs.
 """
 
 

@@ -15,7 +15,7 @@ from sqlalchemy import StaticPool
 from ludb.repositories.store.database import Database
 from ludb.repositories.store.repository import StoreRepository
 from ludb.repositories.store.sqlite_session import sqlite_engine, translate
-from ludb.repositories.store.tables import metadata
+from ludb.repositories.store.types import metadata
 
 
 def _new_id() -> str:

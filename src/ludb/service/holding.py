@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from pathlib import Path
 
 from ludb.engine.liveness import AT_WORK, OwnerLock, lock_is_free
 from ludb.errors import ConfigError
@@ -12,12 +13,20 @@ from ludb.service.site import Site
 
 def hold(site: Site, instance: str) -> OwnerLock:
     """Keep everybody else from starting or ending the instance; `ConfigError` naming who holds it already."""
-    digest = hashlib.sha256(instance.encode()).hexdigest()[:16]
-    path = site.locks / f"start-{digest}.lock"
     try:
-        return OwnerLock(path)
+        return OwnerLock(_path(site, instance))
     except BlockingIOError:
         raise _live(site, instance) from None
+
+
+def is_held(site: Site, instance: str) -> bool:
+    """Whether a process of this host starts, holds or ends the instance at this moment."""
+    return not lock_is_free(str(_path(site, instance)))
+
+
+def _path(site: Site, instance: str) -> Path:
+    digest = hashlib.sha256(instance.encode()).hexdigest()[:16]
+    return site.locks / f"start-{digest}.lock"
 
 
 def _live(site: Site, instance: str) -> ConfigError:

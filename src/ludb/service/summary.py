@@ -78,8 +78,7 @@ def summarize(site: Site, run_id: str, now: float | None = None) -> Summary:
     run = site.repository.runs.get(run_id)
     counters = views.counters(run_id)
     rows = views.rows(run_id)
-    tables = list(run.counts) or list(rows.source)
-    source = tuple(_source_line(name, run, rows.source.get(name, {}), counters) for name in tables)
+    source = balances(run, rows.source, counters)
     outputs = tuple(_output_line(name, by) for name, by in sorted(rows.output.items()))
     ranked = tuple((str(one.state), one.reason, one.units) for one in site.repository.evidence.reasons(run_id))
     waiting = tuple(
@@ -95,6 +94,12 @@ def summarize(site: Site, run_id: str, now: float | None = None) -> Summary:
         run, counters, source, outputs, ranked, rows.warnings, waiting, seconds, owners, rows.conversions, commands,
         outcomes(site, run_id),
     )  # fmt: skip
+
+
+def balances(run: Run, source: Mapping[str, Mapping[str, int]], counters: Counters) -> tuple[SourceLine, ...]:
+    """The balance of each source table; `source` are its rows by unit state."""
+    tables = list(run.counts) or list(source)
+    return tuple(_source_line(name, run, source.get(name, {}), counters) for name in tables)
 
 
 def _source_line(name: str, run: Run, by_state: Mapping[str, int], counters: Counters) -> SourceLine:

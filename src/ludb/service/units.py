@@ -64,20 +64,24 @@ def find_position(keys: pa.Table, key: str) -> int:
     )
 
 
+def position_of(site: Site, run: Run, key: str) -> int:
+    """The list position of a unit key of a run, found without reading the whole list; `ConfigError` as above."""
+    position = site.repository.pages.position(run.id, key)
+    return find_position(site.repository.views.keys(run.id), key) if position is None else position
+
+
 def view_unit(site: Site, run_id: str, key: str, folder: Path | None = None) -> UnitView:
     """Where a unit of a run stands. Where what the run had pinned was purged, its source rows are read by the job in `folder`."""
     views = site.repository.views
     run = site.repository.runs.get(run_id)
-    keys = views.keys(run_id)
-    position = find_position(keys, key)
+    position = position_of(site, run, key)
     state, history, calls = views.unit(run_id, position)
-    found = [e for e in views.exceptions(run_id) if e.position == position]
-    exception = found[0] if found else None
+    exception = site.repository.pages.exception(run_id, position)
     notes = []
     source: Rows = {}
     outputs: Rows = {}
     try:
-        source = _set_aside(exception) or _source_now(site, run, keys, position, folder)
+        source = _set_aside(exception) or _source_now(site, run, views.keys(run_id), position, folder)
     except LudbError as error:
         notes.append(f"source rows cannot be read: {error}")
     gone = purged(run, "journal")

@@ -15,11 +15,13 @@ from __future__ import annotations
 
 import pytest
 
+from ludb.testing.repository_access import AccessContract, TasksContract
 from ludb.testing.repository_calls import CallsContract, KeyMapContract
 from ludb.testing.repository_claims import ClaimsContract
 from ludb.testing.repository_doubts import DoubtsContract
 from ludb.testing.repository_evidence import EvidenceContract, RetentionContract
 from ludb.testing.repository_outcomes import OutcomesContract
+from ludb.testing.repository_pages import PagesContract
 from ludb.testing.repository_people import PeopleContract
 from ludb.testing.repository_recovery import RecoveryContract
 from ludb.testing.repository_runs import RunsContract
@@ -37,8 +39,13 @@ class RepositoryContract(
     RetentionContract,
     RecoveryContract,
     DoubtsContract,
+    AccessContract,
+    TasksContract,
+    PagesContract,
 ):
-    """All promises of `ludb.ports.repository`, `views`, `evidence`, `retention`, `recovery` and `doubts`, as tests."""
+    """All promises of the repository ports, as tests: `repository`, `views`, `evidence`, `retention`, `recovery`, `doubts`,
+    `access`, `tasks`, `pages`.
+    """
 
     @pytest.fixture
     def clock(self) -> ManualClock:

@@ -10,6 +10,7 @@ import pytest
 from ludb.errors import ConfigError
 from ludb.model.events import Event
 from ludb.model.run import CallState, ChunkState, RunState, UnitState
+from ludb.model.tasks import Sample
 from ludb.ports.evidence import Accounts, CallGroup, ChunkGroup, Decided, ReasonGroup, Settled
 from ludb.ports.repository import Repository
 from ludb.ports.retention import Room, What
@@ -92,7 +93,7 @@ class EvidenceContract:
         assert (retried.name, retried.actor, retried.outcome) == (
             "quarantine retry",
             "operator",
-            "1 units pending again",
+            "1 unit pending again",
         )
         assert (stopped.name, stopped.actor, stopped.arguments) == ("stop", "boss", {"now": True})
         assert (stopped.done_at, stopped.outcome) == (clock.now, "stopped")
@@ -146,6 +147,8 @@ class RetentionContract:
     def test_values_go_and_sums_stay(self, repository: Repository, clock: ManualClock, rows: int) -> None:
         """Otherwise balances would no longer add up for the auditors, or a purge would leave what it promised to remove."""
         run_with_everything(repository, clock)
+        repository.samples.add(RUN, Sample(5.0, 1.0, 0, {"cpu": 1.0}))
+        repository.samples.add("other", Sample(5.0, 1.0, 0, {"cpu": 1.0}))
         before = self._sums(repository)
         keys = [(e.position, e.unit_key, e.state, e.reason, e.rows) for e in repository.views.exceptions(RUN)]
         for what in _ALL:
@@ -161,6 +164,7 @@ class RetentionContract:
         assert [(e.position, e.unit_key, e.state, e.reason, e.rows) for e in left] == keys
         assert {(e.detail, e.body, e.trace, e.source_rows) for e in left} == {("", "", "", "")}
         assert [event.name for _, _, event in repository.events.since(RUN)] == ["run.started"]
+        assert (repository.samples.of(RUN), len(repository.samples.of("other"))) == ([], 1)
         told = json.dumps([repository.views.unit(RUN, at)[1] for at in range(10)], default=str)
         assert "0000-00-00" not in told
         _, _, calls = repository.views.unit(RUN, 0)

@@ -28,6 +28,8 @@ class StoreEvents:
             "data": dict(event.data),
         }
         with self._db.write() as connection:
+            # One at a time: a number that is given before another is seen before it too, and no reader skips one.
+            connection.execute(select(t.meta.c.one).with_for_update())
             connection.execute(insert(t.event).values(values))
 
     def since(self, run_id: str, number: int = 0, limit: int = 1000) -> list[tuple[int, float, Event]]:

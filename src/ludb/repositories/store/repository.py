@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from ludb.ports.access import Access
+from ludb.ports.alerts import Alerts
 from ludb.ports.doubts import Doubts
 from ludb.ports.evidence import RunEvidence
+from ludb.ports.pages import Overview, Pages
 from ludb.ports.recovery import Recovery
 from ludb.ports.repository import CallJournal, Chunks, Commands, Events, KeyMap, Owners, Runs
 from ludb.ports.retention import Retention
+from ludb.ports.schedules import Schedules
+from ludb.ports.tasks import Answers, Samples, Tasks
 from ludb.ports.views import RunViews
+from ludb.repositories.store.access import StoreAccess
+from ludb.repositories.store.alerts import StoreAlerts
 from ludb.repositories.store.calls import StoreCalls
 from ludb.repositories.store.chunks import StoreChunks
 from ludb.repositories.store.commands import StoreCommands
@@ -17,11 +24,14 @@ from ludb.repositories.store.events import StoreEvents
 from ludb.repositories.store.evidence import StoreEvidence
 from ludb.repositories.store.keymap import StoreKeyMap
 from ludb.repositories.store.owners import StoreOwners
+from ludb.repositories.store.pages import StoreOverview, StorePages
 from ludb.repositories.store.recovery import StoreRecovery
 from ludb.repositories.store.retention import StoreRetention
 from ludb.repositories.store.runs import StoreRuns
+from ludb.repositories.store.schedules import StoreSchedules
 from ludb.repositories.store.schema import open_schema
 from ludb.repositories.store.segments import Segments
+from ludb.repositories.store.tasks import StoreAnswers, StoreSamples, StoreTasks
 from ludb.repositories.store.views import StoreViews
 
 
@@ -43,6 +53,10 @@ class StoreRepository:
         self._events, self._views = StoreEvents(database), StoreViews(database, segments)
         self._evidence, self._retention = StoreEvidence(database), StoreRetention(database)
         self._recovery, self._doubts = StoreRecovery(database), StoreDoubts(database)
+        self._access, self._tasks = StoreAccess(database), StoreTasks(database)
+        self._pages, self._overview = StorePages(database, segments), StoreOverview(database)
+        self._alerts, self._schedules = StoreAlerts(database), StoreSchedules(database)
+        self._answers, self._samples = StoreAnswers(database), StoreSamples(database)
 
     @property
     def id(self) -> str:
@@ -108,6 +122,46 @@ class StoreRepository:
     def doubts(self) -> Doubts:
         """Calls as a person sees them."""
         return self._doubts
+
+    @property
+    def access(self) -> Access:
+        """Who may use the server, and what they did."""
+        return self._access
+
+    @property
+    def tasks(self) -> Tasks:
+        """What servers are asked to do."""
+        return self._tasks
+
+    @property
+    def answers(self) -> Answers:
+        """Answers to commands, kept."""
+        return self._answers
+
+    @property
+    def samples(self) -> Samples:
+        """How runs went by the minute."""
+        return self._samples
+
+    @property
+    def pages(self) -> Pages:
+        """Lists in pages."""
+        return self._pages
+
+    @property
+    def overview(self) -> Overview:
+        """What stands out over all runs."""
+        return self._overview
+
+    @property
+    def alerts(self) -> Alerts:
+        """What needs a person."""
+        return self._alerts
+
+    @property
+    def schedules(self) -> Schedules:
+        """When jobs start by themselves."""
+        return self._schedules
 
     def close(self) -> None:
         """Let go of all connections; safe to repeat."""

@@ -13,6 +13,8 @@ from ludb.ports.retention import Room, What
 from ludb.repositories.store import tables as t
 from ludb.repositories.store.database import Database, batches
 from ludb.repositories.store.runs import get_run
+from ludb.repositories.store.tables_server import sample
+from ludb.repositories.store.types import Json, Long
 
 _OVER = (RunState.COMPLETED, RunState.EXCEPTIONS, RunState.ABANDONED)
 _TOLD = "retried"
@@ -51,7 +53,7 @@ def _parts(run_id: str) -> dict[str, tuple[_Part, ...]]:
             ),
             _Part(
                 t.unit_history, h.number,
-                and_(h.run == run_id, h.what == _TOLD, type_coerce(h.data, t.Long).like(_WAS)), {"data": None},
+                and_(h.run == run_id, h.what == _TOLD, type_coerce(h.data, Long).like(_WAS)), {"data": None},
             ),
             _texts(t.decision, d.txn, d.run == run_id, {"exceptions": b"", "undo": b""}),
             _texts(t.chunk, c.id, c.run == run_id, {"payload": b""}),
@@ -60,6 +62,7 @@ def _parts(run_id: str) -> dict[str, tuple[_Part, ...]]:
             _Part(t.unit_history, h.number, and_(h.run == run_id, h.what != _TOLD), {}),
             _Part(t.merged, m.digest, m.run == mine, {}, within=(m.run == mine,)),
             _Part(t.event, v.number, and_(v.run == run_id, ~v.name.like("run.%"), ~v.name.like("command.%")), {}),
+            _Part(sample, sample.c.at, sample.c.run == run_id, {}, within=(sample.c.run == run_id,)),
         ),
     }  # fmt: skip
 
@@ -91,9 +94,9 @@ class StoreRetention:
             get_run(connection, run_id)
             for part in _parts(run_id)[what]:
                 columns = [part.table.c[name] for name in part.empty] or [
-                    column for column in part.table.c if isinstance(column.type, t.Json)
+                    column for column in part.table.c if isinstance(column.type, Json)
                 ]
-                length = sum((func.length(type_coerce(column, t.Long)) for column in columns), start=0)
+                length = sum((func.length(type_coerce(column, Long)) for column in columns), start=0)
                 count, total = connection.execute(select(func.count(), func.sum(length)).where(part.where)).one()
                 rows, size = rows + int(count), size + int(total or 0)
         return Room(rows, size)

@@ -6,7 +6,8 @@ from sqlalchemy import Connection, insert, inspect, select
 
 from ludb.errors import ConfigError
 from ludb.repositories.store.database import Database
-from ludb.repositories.store.tables import SCHEMA_VERSION, meta, metadata
+from ludb.repositories.store.tables import SCHEMA_VERSION, meta
+from ludb.repositories.store.types import metadata
 
 
 def open_schema(database: Database) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -77,6 +77,14 @@ class Segments:
             for row in rows
         ]
         return pa.concat_tables(pieces) if pieces else pa.table({POSITION: pa.array([], pa.int64())})
+
+    def each(self, connection: Connection, run: str) -> Iterator[tuple[int, pa.Table]]:
+        """The segments one after the other: first position, key columns."""
+        rows = connection.execute(
+            select(segment.c.seg, segment.c.first_pos).where(segment.c.run == run).order_by(segment.c.first_pos)
+        ).all()
+        for row in rows:
+            yield row.first_pos, self._table(connection, run, row.seg)
 
     def _table(self, connection: Connection, run: str, seg: int) -> pa.Table:
         with self._lock:

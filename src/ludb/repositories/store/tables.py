@@ -6,86 +6,26 @@ can be grouped by. There are no foreign keys: segments are written before their 
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
-from sqlalchemy import (
-    BigInteger,
-    Column,
-    Double,
-    Index,
-    Integer,
-    LargeBinary,
-    MetaData,
-    String,
-    Table,
-    Text,
-    UniqueConstraint,
-)
-from sqlalchemy.dialects import mysql
+from sqlalchemy import Column, Double, Index, Integer, String, Table, UniqueConstraint
 from sqlalchemy.engine import Dialect
-from sqlalchemy.types import TypeDecorator
 
-SCHEMA_VERSION = 3
+from ludb.repositories.store.types import MYSQL, Big, Blob, Digest, Json, Long, Name, OldKey, Serial, metadata
+
+SCHEMA_VERSION = 4
 """The version of these tables, and of the newest file in `migrations/versions`; a store that says more is newer than this
 program.
 """
 
-_MYSQL = ("mysql", "mariadb")
-# MySQL compares text without regard to case and accents unless told; keys and names are compared by bytes.
-Name = String(190).with_variant(mysql.VARCHAR(190, collation="utf8mb4_bin"), *_MYSQL)
-_long = Text().with_variant(mysql.LONGTEXT(collation="utf8mb4_bin"), *_MYSQL)
-Blob = LargeBinary().with_variant(mysql.LONGBLOB(), *_MYSQL)
-OldKey = LargeBinary().with_variant(mysql.VARBINARY(700), *_MYSQL)
-Digest = LargeBinary().with_variant(mysql.BINARY(16), *_MYSQL)
-Big = BigInteger()
-# SQLite numbers rows by itself only where the type is spelled INTEGER.
-Serial = BigInteger().with_variant(Integer(), "sqlite")
-
-
-class Long(TypeDecorator[str]):
-    """Text of any length. PostgreSQL keeps no NUL character: its picture stands in for it."""
-
-    impl = Text
-    cache_ok = True
-
-    def load_dialect_impl(self, dialect: Dialect) -> Any:
-        """The widest text of the database, compared by bytes."""
-        return dialect.type_descriptor(_long)
-
-    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
-        """The value as it can be kept."""
-        return value.replace("\0", "\u2400") if value and dialect.name == "postgresql" else value
-
-
-class Json(TypeDecorator[Any]):
-    """A JSON value as text with sorted keys; what JSON lacks (dates, decimals) is kept as text."""
-
-    impl = Text
-    cache_ok = True
-
-    def load_dialect_impl(self, dialect: Dialect) -> Any:
-        """The widest text of the database."""
-        return dialect.type_descriptor(_long)
-
-    def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:  # noqa: ARG002  (SQLAlchemy's signature)
-        """The value as canonical text."""
-        return None if value is None else json.dumps(value, sort_keys=True, separators=(",", ":"), default=str)
-
-    def process_result_value(self, value: Any, dialect: Dialect) -> Any:  # noqa: ARG002  (SQLAlchemy's signature)
-        """The value as written."""
-        return None if value is None else json.loads(value)
-
 
 def _has_long_keys(*_: Any, dialect: Dialect, **__: Any) -> bool:
-    return dialect.name not in _MYSQL
+    return dialect.name not in MYSQL
 
 
 def _lacks_long_keys(*_: Any, dialect: Dialect, **__: Any) -> bool:
-    return dialect.name in _MYSQL
+    return dialect.name in MYSQL
 
-
-metadata = MetaData()
 
 meta = Table(
     "meta",

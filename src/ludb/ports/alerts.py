@@ -1,0 +1,26 @@
+"""Alerts, kept: each is raised once, by whoever sees it first."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from ludb.model.alerts import Alert, Condition
+
+
+class Alerts(Protocol):
+    """Alerts of all runs. Every method is one transaction."""
+
+    def raise_(self, run_id: str, job: str, condition: Condition) -> Alert | None:
+        """Raise an alert; None if this rule's stands for this run already, raised by whomever."""
+
+    def end(self, run_id: str, rule: str) -> None:
+        """Say that it is over; one that does not stand is nobody's business."""
+
+    def standing(self, run_id: str) -> list[Alert]:
+        """Alerts of a run that are not over."""
+
+    def page(self, *, before: int | None = None, standing: bool = False, limit: int = 100) -> list[Alert]:
+        """Alerts with numbers below `before`, the newest first."""
+
+    def acknowledge(self, number: int, by: str) -> Alert | None:
+        """Say that somebody takes care of it; the first one stays. None if there is no such alert."""

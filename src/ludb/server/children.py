@@ -1,0 +1,62 @@
+"""What is done by processes of their own: the job's code never runs in the server, and what it needs of memory goes with it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from ludb.errors import ConfigError, FatalError, LudbError, TransientError
+from ludb.server.world import World
+
+PATIENCE = 60.0
+"""Seconds for something that somebody waits for."""
+
+
+def command_of(world: World, words: Sequence[str]) -> list[str]:
+    """The command line of a `ludb` process on this server's state directory, answering in JSON."""
+    return [sys.executable, "-m", "ludb", *words, "--state", str(world.site.state), "--json"]
+
+
+def environment_of(world: World, actor: str) -> dict[str, str]:
+    """Its variables: whoever asked is the one who acts; the repository's address may hold a password."""
+    mine = {"LUDB_ACTOR": actor, "LUDB_REPOSITORY": world.site.repository_url}
+    return {**os.environ, **world.site.environment, **mine}
+
+
+def ask(world: World, actor: str, words: Sequence[str]) -> dict[str, Any]:
+    """Run `ludb` and return what it answered; its error as ours. `TransientError` if it takes too long."""
+    try:
+        ended = subprocess.run(  # noqa: S603  (our own interpreter and module)
+            command_of(world, words), env=environment_of(world, actor), stdin=subprocess.DEVNULL, capture_output=True,
+            timeout=PATIENCE, check=False, start_new_session=True,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired as error:
+        raise TransientError(f"ludb {words[0]} took more than {PATIENCE:.0f} seconds") from error
+    return answered(ended.stdout, words[0])
+
+
+def answered(text: bytes, what: str) -> dict[str, Any]:
+    """The answer in a process's output; the error that it told, or `FatalError` where it told nothing."""
+    try:
+        told = json.loads(text)
+    except ValueError:
+        raise FatalError(f"ludb {what} ended without an answer; see the server's log") from None
+    if not isinstance(told, dict):
+        raise FatalError(f"ludb {what} answered in another form")
+    if "error" in told and "message" in told:
+        raise error_of(told)
+    return told
+
+
+def error_of(told: dict[str, Any]) -> LudbError:
+    """An error as `--json` tells it, as an error again."""
+    if told["error"] in {"ConfigError", "ConfigErrors"}:
+        place = {name: told.get(name) for name in ("file", "line", "column", "field", "remedy")}
+        return ConfigError(str(told["message"]), **place)
+    if told["error"] == "TransientError":
+        return TransientError(str(told["message"]))
+    return FatalError(str(told["message"]))

@@ -1,0 +1,86 @@
+"""Figures for Prometheus: of runs that go on, and of the server itself. No label ever names a unit."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from prometheus_client import CollectorRegistry, Histogram, generate_latest
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from ludb.model.run import RunState
+from ludb.model.tasks import TaskState
+from ludb.server.shaping import NOTHING, counters_shape
+from ludb.server.world import World
+from ludb.service.activity import living
+
+SHOWN = 50
+"""Runs that are shown: those that go on, and the newest others."""
+GOING = (RunState.RUNNING, RunState.PAUSED, RunState.STOPPING)
+_STATES = ("done", "quarantined", "in_doubt", "gone", "rolled_back", "pending")
+
+
+class Metrics:
+    """One registry per server. Runs are read when somebody asks; answers are counted as they leave."""
+
+    def __init__(self, world: World) -> None:
+        """Count nothing yet."""
+        self._registry = CollectorRegistry(auto_describe=False)
+        self._registry.register(Runs(world))
+        self.answers = Histogram(
+            "ludb_http_seconds", "Time to the first byte of an answer", ["method", "path", "status"],
+            registry=self._registry, buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10),
+        )  # fmt: skip
+
+    def text(self) -> bytes:
+        """All figures in Prometheus' text form."""
+        return generate_latest(self._registry)
+
+
+class Runs(Collector):
+    """Figures of runs, from the repository."""
+
+    def __init__(self, world: World) -> None:
+        """Read from this world."""
+        self._world = world
+
+    def describe(self) -> list[Metric]:
+        """Nothing is read for a description."""
+        return []
+
+    def collect(self) -> Iterator[Metric]:
+        """The figures of this moment: one look."""
+        pages = self._world.repository.pages
+        runs = {run.id: run for _, run in [*pages.runs(states=GOING, limit=SHOWN), *pages.runs(limit=SHOWN)]}
+        shown = list(runs.values())[:SHOWN]
+        counters = pages.counters([run.id for run in shown])
+        units = GaugeMetricFamily("ludb_run_units", "Units by state", labels=["job", "run", "state"])
+        going = GaugeMetricFamily("ludb_run_going", "1 while the run goes on", labels=["job", "run", "state"])
+        workers = GaugeMetricFamily("ludb_run_workers", "Workers that live", labels=["job", "run"])
+        cpu = GaugeMetricFamily("ludb_run_worker_cpu_cores", "Cores that workers use", labels=["job", "run"])
+        memory = GaugeMetricFamily("ludb_run_worker_memory_bytes", "Memory of workers", labels=["job", "run"])
+        for run in shown:
+            shape = counters_shape(counters.get(run.id, NOTHING))
+            for state in _STATES:
+                units.add_metric([run.job, run.id, state], getattr(shape, state))
+            going.add_metric([run.job, run.id, str(run.state)], float(run.state in GOING))
+            if run.state in GOING:
+                mine = living(self._world.site, run.id, "worker")
+                workers.add_metric([run.job, run.id], len(mine))
+                cpu.add_metric([run.job, run.id], sum(one.cpu for one in mine))
+                memory.add_metric([run.job, run.id], sum(one.memory for one in mine))
+        yield from (units, going, workers, cpu, memory, self._tasks())
+        yield CounterMetricFamily("ludb_repository_seq", "Claims made so far", value=self._world.repository.runs.seq())
+
+    def _tasks(self) -> Metric:
+        found = GaugeMetricFamily("ludb_tasks", "Tasks that wait or are carried out", labels=["state"])
+        counted = Counter(
+            {
+                state: len(self._world.repository.tasks.page(state=state, limit=500))
+                for state in (TaskState.WAITING, TaskState.RUNNING)
+            }
+        )
+        for state, number in counted.items():
+            found.add_metric([str(state)], number)
+        return found

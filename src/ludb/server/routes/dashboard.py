@@ -1,0 +1,36 @@
+"""The dashboard's built files. It is one page: every path that is no file and nothing of the API is answered with it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from fastapi import APIRouter, Request
+from fastapi.responses import FileResponse, PlainTextResponse, Response
+
+from ludb.server.problems import Problem
+from ludb.server.rules import rule
+
+router = APIRouter(include_in_schema=False)
+BUILT = Path(__file__).parents[1] / "web"
+"""Where a build puts the files, and a wheel carries them."""
+MISSING = "The dashboard was not built: this server has its API alone (/api/v1/openapi.json).\n"
+_OURS = ("api/", "health/", "metrics", "info")
+_FOREVER = "public, max-age=31536000, immutable"
+
+
+@router.get("/{path:path}", **rule("public"))
+def dashboard(path: str, request: Request) -> Response:
+    """A file of the dashboard, or its page. Files below `assets/` carry a hash in their names and never change."""
+    if path.startswith(_OURS):
+        raise Problem(404, "not-found", "there is nothing at this address", remedy="See /api/v1/openapi.json")
+    folder = Path(getattr(request.app.state, "web", BUILT))
+    page = folder / "index.html"
+    if not page.is_file():
+        return PlainTextResponse(MISSING, 200 if not path else 404)
+    file = (folder / path).resolve()
+    if path and file.is_relative_to(folder.resolve()) and file.is_file():
+        kept = _FOREVER if path.startswith("assets/") else "no-cache"
+        return FileResponse(file, headers={"Cache-Control": kept})
+    if path.startswith("assets/") or path.rpartition("/")[2].count("."):
+        raise Problem(404, "not-found", "the dashboard has no such file")
+    return FileResponse(page, headers={"Cache-Control": "no-cache"})

@@ -1,0 +1,65 @@
+"""One unit: where it stands, what happened to it, its calls; its rows, read by a process of their own."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path
+
+from ludb.model.access import Role
+from ludb.server.children import ask
+from ludb.server.lookup import known_run, known_unit
+from ludb.server.problems import refused_as
+from ludb.server.rules import AnyCaller, Caller, rule
+from ludb.server.shapes.runs import HistoryShape, UnitRowsShape, UnitShape
+from ludb.server.shaping import call_shape, exception_shape, history_data, masked_rows
+from ludb.server.world import AnyWorld, World
+
+router = APIRouter(prefix="/api/v1", tags=["units"])
+Key = Annotated[str, Path(description="The unit key; parts of a composite key are joined by |", examples=["4711"])]
+
+
+@router.get("/runs/{run}/units/{key:path}/rows", **rule(Role.VIEWER))
+def unit_rows(run: str, key: Key, world: AnyWorld, caller: AnyCaller) -> UnitRowsShape:
+    """The unit's rows: of the source, and as they were written. May take seconds: the job's code is loaded for it."""
+    found = known_run(world, run)
+    known_unit(world, found.id, key)
+    with refused_as(409):
+        told = ask(world, caller.name, ["unit", key, "--run", found.id])
+    if caller.personal:
+        world.note(caller.name, caller.address, "unit.rows", f"{found.id} {key}")
+    return UnitRowsShape(
+        run=found.id, key=key, source=masked_rows(told["source"], caller), outputs=masked_rows(told["outputs"], caller),
+        note=str(told["note"]) if caller.personal else "", masked=not caller.personal,
+    )  # fmt: skip
+
+
+@router.get("/runs/{run}/units/{key:path}", **rule(Role.VIEWER))
+def unit(run: str, key: Key, world: AnyWorld, caller: AnyCaller) -> UnitShape:
+    """Where a unit of a run stands."""
+    return _unit(world, run, key, caller)
+
+
+@router.get("/units/{job}/{key:path}", **rule(Role.VIEWER))
+def unit_of_job(job: str, key: Key, world: AnyWorld, caller: AnyCaller) -> list[UnitShape]:
+    """A unit in all runs of a job whose lists hold it, the newest first (at most 50 runs are searched)."""
+    found = []
+    for _, run in world.repository.pages.runs(job=job, limit=50):
+        if world.repository.pages.position(run.id, key) is not None:
+            found.append(_unit(world, run.id, key, caller))
+    return found
+
+
+def _unit(world: World, run_id: str, key: str, caller: Caller) -> UnitShape:
+    run = known_run(world, run_id)
+    position = known_unit(world, run.id, key)
+    state, history, calls = world.repository.views.unit(run.id, position)
+    exception = world.repository.pages.exception(run.id, position)
+    if caller.personal and exception is not None:
+        world.note(caller.name, caller.address, "unit.read", f"{run.id} {key}")
+    return UnitShape(
+        run=run.id, job=run.job, key=key, position=position, state=state,
+        history=[HistoryShape(at=at, what=what, data=history_data(data)) for at, what, data in history],
+        exception=None if exception is None else exception_shape(run.id, exception, caller),
+        calls=[call_shape(call, caller) for call in calls],
+    )  # fmt: skip

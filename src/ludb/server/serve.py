@@ -1,0 +1,71 @@
+"""The process: opens the site, makes the first admin, listens until it is told to end. Runs go on without it."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import uvicorn
+
+from ludb.errors import ConfigError
+from ludb.server.accounts import FIRST_ADMIN, first_admin
+from ludb.server.app import create_app
+from ludb.server.config import ServerConfig
+from ludb.server.keeper import Keeper
+from ludb.server.watchman import WEBHOOK, check_webhook
+from ludb.server.world import World
+from ludb.service.site import open_site
+
+KEEP_ALIVE = 75
+"""Seconds that an idle connection is kept: longer than clients keep theirs, so that none is closed under a request."""
+GRACE = 3
+"""Seconds that open requests are given when the server ends; listeners come back by themselves."""
+
+
+def serve(config: ServerConfig, *, state: Path | None, repository: str | None) -> None:
+    """Serve until SIGTERM or Ctrl-C. `ConfigError` for a set-up that is refused, before anything is opened."""
+    config.check()
+    check_webhook(os.environ.get(WEBHOOK))
+    only = config.jobs[0] if len(config.jobs) == 1 and (config.jobs[0] / "job.yaml").is_file() else None
+    with closing(_listen(config)) as listening:
+        world = World(open_site(state=state, repository=repository, folder=only), config)
+        keeper = Keeper(world)
+        password = first_admin(world)
+        if password is not None:
+            _tell(f"first start: log in as {FIRST_ADMIN} with the one-time password {password}")
+        host, port = listening.getsockname()[:2]
+        scheme = "https" if config.tls_cert else "http"
+        _tell(f"serving {scheme}://{f'[{host}]' if ':' in host else host}:{port} (state in {world.site.state})")
+        keeper.start()
+        try:
+            uvicorn.Server(_settings(config, world)).run(sockets=[listening])
+        finally:
+            keeper.close()
+
+
+def _settings(config: ServerConfig, world: World) -> uvicorn.Config:
+    return uvicorn.Config(
+        create_app(world), log_config=None, access_log=False, server_header=False, ssl_certfile=config.tls_cert,
+        ssl_keyfile=config.tls_key, proxy_headers=config.behind_proxy, timeout_graceful_shutdown=GRACE,
+        timeout_keep_alive=KEEP_ALIVE, lifespan="on",
+    )  # fmt: skip
+
+
+def _listen(config: ServerConfig) -> socket.socket:
+    """The socket, bound before anything is opened; `ConfigError` where that cannot be."""
+    try:
+        family = socket.getaddrinfo(config.host, config.port, type=socket.SOCK_STREAM)[0][0]
+        return socket.create_server((config.host, config.port), family=family)
+    except OSError as error:
+        raise ConfigError(
+            f"cannot listen at {config.host}, port {config.port}: {error.strerror or error}",
+            remedy="Choose another --port or --host",
+        ) from error
+
+
+def _tell(words: str) -> None:
+    sys.stderr.write(f"{words}\n")
+    sys.stderr.flush()

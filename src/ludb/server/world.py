@@ -1,0 +1,75 @@
+"""What every route works with: the site, the set-up, the clock. A server keeps nothing else, so that it may end at any moment."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Annotated, cast
+
+from fastapi import Depends, Request
+
+from ludb.model.access import AuditEntry
+from ludb.ports.repository import Repository
+from ludb.server.catalogue import Catalogue
+from ludb.server.config import ServerConfig
+from ludb.server.forecasts import Forecasts
+from ludb.server.kept import Kept
+from ludb.server.passwords import Passwords
+from ludb.service.site import Site
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """One server's surroundings. `now` is in Unix seconds; `secret` makes random texts for cookies and tokens; `wake`
+    is set when there is something to do for its keeper.
+    """
+
+    site: Site
+    config: ServerConfig
+    now: Callable[[], float] = time.time
+    secret: Callable[[], str] = field(default=lambda: secrets.token_urlsafe(32))
+    passwords: Passwords = field(default_factory=Passwords)
+    catalogue: Catalogue = field(init=False)
+    forecasts: Forecasts = field(default_factory=Forecasts)
+    kept: Kept = field(default_factory=Kept)
+    wake: threading.Event = field(default_factory=threading.Event)
+
+    def __post_init__(self) -> None:
+        """Nothing is read of the jobs yet."""
+        object.__setattr__(self, "catalogue", Catalogue(self.config.jobs, self.site.environment))
+
+    @property
+    def repository(self) -> Repository:
+        """Where everything is remembered."""
+        return self.site.repository
+
+    def site_of(self, actor: str) -> Site:
+        """The site with somebody else acting: what is asked for is kept under their name."""
+        return replace(self.site, actor=actor)
+
+    def note(
+        self,
+        actor: str,
+        address: str,
+        action: str,
+        subject: str = "",
+        *,
+        outcome: str = "done",
+        before: Mapping[str, object] | None = None,
+        after: Mapping[str, object] | None = None,
+    ) -> None:
+        """Write down what somebody did, or tried."""
+        entry = AuditEntry(actor, address, action, subject, outcome, before or {}, after or {})
+        self.repository.access.audit.append(entry)
+
+
+def world_of(request: Request) -> World:
+    """The world of the server that answers this request."""
+    return cast("World", request.app.state.world)
+
+
+AnyWorld = Annotated[World, Depends(world_of)]
+"""A route's parameter: the world."""

@@ -1,0 +1,121 @@
+"""What needs a person, judged from the repository alone: conditions of a run at one moment."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from statistics import median
+
+from ludb.engine.liveness import AT_WORK
+from ludb.model.alerts import Condition, Severity
+from ludb.model.run import ChunkState, Counters, Run, RunState
+from ludb.model.tasks import Sample
+from ludb.ports.repository import Repository
+from ludb.service.room import paused_by
+
+OVER = frozenset({RunState.COMPLETED, RunState.EXCEPTIONS, RunState.ABANDONED, RunState.STOPPED})
+"""States in which nothing is wrong any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """From where on something is said. Shares are of 1, seconds are of work."""
+
+    quarantined: float = 0.01
+    quarantined_least: int = 10
+    stalled: float = 600.0
+    slow: float = 0.5
+    slow_for: float = 300.0
+    memory: float = 0.92
+    disk: float = 0.92
+    cpu: float = 0.98
+    waiting: int = 3
+
+
+def conditions(repository: Repository, run: Run, now: float, limits: Thresholds | None = None) -> list[Condition]:
+    """What is so of the run now; nothing for a run that is over. The same answer for the same repository and moment."""
+    limits = limits or Thresholds()
+    if run.state is RunState.FAILED:
+        return [Condition("run_failed", Severity.CRITICAL, f"the run failed: {run.reason}")]
+    if run.state in OVER or run.state is RunState.PLANNED:
+        return []
+    counters = repository.views.counters(run.id)
+    found = list(_units(counters, limits))
+    if run.state is RunState.PAUSED:
+        if paused_by(run) != "person":
+            found.append(Condition("run_paused", Severity.CRITICAL, f"the run paused by itself: {run.reason}"))
+        return found
+    samples = repository.samples.of(run.id)
+    found += [*_pace(run, counters, samples, now, limits), *_host(samples, limits)]
+    return [*found, *_workers(repository, run), *_waiting(repository, run, limits)]
+
+
+def _units(counters: Counters, limits: Thresholds) -> Iterator[Condition]:
+    settled = counters.total - counters.pending
+    if counters.in_doubt:
+        text = f"of {counters.in_doubt} unit(s) nobody can tell what an API did: look at each"
+        yield Condition("in_doubt", Severity.CRITICAL, text)
+    many = counters.quarantined >= limits.quarantined_least
+    if many and counters.quarantined > limits.quarantined * max(1, settled):
+        share = 100 * counters.quarantined / max(1, settled)
+        yield Condition("quarantine_rate", Severity.WARNING, f"{share:.1f}% of the settled units are in quarantine")
+
+
+def _pace(
+    run: Run, counters: Counters, samples: Sequence[Sample], now: float, limits: Thresholds
+) -> Iterator[Condition]:
+    """Whether units are still settled, and as fast as in the run so far. Gaps, in which nobody looked, do not count."""
+    if not counters.pending or not samples:
+        return
+    last = samples[-1]
+    moved = [one.at for before, one in itertools.pairwise(samples) if one.settled > before.settled]
+    since = moved[-1] if moved else (run.started_at or samples[0].at)
+    if last.at - since > limits.stalled and now - last.at < limits.stalled:
+        minutes = (last.at - since) / 60
+        yield Condition("stalled", Severity.CRITICAL, f"no unit was settled for {minutes:.0f} minutes: see what waits")
+        return
+    rates = [
+        ((one.settled - before.settled) / one.span, one.at, one.span)
+        for before, one in itertools.pairwise(samples)
+        if one.span > 0 and one.at - before.at < 2 * one.span + 1
+    ]
+    lately = [(rate, span) for rate, at, span in rates if at > now - limits.slow_for]
+    before = [rate for rate, at, _ in rates if at <= now - limits.slow_for]
+    watched = sum(span for _, span in lately)
+    if len(before) < 10 or watched < limits.slow_for * 0.8:
+        return
+    usual, current = median(before), sum(rate * span for rate, span in lately) / watched
+    if current < limits.slow * usual:
+        text = f"{current:,.0f} units/s for {limits.slow_for / 60:.0f} minutes, where {usual:,.0f} were usual"
+        yield Condition("slow", Severity.WARNING, text)
+
+
+def _host(samples: Sequence[Sample], limits: Thresholds) -> Iterator[Condition]:
+    """Whether the host of the run is at its end; the processor only if it is so for minutes."""
+    if not samples:
+        return
+    newest = samples[-1].data
+    for name, most, what in (("host_memory", limits.memory, "memory"), ("host_disk", limits.disk, "disk")):
+        if newest.get(name, 0.0) > most:
+            yield Condition(what, Severity.CRITICAL, f"{100 * newest[name]:.0f}% of the host's {what} is used")
+    busy = [one for one in samples if samples[-1].at - one.at < limits.slow_for]
+    long_enough = busy[-1].at - busy[0].at + busy[0].span > limits.slow_for * 0.8
+    if long_enough and all(one.data.get("host_cpu", 0.0) > limits.cpu for one in busy):
+        yield Condition("cpu", Severity.WARNING, "the host's processors are fully used: more workers bring nothing")
+
+
+def _workers(repository: Repository, run: Run) -> Iterator[Condition]:
+    owners = [one for one in repository.owners.all(run.id) if one.role == "worker"]
+    lost = [one for one in owners if one.state == "dead"]
+    if lost and not any(one.state in AT_WORK for one in owners):
+        yield Condition("no_worker", Severity.CRITICAL, f"the last of {len(lost)} worker(s) died: see the logs")
+    elif len(lost) >= 3:
+        yield Condition("workers_lost", Severity.WARNING, f"{len(lost)} workers have died: see the logs")
+
+
+def _waiting(repository: Repository, run: Run, limits: Thresholds) -> Iterator[Condition]:
+    chunks = repository.pages.chunks(run.id, states=[ChunkState.RELEASED], limit=limits.waiting)
+    waiting = [one for one in chunks if one.error and one.attempt > 1]
+    if len(waiting) >= limits.waiting:
+        yield Condition("away", Severity.WARNING, f"chunks wait again and again: {waiting[0].error}")

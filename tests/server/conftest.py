@@ -1,0 +1,96 @@
+"""A server in this very process: its world, and clients that are somebody."""
+
+from __future__ import annotations
+
+import itertools
+import socket
+import threading
+from dataclasses import replace
+
+import pytest
+import uvicorn
+from argon2 import PasswordHasher
+from starlette.testclient import TestClient
+
+from ludb.model.access import Role, Session, Token, User
+from ludb.repositories.memory import MemoryRepository
+from ludb.server.app import create_app
+from ludb.server.config import ServerConfig
+from ludb.server.passwords import Passwords, csrf_of, sha_of
+from ludb.server.rules import COOKIE, CSRF
+from ludb.server.world import World
+from ludb.service.site import open_scratch
+from ludb.testing.repository_world import ManualClock
+
+CHEAP = Passwords(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+PASSWORD = "a password of some length"
+BASE = "http://127.0.0.1:8321"
+HASHED = CHEAP.hash(PASSWORD)
+
+
+class People:
+    """Makes users, and clients that act as they do."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.app = create_app(world)
+        self._numbers = itertools.count()
+
+    def user(self, role: Role, name: str = "", **more: bool) -> User:
+        user = User(name or f"the-{role}", role, HASHED, **more)
+        users = self.world.repository.access.users
+        return users.get(user.name) or users.add(user)
+
+    def client(self) -> TestClient:
+        return TestClient(self.app, base_url=BASE, raise_server_exceptions=False)
+
+    def session(self, role: Role, *, csrf: bool = True, hours: float = 1.0, **more: bool) -> TestClient:
+        """A browser that is logged in, with the token for changes unless told otherwise."""
+        name = self.user(role, **more).name
+        secret, now = f"secret-{next(self._numbers)}", self.world.now()
+        until = now + 3600 * hours
+        self.world.repository.access.sessions.open(Session(sha_of(secret), name, now, now, until, "testclient"))
+        client = self.client()
+        client.cookies.set(COOKIE, secret)
+        if csrf:
+            client.headers[CSRF] = csrf_of(secret)
+        return client
+
+    def token(self, role: Role, *, owner: Role | None = None, hours: float = 1.0, **more: bool) -> TestClient:
+        """A program with an API token."""
+        user = self.user(owner or role, **more)
+        secret = f"ludb_{next(self._numbers)}"
+        made = Token(secret, "t", user.name, role, sha_of(secret), user.personal)
+        self.world.repository.access.tokens.add(replace(made, expires_at=self.world.now() + 3600 * hours))
+        client = self.client()
+        client.headers["Authorization"] = f"Bearer {secret}"
+        return client
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock()
+
+
+@pytest.fixture
+def world(clock) -> World:
+    """A server that remembers in memory, at a time that stands still."""
+    site = replace(open_scratch({"LUDB_ACTOR": "tester"}), repository=MemoryRepository(clock=clock))
+    return World(site, ServerConfig(), now=clock, passwords=CHEAP)
+
+
+@pytest.fixture
+def people(world) -> People:
+    return People(world)
+
+
+@pytest.fixture
+def listening(people):
+    """The server on a real socket, in a thread; gives its URL."""
+    server = uvicorn.Server(uvicorn.Config(people.app, log_config=None, timeout_graceful_shutdown=1))
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [taken]})
+        thread.start()
+        yield f"http://127.0.0.1:{taken.getsockname()[1]}"
+        server.should_exit = True
+        thread.join()

@@ -1,0 +1,47 @@
+"""The dashboard's files are served to anybody, and no others."""
+
+from __future__ import annotations
+
+import pytest
+
+
+@pytest.fixture
+def web(people, tmp_path):
+    folder = people.app.state.web = tmp_path / "web"
+    (folder / "assets").mkdir(parents=True)
+    (folder / "index.html").write_text("<title>ludb</title>")
+    (folder / "assets" / "app-1a2b.js").write_text("let a")
+    (tmp_path / "secret.txt").write_text("secret")
+    return people.client()
+
+
+def test_every_page_of_it_is_the_one_page(web):
+    for path in ("/", "/runs/telco-1", "/units/telco/4711"):
+        answer = web.get(path)
+        assert (answer.status_code, answer.text, answer.headers["cache-control"]) == (
+            200,
+            "<title>ludb</title>",
+            "no-cache",
+        )
+    asset = web.get("/assets/app-1a2b.js")
+    assert (asset.text, "immutable" in asset.headers["cache-control"]) == ("let a", True)
+    assert "frame-ancestors 'none'" in asset.headers["content-security-policy"]
+
+
+def test_no_file_beside_it_is_served_and_the_api_keeps_its_404(web):
+    for path in (
+        "/../secret.txt",
+        "/%2e%2e/secret.txt",
+        "/..%2fsecret.txt",
+        "/assets/none.js",
+        "/api/v1/nonesuch",
+        "/api/v2",
+    ):
+        answer = web.get(path)
+        assert (answer.status_code, "secret" in answer.text) == (404, False), path
+
+
+def test_without_a_build_one_line_says_so(people, tmp_path):
+    people.app.state.web = tmp_path / "none"
+    answer = people.client().get("/")
+    assert (answer.status_code, answer.text.count("\n"), "not built" in answer.text) == (200, 1, True)
