@@ -13,6 +13,7 @@ from ludb.model.run import ChunkState, Counters, Run, RunState
 from ludb.model.tasks import Sample
 from ludb.ports.repository import Repository
 from ludb.service.room import paused_by
+from ludb.wording import plural
 
 OVER = frozenset({RunState.COMPLETED, RunState.EXCEPTIONS, RunState.ABANDONED, RunState.STOPPED})
 """States in which nothing is wrong any more."""
@@ -54,7 +55,7 @@ def conditions(repository: Repository, run: Run, now: float, limits: Thresholds 
 def _units(counters: Counters, limits: Thresholds) -> Iterator[Condition]:
     settled = counters.total - counters.pending
     if counters.in_doubt:
-        text = f"of {counters.in_doubt} unit(s) nobody can tell what an API did: look at each"
+        text = f"of {plural(counters.in_doubt, 'unit')} nobody can tell what an API did: look at each"
         yield Condition("in_doubt", Severity.CRITICAL, text)
     many = counters.quarantined >= limits.quarantined_least
     if many and counters.quarantined > limits.quarantined * max(1, settled):
