@@ -5,19 +5,26 @@ READY := .venv/.ready
 PYTEST := $(BIN)/python -m pytest -n 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long fidelity check bench lock clean
+.PHONY: help demo test test-long web e2e fidelity check bench lock clean
 
 help: ## list the targets
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(firstword $(MAKEFILE_LIST)) | while IFS='|' read -r target line; do printf '  make %-10s %s\n' "$$target" "$$line"; done
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1|\2/p' $(firstword $(MAKEFILE_LIST)) | while IFS='|' read -r target line; do printf '  make %-10s %s\n' "$$target" "$$line"; done
 
 demo: $(READY) ## move 2,000 telco customers into a database and two APIs [SYSTEMS=postgres]
 	$(BIN)/python examples/telco/demo.py $(if $(SYSTEMS),--systems $(SYSTEMS))
 
 test: $(READY) ## run the tests
-	$(PYTEST) -m "not long"
+	$(PYTEST) -m "not long and not e2e"
 
 test-long: $(READY) ## run the slower rounds
-	$(PYTEST) -m long
+	$(PYTEST) -m "long and not e2e"
+
+web: ## check and build the dashboard into the package (needs Node 20 or later)
+	@scripts/dashboard
+
+e2e: $(READY) ## build the dashboard, and use it in a browser against a real server and a real run (needs Node and Chromium)
+	@scripts/dashboard
+	$(BIN)/python -m pytest -m e2e tests/e2e
 
 fidelity: $(READY) ## move every nasty value between all systems, and write docs/reference/fidelity.md from it
 	LUDB_WRITE_FIDELITY=docs/reference/fidelity.md $(PYTEST) tests/fidelity --deselect tests/fidelity/test_page.py::test_the_page_is_not_out_of_date
@@ -27,7 +34,8 @@ check: $(READY) ## run all that continuous integration runs: format, lint, types
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(PYTEST) -m "not long"
+	$(PYTEST) -m "not long and not e2e"
+	$(MAKE) e2e
 
 bench: $(READY) ## measure: make bench [AREA=engine] [SCALE=0.1] [QUICK=1]; exits 1 where a bar does not hold
 	$(BIN)/python -m bench $(AREA) --scale $(or $(SCALE),1) $(if $(QUICK),--quick)
@@ -38,7 +46,7 @@ lock: ## pin the dependencies of pyproject.toml again, with hashes, in requireme
 	.cache/lock/bin/uv pip compile --quiet --upgrade --universal --generate-hashes --no-header --extra dev pyproject.toml -o requirements.lock
 
 clean: ## remove everything that can be made again
-	rm -rf .venv .cache build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis examples/telco/out
+	rm -rf web/node_modules src/ludb/server/web .venv .cache build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis examples/telco/out
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(READY): requirements.lock pyproject.toml

@@ -1,0 +1,137 @@
+"""A browser, and what it looks at: `ludb serve` as a process, with the telco demo's job, databases and simulated APIs."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import sqlite3
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from ludb.server.routes.dashboard import BUILT
+
+httpx2 = pytest.importorskip("httpx2")
+ROOT = Path(__file__).parents[2]
+TELCO = ROOT / "examples" / "telco"
+CHROMIUM = shutil.which("chromium")
+PASSWORD = "battery horse staple"
+SLOW = {"slow_ms": 500}
+"""An API that takes its time, so that a run lasts long enough to be steered."""
+PATHS = {"crm": "/tmf-api/customerManagement/v4", "inventory": "/tmf-api/serviceInventory/v4"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Without a build or a browser the rounds are left out, loudly; in continuous integration they fail instead."""
+    here = Path(__file__).parent
+    lacking = "no Chromium" if CHROMIUM is None else None if (BUILT / "index.html").is_file() else "no built dashboard"
+    for item in items:
+        if item.path.is_relative_to(here):
+            item.add_marker(pytest.mark.e2e)
+            if lacking and not os.environ.get("CI"):
+                item.add_marker(pytest.mark.skip(reason=f"{lacking}: apt-get install chromium, make web"))
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args(browser_type_launch_args):
+    """Debian's Chromium, quiet: it talks to this host alone."""
+    quiet = ["--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-quic"]
+    more = ["--no-sandbox", "--disable-gpu", "--no-first-run", *quiet]
+    return {**browser_type_launch_args, "executable_path": CHROMIUM, "args": more}
+
+
+@dataclass
+class Estate:
+    """The demo's systems."""
+
+    folder: Path
+    url: str
+    apis: dict[str, str]
+    http: httpx2.Client
+
+    def behave(self, how: dict) -> None:
+        """Both APIs do as told."""
+        for root in self.apis.values():
+            asked = urllib.request.Request(f"{root}/control/behave", json.dumps(how).encode(), method="PUT")
+            urllib.request.urlopen(asked).close()
+
+    def spoiled(self, code: str) -> str:
+        """The key of a customer with this defect."""
+        told = json.loads((self.folder / "expected.json").read_text())["quarantined"]
+        return next(key for key, why in told.items() if code in str(why))
+
+    def legacy(self, statement: str, *values: object) -> None:
+        """Mend the source."""
+        with closing(sqlite3.connect(self.folder / "legacy.sqlite")) as connection, connection:
+            connection.execute(statement, values)
+
+    def user(self, name: str, role: str, **more: object) -> None:
+        """Somebody with a password of their own."""
+        made = self.http.post("/api/v1/users", json={"name": name, "role": role, "personal": True, **more}).json()
+        with httpx2.Client(base_url=self.url) as fresh:
+            old = made["one_time_password"]
+            told = fresh.post("/api/v1/login", json={"user": name, "password": old}).json()
+            fresh.headers["X-CSRF-Token"] = told["csrf"]
+            assert fresh.put("/api/v1/session/password", json={"old": old, "new": PASSWORD}).status_code == 204
+
+
+def begun(command: list[str], until: str, stream: str, **more: object) -> tuple[subprocess.Popen, str]:
+    """A process, once it has said `until`; with all that it said before."""
+    process = subprocess.Popen([sys.executable, *command], text=True, **{stream: subprocess.PIPE}, **more)
+    said = ""
+    while until not in said:
+        line = getattr(process, stream).readline()
+        assert line, f"{command[0]} ended: {said}"
+        said += line
+    return process, said
+
+
+@pytest.fixture(scope="module")
+def estate(tmp_path_factory) -> Iterator[Estate]:
+    folder = tmp_path_factory.mktemp("telco")
+    generate = [sys.executable, str(TELCO / "generate.py"), "--customers", "600", "--seed", "7", "--out", str(folder)]
+    subprocess.run(generate, check=True, capture_output=True)
+    shutil.copytree(TELCO / "job", folder / "job")
+    job = folder / "job" / "job.yaml"
+    job.write_text(job.read_text().replace("chunk_units: 500", "chunk_units: 20"))
+    processes, apis = [], {}
+    for name in PATHS:
+        command = [str(TELCO / "simulator.py"), name, "--store", str(folder / f"{name}.sqlite")]
+        process, said = begun(command, "listening on ", "stdout")
+        processes.append(process)
+        apis[name] = said.split("listening on ", 1)[1].strip()
+    variables = {
+        "LEGACY_URL": str(folder / "legacy.sqlite"), "BILLING_URL": str(folder / "billing.sqlite"),
+        **{f"{name.upper()}_URL": apis[name] + path for name, path in PATHS.items()},
+    }  # fmt: skip
+    command = ["-m", "ludb", "serve", str(folder / "job"), "--port", "0", "--state", str(folder / "state")]
+    server, said = begun(command, "serving ", "stderr", env={**os.environ, **variables}, cwd=folder)
+    processes.append(server)
+    url, old = re.search(r"serving (\S+)", said)[1], re.search(r"one-time password (\S+)", said)[1]
+    with httpx2.Client(base_url=url, timeout=60) as http:
+        http.headers["X-CSRF-Token"] = http.post(
+            "/api/v1/login", json={"user": "admin", "password": old}
+        ).json()["csrf"]  # fmt: skip
+        http.put("/api/v1/session/password", json={"old": old, "new": PASSWORD})
+        told = http.post("/api/v1/login", json={"user": "admin", "password": PASSWORD}).json()
+        http.headers["X-CSRF-Token"] = told["csrf"]
+        made = Estate(folder, url, apis, http)
+        made.user("ada", "operator")
+        made.user("vic", "viewer")
+        yield made
+        for run in http.get("/api/v1/runs").json()["items"]:
+            http.post(f"/api/v1/runs/{run['id']}/stop", json={"now": True})
+    for process in reversed(processes):
+        process.terminate()
+        process.wait()
+        for stream in (process.stdout, process.stderr):
+            if stream:
+                stream.close()

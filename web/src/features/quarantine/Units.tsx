@@ -1,0 +1,78 @@
+import { Button, Checkbox, Stack, Table, TableBody, TableCell, TableContainer, TableHead, TableRow, TextField } from "@mui/material";
+import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
+import { useState } from "react";
+import { address, get } from "../../api/client";
+import { May } from "../../api/session";
+import { ExceptionDetail } from "../../shared/ExceptionDetail";
+import { Empty, Failure, Panel, Told, UnitLink, UnitSign, When } from "../../shared/parts";
+import type { Change, Filter } from "./QuarantinePage";
+import { Retry } from "./Retry";
+
+/** The units of one run that match the filter; one of them opened. */
+export function Units({ filter, change }: { filter: Filter; change: Change }) {
+  const [chosen, setChosen] = useState<string[]>([]);
+  const run = useQuery({ queryKey: ["runs", filter.run, "run"], queryFn: () => get("/api/v1/runs/{run}", { run: filter.run }) });
+  const asked = { state: filter.state, reason: filter.reason, key: filter.key };
+  const list = useInfiniteQuery({
+    queryKey: ["quarantine", "units", filter.run, asked],
+    initialPageParam: "",
+    queryFn: ({ pageParam }) => get("/api/v1/runs/{run}/quarantine", { run: filter.run }, { ...asked, cursor: pageParam, limit: 50 }),
+    getNextPageParam: (page) => page.next ?? undefined,
+  });
+  const items = list.data?.pages.flatMap((page) => page.items) ?? [];
+  const job = run.data?.job ?? "";
+  const toggle = (key: string) => setChosen((now) => (now.includes(key) ? now.filter((one) => one !== key) : [...now, key]));
+  return (
+    <Stack sx={{ gap: 2, minWidth: 0 }}>
+      <Panel title={filter.reason || "All reasons"} aside={<a href={address("/api/v1/runs/{run}/quarantine.csv", { run: filter.run }, { state: filter.state, reason: filter.reason })} download>CSV</a>}>
+        <Stack direction="row" sx={{ gap: 1, mb: 1, flexWrap: "wrap", alignItems: "center" }}>
+          <Search value={filter.key} find={(key) => change({ key, unit: "" })} />
+          {filter.reason && <Button onClick={() => change({ reason: "", unit: "" })}>Any reason</Button>}
+          <May role="operator"><Retry run={filter.run} reason={filter.reason} keys={chosen} done={() => setChosen([])} /></May>
+        </Stack>
+        {list.error && <Failure error={list.error} />}
+        {list.data && items.length === 0 && <Empty>No unit matches.</Empty>}
+        {items.length > 0 && (
+          <TableContainer tabIndex={0} role="region" aria-label="units set aside" sx={{ maxHeight: 480 }}>
+            <Table size="small" stickyHeader>
+              <TableHead><TableRow><May role="operator"><TableCell padding="checkbox">pick</TableCell></May>{["unit", "state", "message", "when"].map((name) => <TableCell key={name}>{name}</TableCell>)}</TableRow></TableHead>
+              <TableBody>
+                {items.map((one) => (
+                  <TableRow key={one.key} selected={filter.unit === one.key}>
+                    <May role="operator"><TableCell padding="checkbox"><Checkbox size="small" checked={chosen.includes(one.key)} onChange={() => toggle(one.key)} slotProps={{ input: { "aria-label": `choose ${one.key}` } }} /></TableCell></May>
+                    <TableCell><Button className="mono" sx={{ p: 0, minWidth: 0 }} onClick={() => change({ unit: one.key })}>{one.key}</Button></TableCell>
+                    <TableCell><UnitSign state={one.state} /></TableCell>
+                    <TableCell sx={{ overflowWrap: "anywhere", minWidth: 260 }}>{one.message}</TableCell>
+                    <TableCell sx={{ whiteSpace: "nowrap" }}><When at={one.at} /></TableCell>
+                  </TableRow>
+                ))}
+              </TableBody>
+            </Table>
+          </TableContainer>
+        )}
+        {list.hasNextPage && <Button onClick={() => void list.fetchNextPage()}>More</Button>}
+      </Panel>
+      {filter.unit && <Detail run={filter.run} job={job} unit={filter.unit} />}
+    </Stack>
+  );
+}
+
+function Search({ value, find }: { value: string; find: (key: string) => void }) {
+  const [text, setText] = useState(value);
+  return (
+    <form onSubmit={(event) => { event.preventDefault(); find(text); }}>
+      <TextField label="Unit key" value={text} onChange={(event) => setText(event.target.value)} />
+    </form>
+  );
+}
+
+function Detail({ run, job, unit }: { run: string; job: string; unit: string }) {
+  const found = useQuery({ queryKey: ["runs", run, "units", unit], queryFn: () => get("/api/v1/runs/{run}/units/{key}", { run, key: unit }) });
+  return (
+    <Panel title={<>Unit <code>{unit}</code></>} aside={job && <UnitLink job={job} of={unit}>everything about it</UnitLink>}>
+      <Told query={found}>
+        {(told) => (told.exception ? <ExceptionDetail found={told.exception} /> : <span><UnitSign state={told.state} />: it is set aside no longer.</span>)}
+      </Told>
+    </Panel>
+  );
+}

@@ -1,0 +1,24 @@
+import { Box } from "@mui/material";
+import type { Shape } from "../../api/client";
+import { clock } from "../../shared/format";
+import { Empty, Panel } from "../../shared/parts";
+
+const told = (data: Record<string, unknown>) => Object.entries(data).map(([name, value]) => `${name} ${typeof value === "object" ? JSON.stringify(value) : String(value)}`).join(", ");
+
+/** What happened, the newest first. */
+export function Events({ events, connected }: { events: Shape<"EventShape">[]; connected: boolean }) {
+  return (
+    <Panel title="Events" aside={<span role="status">{connected ? "● live" : "○ polling"}</span>}>
+      {events.length === 0 && <Empty>Nothing has happened yet.</Empty>}
+      <Box tabIndex={0} role="region" aria-label="events" sx={{ maxHeight: 320, overflow: "auto" }}>
+        {[...events].reverse().map((event) => (
+          <Box key={event.number} sx={{ display: "flex", gap: 1, py: 0.25 }}>
+            <span>{clock(event.at)}</span>
+            <b style={{ whiteSpace: "nowrap" }}>{event.level === "info" ? "" : "! "}{event.name}</b>
+            <Box component="span" sx={{ overflowWrap: "anywhere", minWidth: 0 }}>{told(event.data)}</Box>
+          </Box>
+        ))}
+      </Box>
+    </Panel>
+  );
+}

@@ -1,0 +1,54 @@
+import { Alert, Box, Paper, Stack, Typography } from "@mui/material";
+import type { Shape } from "../../api/client";
+import { May } from "../../api/session";
+import { count, duration, etaText, moment, percent, rate } from "../../shared/format";
+import { RunSign } from "../../shared/parts";
+import { StateBar, StateCounts } from "../../shared/StateBar";
+import { LIVE, settledOf } from "../../shared/states";
+import { Actions } from "./Actions";
+
+/** State, percent of the frozen list, the states that add up, rate, end. */
+export function Head({ run, progress }: { run: Shape<"RunShape">; progress: Shape<"ProgressShape"> | undefined }) {
+  const counters = progress?.counters ?? run.counters;
+  const state = progress?.state ?? run.state;
+  const reason = progress?.reason ?? run.reason;
+  const now = progress?.at ?? Date.now() / 1000;
+  const seconds = run.ended_at || !run.started_at ? run.seconds : now - run.started_at;
+  const of = (unit: string) => `/quarantine?${new URLSearchParams({ run: run.id, state: unit }).toString()}`;
+  const listed = new Set(["quarantined", "in_doubt", "gone", "rolled_back"]);
+  return (
+    <Paper variant="outlined" sx={{ p: 2 }}>
+      <Stack direction="row" sx={{ alignItems: "center", flexWrap: "wrap", gap: 2, mb: 1.5 }}>
+        <Typography variant="h1">{run.job}</Typography>
+        <code>{run.id}</code>
+        <Box sx={{ fontSize: 15 }} data-testid="run-state" role="status"><RunSign state={state} /></Box>
+        <span title={`started ${moment(run.started_at)}`}>{duration(seconds)}</span>
+        <Box sx={{ flex: 1 }} />
+        <May role="operator"><Actions run={run.id} state={state} /></May>
+      </Stack>
+      <Stack direction="row" sx={{ alignItems: "center", gap: 2, mb: 1 }}>
+        <Box sx={{ flex: 1 }}><StateBar counters={counters} height={18} /></Box>
+        <Box sx={{ fontSize: 20, fontWeight: 700, minWidth: 76, textAlign: "right" }} data-testid="percent">
+          {percent(settledOf(counters), counters.total)}
+        </Box>
+      </Stack>
+      <Stack direction="row" sx={{ flexWrap: "wrap", justifyContent: "space-between", gap: 1 }}>
+        <StateCounts counters={counters} linkOf={(unit) => (listed.has(unit) ? of(unit) : null)} />
+        <span>
+          {LIVE.has(state)
+            ? <>{rate(progress?.rate)} · mean {rate(progress?.mean_rate)} · ends <b>{etaText(progress?.eta, now)}</b></>
+            : <>ended {moment(run.ended_at)}</>}
+        </span>
+      </Stack>
+      {reason && <Alert severity={state === "failed" ? "error" : "info"} sx={{ mt: 1.5 }}>{reason}</Alert>}
+      {(progress?.waiting ?? []).map((one) => (
+        <Alert key={one.reason} severity="warning" sx={{ mt: 1.5 }}>
+          {count(one.chunks)} {one.chunks === 1 ? "chunk waits" : "chunks wait"}: {one.reason}. They are tried again by themselves.
+        </Alert>
+      ))}
+      {progress && LIVE.has(state) && !progress.held && (
+        <Alert severity="warning" sx={{ mt: 1.5 }}>Nobody holds this run: its supervisor is gone. Resume it to go on.</Alert>
+      )}
+    </Paper>
+  );
+}

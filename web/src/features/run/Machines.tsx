@@ -1,0 +1,72 @@
+import { Box, Stack, Table, TableBody, TableCell, TableContainer, TableHead, TableRow } from "@mui/material";
+import { useQuery } from "@tanstack/react-query";
+import { get, type Shape } from "../../api/client";
+import { bytes, count, percent } from "../../shared/format";
+import { Empty, Panel, Told } from "../../shared/parts";
+import { LIVE } from "../../shared/states";
+import { beat, keyOf } from "./live";
+
+const HOT = 0.92;
+
+/** Host and workers: how hard they work, and at what. */
+export function Machines({ run, state }: { run: string; state: Shape<"RunState"> }) {
+  const workers = useQuery({ queryKey: keyOf(run, "workers"), queryFn: () => get("/api/v1/runs/{run}/workers", { run }), refetchInterval: beat(state) });
+  const series = useQuery({ queryKey: keyOf(run, "series"), queryFn: () => get("/api/v1/runs/{run}/series", { run }) });
+  const last = LIVE.has(state) ? series.data?.[series.data.length - 1]?.data : undefined;
+  return (
+    <Panel title="Host and workers" min={140}>
+      {last && (
+        <Stack direction="row" sx={{ gap: 3, flexWrap: "wrap", mb: 1.5 }}>
+          <Gauge name="processor" share={last.host_cpu} note={last.host_cores ? `${count(last.host_cores)} cores` : ""} />
+          <Gauge name="memory" share={last.host_memory} />
+          <Gauge name="disk" share={last.host_disk} />
+          <span>workers: {(last.cpu ?? 0).toFixed(1)} cores, {bytes(last.memory)}</span>
+        </Stack>
+      )}
+      <Told query={workers}>
+        {(found) => (found.length === 0 ? <Empty>Nobody works at this run now.</Empty> : <Workers found={found} />)}
+      </Told>
+    </Panel>
+  );
+}
+
+function Gauge({ name, share, note = "" }: { name: string; share: number | undefined; note?: string }) {
+  if (share === undefined) return null;
+  const hot = share >= HOT;
+  return (
+    <Box role="meter" aria-label={`${name} of the host`} aria-valuemin={0} aria-valuemax={100} aria-valuenow={Math.round(share * 100)} sx={{ width: 170 }}>
+      <Stack direction="row" sx={{ justifyContent: "space-between" }}>
+        <span>{name} {note}</span>
+        <b>{hot && "! "}{percent(share, 1)}</b>
+      </Stack>
+      <Box sx={{ height: 6, borderRadius: 1, bgcolor: "var(--bar-rest)" }}>
+        <Box sx={{ height: 6, borderRadius: 1, width: `${Math.min(1, share) * 100}%`, bgcolor: hot ? "var(--s-failed)" : "var(--s-accent)" }} />
+      </Box>
+    </Box>
+  );
+}
+
+function Workers({ found }: { found: Shape<"WorkerShape">[] }) {
+  const ordered = [...found].sort((a, b) => a.role.localeCompare(b.role) || a.id.localeCompare(b.id));
+  return (
+    <TableContainer tabIndex={0} role="region" aria-label="workers">
+      <Table size="small">
+        <TableHead><TableRow>{["worker", "role", "state", "doing", "cores", "memory", "host", "pid"].map((name) => <TableCell key={name}>{name}</TableCell>)}</TableRow></TableHead>
+        <TableBody>
+          {ordered.map((one) => (
+            <TableRow key={one.id} data-role={one.role}>
+              <TableCell className="mono">{one.id}</TableCell>
+              <TableCell>{one.role}</TableCell>
+              <TableCell>{one.state}</TableCell>
+              <TableCell>{one.doing || "–"}</TableCell>
+              <TableCell>{one.cpu.toFixed(2)}</TableCell>
+              <TableCell>{bytes(one.memory)}</TableCell>
+              <TableCell>{one.host}</TableCell>
+              <TableCell>{one.pid}</TableCell>
+            </TableRow>
+          ))}
+        </TableBody>
+      </Table>
+    </TableContainer>
+  );
+}

@@ -1,0 +1,39 @@
+import { describe, expect, it } from "vitest";
+import { marks, points, whereTimeGoes } from "./figures";
+import { joined } from "./live";
+import { actionsOf } from "./Actions";
+
+const sample = (at: number, settled: number, data: Record<string, number> = {}) => ({ at, span: 5, settled, data });
+
+describe("the charts", () => {
+  it("tell the pace between two samples", () => {
+    expect(points([sample(0, 0), sample(5, 50)]).map((point) => point.rate)).toEqual([null, null, 10]);
+  });
+  it("leave a gap where a run was paused, instead of a line", () => {
+    const drawn = points([sample(0, 0), sample(5, 50), sample(105, 60)]);
+    expect(drawn.map((point) => [point.at, point.rate])).toEqual([[-5, null], [0, null], [5, 10], [55, null], [105, null]]);
+  });
+  it("mark who changed what", () => {
+    const command = { number: 1, run: "r", name: "set", arguments: { workers: 4 }, by: "ada", at: 1, done_at: 2, outcome: "done", held: true };
+    expect(marks([command, { ...command, name: "stop", arguments: { now: true }, at: 0, done_at: null }])).toEqual([
+      { at: 0, text: "stop now, ada" },
+      { at: 2, text: "workers 4, ada" },
+    ]);
+  });
+  it("say where time goes, the most first", () => {
+    expect(whereTimeGoes([sample(0, 0, { "doing.steps": 1, "doing.commit": 3, cpu: 9 })])).toEqual([{ doing: "commit", share: 0.75 }, { doing: "steps", share: 0.25 }]);
+  });
+});
+
+describe("events", () => {
+  it("stand once, in order, whatever comes twice", () => {
+    const event = (number: number) => ({ number, at: number, run: "r", name: "n", level: "info", chunk: "", data: {} });
+    expect(joined([event(1), event(2)], [event(3), event(2)]).map((one) => one.number)).toEqual([1, 2, 3]);
+  });
+});
+
+describe("actions", () => {
+  it("are offered only where the run's state leaves something to do", () => {
+    expect([actionsOf("completed"), actionsOf("running"), actionsOf("paused")]).toEqual([[], ["pause", "stop", "stop now"], ["resume", "stop", "stop now"]]);
+  });
+});
