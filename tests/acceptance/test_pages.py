@@ -52,7 +52,8 @@ def test_every_state_that_a_run_ends_with_is_explained():
 
 
 @pytest.mark.parametrize("reason", [
-    "nobody can tell what became of the call", "the API refused the call (status", "rejected, but not taken back",
+    "nobody can tell what became of the call", "the API refused the call", "the API keeps something else than was sent",
+    "rejected, but not taken back",
     "the decided rows no longer fit", "is also held by another unit, which keeps it", "outside the unit",
 ])  # fmt: skip
 def test_the_reasons_on_the_page_are_the_ones_that_are_given(reason):

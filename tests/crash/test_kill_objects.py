@@ -32,7 +32,7 @@ def store():
 def lake(world, store):
     """The world with its files in a bucket; gives a function that fetches what counts there into the world's folder."""
     client, address = store
-    bucket = f"lake-{next(NUMBERS)}"
+    bucket = f"killed-{next(NUMBERS)}"  # all stores of one process share their buckets
     client.create_bucket(Bucket=bucket)
     place = f'path: "s3://{bucket}/out", endpoint: "{address}", region: us-east-1'
     keys = 'access_key: "${LAKE_KEY}", secret_key: "${LAKE_SECRET}"'
