@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import threading
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,11 +13,11 @@ import pytest
 
 from ludb.engine.liveness import LOCKS_AGE, OwnerLock, sweep_locks
 from ludb.errors import ConfigError, ConfigErrors
-from ludb.model.run import Counters, RunState
+from ludb.model.run import Counters, Owner, RunState
 from ludb.model.steering import CallLimits, Live, per_second
 from ludb.repositories.memory import MemoryRepository
 from ludb.service.room import FIRST_WAIT, LONGEST_WAIT, RoomWatch, paused_by
-from ludb.service.steering import STOP, carry_out, checked
+from ludb.service.steering import STOP, carry_out, checked, held
 from ludb.targets.rest.pace import Bucket, Gate
 from ludb.testing.repository_world import planned, segments
 
@@ -190,3 +191,20 @@ def test_a_run_that_stops_while_it_is_asked_to_has_stopped():
     command = next(one for one in repository.commands.recent(run.id) if one.number == number)
     site = SimpleNamespace(repository=SimpleNamespace(runs=LastWorkerLeaves(repository.runs)))
     assert carry_out(site, run.id, command) == "stopped"
+
+
+def test_a_run_that_has_stopped_is_not_held_by_the_one_that_is_leaving(tmp_path):
+    """Else `resume` in that moment would be told that there is nothing to resume."""
+    repository = MemoryRepository()
+    run = repository.runs.create(planned(), segments(3))
+    lock = OwnerLock(tmp_path / "s-1.lock")
+    repository.owners.enrol(Owner("s-1", run.id, "supervisor", "here", os.getpid(), str(lock.path)))
+    site = SimpleNamespace(repository=repository, locks=tmp_path, host="here")
+    repository.runs.change(run.id, RunState.RUNNING)
+    assert held(site, run.id)
+    repository.runs.change(run.id, RunState.STOPPING)
+    repository.runs.change(run.id, RunState.STOPPED)
+    leaving = threading.Timer(0.3, lock.release)
+    leaving.start()
+    assert not held(site, run.id)
+    leaving.join()

@@ -57,7 +57,7 @@ def resume(
 
     site, run = _found(run_id, job, state, repository)
     known = site.repository.runs.get(run)
-    if steering.at_work(site, run, "supervisor"):
+    if steering.held(site, run):
         asked = steering.ask(site, run, steering.RESUME)
         _tell(site, asked, "resume", f"{run} goes on", json=json)
         return

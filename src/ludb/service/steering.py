@@ -14,6 +14,7 @@ from ludb.model.run import Owner, Run, RunState
 from ludb.model.steering import MOST_IN_FLIGHT, MOST_UNITS, MOST_WORKERS, Command, Live, per_second
 from ludb.project import registry
 from ludb.project.folder import JobFolder
+from ludb.service.holding import is_held
 from ludb.service.site import Site
 
 PAUSE, RESUME, STOP, SET, DECLARE_DEAD = "pause", "resume", "stop", "set", "declare-dead"
@@ -27,8 +28,10 @@ ALLOWED = {
     ),
 }
 """The states of a run in which each command makes sense."""
-LOOK_EVERY = 0.1
-"""Seconds between two looks for an answer."""
+LOOK_EVERY, LEAVING = 0.1, 10.0
+"""Seconds between two looks for an answer; seconds in which whoever holds a run that has ended lets go of it."""
+OVER = frozenset({RunState.STOPPED, RunState.FAILED, RunState.COMPLETED, RunState.EXCEPTIONS})
+"""States in which nobody takes commands any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +196,20 @@ def outcome_of(site: Site, asked: Asked, patience: float) -> str | None:
             return None
         time.sleep(LOOK_EVERY)
     return asked.outcome
+
+
+def held(site: Site, run_id: str) -> bool:
+    """Whether somebody holds the run and takes commands. Whoever holds one that has ended is about to leave: that is waited for,
+    so that a run can be resumed in the moment in which it has stopped.
+    """
+    run = site.repository.runs.get(run_id)
+    until = time.monotonic() + LEAVING
+    while at_work(site, run.id, "supervisor") or (run.state in OVER and is_held(site, run.instance)):
+        run = site.repository.runs.get(run_id)
+        if run.state not in OVER or time.monotonic() > until:
+            return True
+        time.sleep(LOOK_EVERY)
+    return False
 
 
 def at_work(site: Site, run_id: str, role: str = "") -> list[Owner]:

@@ -65,7 +65,7 @@ def resume(
 ) -> JSONResponse:
     """Let a run go on: one that is held and paused at once (a command), any other by holding it anew (a task)."""
     found = known_run(world, run)
-    if steering.at_work(world.site, found.id, "supervisor"):
+    if found.state not in steering.OVER and steering.at_work(world.site, found.id, "supervisor"):
         ask: Callable[[Site, str], Asked] = lambda site, one: steering.ask(site, one, steering.RESUME)  # noqa: E731
         return _steer(world, caller, request, key, asked, run, ask)
     if found.state is RunState.ABANDONED or found.state is RunState.COMPLETED:
