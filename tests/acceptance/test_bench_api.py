@@ -8,6 +8,7 @@ from bench.api import Wrong, loop, move, sent
 from bench.api.estate import make_customers, served
 
 
+@pytest.mark.long
 def test_ludb_and_the_loops_send_every_document_once(tmp_path):
     """Also: the job that the bench makes is one that runs."""
     database = make_customers(tmp_path / "legacy.sqlite", 40)

@@ -58,7 +58,7 @@ def bench(shop, ready, tmp_path):
     made.close()
 
 
-@pytest.mark.parametrize("kind", ["postgres", "mariadb"])
+@pytest.mark.parametrize("kind", ["postgres", pytest.param("mariadb", marks=pytest.mark.long)])
 def test_the_proposed_job_moves_every_customer_of_a_server_row_by_row(request, bench, kind):
     url = request.getfixturevalue(f"{kind}_database")(script(kind))
     said = bench.ludb("init", "shop", "--from", url)
@@ -78,6 +78,7 @@ def test_the_proposed_job_moves_every_customer_of_a_server_row_by_row(request, b
         assert sorted((tuple(row.values()) for row in found), key=lambda row: row[0]) == rows_of(url, table)
 
 
+@pytest.mark.long
 def test_customers_go_from_mariadb_into_postgres_with_every_row_and_cent(bench, postgres_database, mariadb_database):
     legacy, shop = mariadb_database(script("mariadb")), postgres_database(SHOP)
     said = bench.ludb("init", "shop", "--from", legacy, "--to", shop)

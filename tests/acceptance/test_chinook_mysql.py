@@ -40,6 +40,7 @@ def chinook() -> str:
     )
 
 
+@pytest.mark.long
 def test_every_chinook_customer_arrives_in_mariadb_with_every_row(desk, chinook, mariadb_database, mariadb_server):
     tables, _, _ = chinook.partition("INSERT INTO")
     legacy = mariadb_database(f"SET NAMES utf8mb4;\n{chinook}")

@@ -16,7 +16,7 @@ import pytest
 TELCO = Path(__file__).parents[2] / "examples" / "telco"
 
 
-@pytest.mark.parametrize("systems", ["sqlite", "postgres"])
+@pytest.mark.parametrize("systems", ["sqlite", pytest.param("postgres", marks=pytest.mark.long)])
 def test_the_demo_moves_everybody_it_should_and_ends_without_a_terminal(request, tmp_path, systems):
     if systems == "postgres":
         server = request.getfixturevalue("postgres_server")  # skipped loudly where there is none

@@ -136,6 +136,7 @@ def test_the_first_dry_run_leaves_no_ledger_no_folder_and_takes_a_name_of_its_ow
     assert print_of(shop.folder) == before
 
 
+@pytest.mark.long
 def test_a_dry_run_that_is_killed_leaves_everything_as_it_was_and_another_one_starts_anew(shop):
     before = print_of(shop.folder)
     process = shop.start("run", "job", "--dry-run", GATE=str(shop.gate))
@@ -164,6 +165,7 @@ def _command(pid: int) -> bytes:
         return b""
 
 
+@pytest.mark.long
 def test_a_dry_run_may_be_tried_while_a_real_one_is_unfinished(shop):
     shop.change("job.yaml", "settings:", "rules: {nobody: stop}\nsettings:")
     shop.write({"rules/nobody.sql": "select unit_key, 'stop here' as reason from legacy.customers where id = 4"})

@@ -73,6 +73,7 @@ def test_waves_move_the_next_units_until_nobody_is_left_and_a_run_without_select
     assert "nothing is left to move: 8 units, all moved by earlier runs of shop" in refused(shop, "run", "--limit", "3")
 
 
+@pytest.mark.long
 def test_an_unfinished_selection_is_gone_on_with_by_the_same_options_and_the_hint_repeats_them(shop):
     shop.change("job.yaml", "settings:", "rules: {nobody: stop}\nsettings:")
     shop.write({"rules/nobody.sql": "select unit_key, 'stop here' as reason from legacy.customers where id = 4"})

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 
-@pytest.fixture(params=["postgres", "mariadb"])
+@pytest.fixture(params=["postgres", pytest.param("mariadb", marks=pytest.mark.long)])
 def shared(request, shop):
     """A shop whose repository is on a server, named by the variable as it should be."""
     shop.environment["LUDB_REPOSITORY"] = request.getfixturevalue(f"{request.param}_database")()

@@ -136,6 +136,7 @@ def test_connections_lost_around_every_phase_are_made_again_and_nothing_comes_tw
     assert len(saboteur.done) == 2 * len(set(PHASES) - {"rehearse", "call"})
 
 
+@pytest.mark.long
 def test_a_time_out_of_idle_transactions_that_is_set_low_costs_time_and_no_customer(shop, monkeypatch):
     """The server ends the open transaction just before the decision, once: what was decided is written from the journal."""
     text = (shop.desk.job / "job.yaml").read_text()
