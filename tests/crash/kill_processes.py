@@ -5,10 +5,11 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import select
+import queue
 import signal
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 from collections.abc import Callable, Mapping, Sequence
@@ -82,37 +83,49 @@ class Simulator:
 
 
 class Nursery:
-    """A process that starts others quickly (kill_nursery.py)."""
+    """A process that starts others quickly (kill_nursery.py); any thread may ask it."""
 
     def __init__(self) -> None:
         command = [sys.executable, str(Path(__file__).with_name("kill_nursery.py"))]
-        # Unbuffered: a line that waits in a buffer of ours is one that `select` does not see.
         self.process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0,
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             # Threads would be missing in a fork: those of numpy, and that of Arrow's allocator, on which a fork can hang.
             env=os.environ | {"OPENBLAS_NUM_THREADS": "1", "JE_ARROW_MALLOC_CONF": "background_thread:false"},
         )  # fmt: skip
         self.ended: dict[int, int] = {}
+        self.told = threading.Condition()
+        self.asking = threading.Lock()
+        self.started: queue.SimpleQueue[int] = queue.SimpleQueue()
+        # One reader only: of two threads that read the pipe, one would take the answer meant for the other.
+        self.reader = threading.Thread(target=self._read, daemon=True)
+        self.reader.start()
+
+    def _read(self) -> None:
+        for line in self.process.stdout:
+            told = json.loads(line)
+            if "status" not in told:
+                self.started.put(told["pid"])
+                continue
+            with self.told:
+                self.ended[told["pid"]] = told["status"]
+                self.told.notify_all()
 
     def start(self, arguments: Sequence[str], environment: Mapping[str, str], out: Path) -> int:
         asked = {"arguments": arguments, "environment": dict(environment), "out": str(out)}
-        self.process.stdin.write(json.dumps(asked).encode() + b"\n")
-        self.process.stdin.flush()
-        while True:
-            told = self.read(60)
-            if "status" not in told:
-                return told["pid"]
+        with self.asking:
+            self.process.stdin.write(json.dumps(asked).encode() + b"\n")
+            self.process.stdin.flush()
+            return self.started.get(timeout=60)
 
-    def read(self, seconds: float) -> dict[str, int]:
-        assert select.select([self.process.stdout], [], [], seconds)[0], "the process does not end"
-        told = json.loads(self.process.stdout.readline())
-        if "status" in told:
-            self.ended[told["pid"]] = told["status"]
-        return told
+    def wait(self, pid: int, seconds: float) -> int:
+        with self.told:
+            assert self.told.wait_for(lambda: pid in self.ended, seconds), "the process does not end"
+            return self.ended[pid]
 
     def close(self) -> None:
         self.process.stdin.close()
         self.process.wait()
+        self.reader.join()
         self.process.stdout.close()
 
 
@@ -124,14 +137,9 @@ class Process:
 
     def wait(self, seconds: float = 60) -> int:
         """Its exit code, negative for a signal."""
-        until = time.monotonic() + seconds
-        while self.pid not in self.nursery.ended:
-            self.nursery.read(max(0.0, until - time.monotonic()))
-        return self.nursery.ended[self.pid]
+        return self.nursery.wait(self.pid, seconds)
 
     def alive(self) -> bool:
-        while select.select([self.nursery.process.stdout], [], [], 0)[0]:
-            self.nursery.read(0)
         return self.pid not in self.nursery.ended
 
     def signal(self, number: int) -> None:
@@ -139,7 +147,7 @@ class Process:
             os.kill(self.pid, number)
 
     def end(self) -> None:
-        if self.pid not in self.nursery.ended:
+        if self.alive():
             self.signal(signal.SIGKILL)
             self.wait()
 
