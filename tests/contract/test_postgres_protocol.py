@@ -235,6 +235,51 @@ def test_a_snapshot_sees_one_state_of_the_database(url):
     source.close()
 
 
+LATE = {
+    "d": ("0001-01-01", "9999-12-31", "5874897-12-31"),
+    "t": ("0001-01-01 00:00", "9999-12-31 23:59:59.999999", "294276-12-31"),
+    "z": ("0001-01-01 00:00+00", "9999-12-31 23:59:59.999999+00", "294276-12-31 00:00+00"),
+    "c": ("00:00", "23:59:59.999999", "24:00"),
+    "n": ("-99.5", "99.5", "NaN"),
+}
+
+
+@pytest.mark.parametrize("column", LATE)
+def test_one_value_that_arrow_cannot_hold_is_refused_by_name_and_the_others_of_its_chunk_are_whole(url, column):
+    """Some of them arrive as another value of their type: it must not be taken for one that was meant."""
+    kinds = {"d": "date", "t": "timestamp", "z": "timestamptz", "c": "time", "n": "numeric(5,2)"}
+    with psycopg.connect(url) as admin:
+        columns = ", ".join(f"{name} {kind}" for name, kind in kinds.items())
+        admin.execute(f"CREATE TABLE moment (id bigint PRIMARY KEY, {columns})")
+        for row, values in enumerate(zip(*(LATE[name][:2] for name in kinds), strict=True)):
+            admin.execute("INSERT INTO moment VALUES (%s, %s, %s, %s, %s, %s)", (row, *values))
+        admin.execute(f"INSERT INTO moment (id, {column}) VALUES (2, %s)", (LATE[column][2],))
+    source = PostgresSource("legacy", PostgresSystem(type="postgres", url=url), Surroundings(None, None))
+    path = (UnitTable("moment", TableRef("legacy", "moment")),)
+    with source.snapshot():
+        plainly = source.fetch(path, keyset([0, 1]))
+        read = source.fetch(path, keyset([0, 1, 2]))
+    source.close()
+    assert not plainly.refused
+    assert plainly.rows.num_rows == 2
+    assert plainly.rows.equals(read.rows.slice(0, 2).cast(plainly.rows.schema))
+    assert [(one.column, one.row_id, one.detail) for one in read.refused] == [
+        (column, "2", {"c": "24:00:00"}.get(column, LATE[column][2]).replace("00:00+00", "00:00:00+00")
+         if column != "t" else "294276-12-31 00:00:00")
+    ]  # fmt: skip
+    assert read.rows.column(column)[2].as_py() is None
+
+
+def test_the_server_lends_a_chunk_no_processors_of_its_own(url):
+    """Workers are the parallelism: with the server's on top a source would be worked harder than the operator asked for."""
+    source = PostgresSource("legacy", PostgresSystem(type="postgres", url=url), Surroundings(None, None))
+    asked = "SELECT current_setting('max_parallel_workers_per_gather')::int"
+    with source.snapshot():
+        assert source._number(asked) == 0
+    assert source._number(asked) > 0
+    source.close()
+
+
 def test_keys_that_fill_their_range_are_a_range_and_strangers_in_it_stay_out(url):
     with psycopg.connect(url) as connection:
         connection.execute("INSERT INTO account SELECT n, 'n' || n FROM generate_series(1, 1000) AS n")

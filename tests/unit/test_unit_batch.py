@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import decimal
+import gc
+import weakref
 
 import pyarrow as pa
 import pytest
@@ -51,6 +53,19 @@ def test_every_table_shows_the_unit_key_and_not_the_position():
             ("y", "y", "Rex"),
             ("y", "y", "Tom"),
         ]
+
+
+def test_a_closed_batch_and_its_rows_are_gone_at_once():
+    """A circle of references would keep the rows of several chunks in memory until the interpreter looks for circles."""
+    gc.disable()
+    try:
+        with batch_of() as batch:
+            batch.append("new.pet", batch.query("select unit_key, name from old.pets"), step="s")
+        gone = weakref.ref(batch)
+        del batch
+        assert gone() is None
+    finally:
+        gc.enable()
 
 
 def test_a_rejected_unit_leaves_every_table_output_and_key_map_and_its_fault_is_kept():

@@ -1,12 +1,15 @@
 """How each PostgreSQL column is asked for, so that what arrives is exact or is refused by row.
 
-ADBC reads numbers, texts, bytes and moments as binary, but an infinite or very old moment becomes another one without a
-word, and decimals take it four times as long as their text does. So a moment is asked for where Arrow can hold it; and one
-more column, nearly always NULL, holds the texts of what a row has that Arrow cannot hold, and the row's name.
+ADBC reads numbers, texts, bytes and moments as binary, but an infinite or very late moment becomes another one without a
+word, and decimals take it four times as long as their text does. Rows are asked for in one of two ways. `bare` asks for the
+values alone: what arrives is whole if `whole` can see that nothing was beyond Arrow, and else it is thrown away. `select`
+asks for a moment where Arrow can hold it, and for one more column, nearly always NULL, with the texts of what a row has that
+Arrow cannot hold, and the row's name.
 """
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -36,6 +39,13 @@ _MOMENTS = {
     ),
     "time": ("'00:00'", "'23:59:59.999999'", "24:00:00, which is no time of day elsewhere"),
 }
+_DAY = 86_400_000_000
+_DAYS = (
+    dt.date.min.toordinal() - dt.date(1970, 1, 1).toordinal(),
+    dt.date.max.toordinal() - dt.date(1970, 1, 1).toordinal(),
+)
+_INSTANTS = (_DAYS[0] * _DAY, (_DAYS[1] + 1) * _DAY - 1)
+_HELD = {"date": _DAYS, "timestamp": _INSTANTS, "timestamptz": _INSTANTS, "time": (0, _DAY - 1)}
 _TEXTS = ("text", "varchar", "bpchar", "name", "citext")
 
 
@@ -81,6 +91,45 @@ def select(plans: Sequence[Carriage], table: Reflected, alias: str = "a") -> tup
     told = ", ".join([*texts, *(() if always else ids)])
     doubts = [f"CASE WHEN {' OR '.join(bad)} THEN json_build_array({told})::text END"] if bad else []
     return (*values, *doubts, *(ids if always else ()))
+
+
+def bare(plans: Sequence[Carriage], alias: str = "a") -> tuple[str, ...] | None:
+    """The expressions of values that `whole` can judge; None where a column is converted here, or is an amount of money."""
+    if any(_converts(how) or how.type.name == "money" for how in plans):
+        return None
+    return tuple(f"{alias}.{quote(how.column.name)}" if _is_moment(how) else _value(how, alias) for how in plans)
+
+
+def whole(rows: pa.Table, keyed: Sequence[Carriage], plans: Sequence[Carriage]) -> pa.Table | None:
+    """Columns as `match` and `bare` asked for them as the planned table; None if any value is one that Arrow cannot hold.
+
+    Every moment beyond the years 1 to 9999, also one that has become another on its way (it wraps around in 32 or 64
+    bits), arrives outside of them.
+    """
+    everything = [*keyed, *plans]
+    arrays = []
+    for number, how in enumerate(everything):
+        values = rows.column(number).combine_chunks()
+        if number >= len(keyed) and _is_moment(how) and not _is_held(values, how):
+            return None
+        try:
+            arrays.append(values if values.type == how.column.type else values.cast(how.column.type))
+        except pa.ArrowInvalid:
+            return None
+    names = [f"{MATCH}{number}" for number in range(len(keyed))] + [how.column.name for how in plans]
+    schema = pa.schema([(name, how.column.type) for name, how in zip(names, everything, strict=True)])
+    return pa.Table.from_arrays(arrays, schema=schema)
+
+
+def _is_moment(how: Carriage) -> bool:
+    return not how.chosen and how.type.name in _MOMENTS
+
+
+def _is_held(values: pa.Array, how: Carriage) -> bool:
+    """Whether all moments lie where `_MOMENTS` says, counted from 1970 or midnight in Arrow's units."""
+    low, high = _HELD[how.type.name]
+    found = pc.min_max(values.cast(pa.int32() if how.type.name == "date" else pa.int64()))
+    return found["min"].as_py() is None or (found["min"].as_py() >= low and found["max"].as_py() <= high)
 
 
 def row_id(table: Reflected, alias: str = "a") -> tuple[str, ...]:

@@ -18,7 +18,7 @@ from ludb.dialects.postgres_lists import comparable
 from ludb.dialects.postgres_schema import Reflected, reflect, shapes
 from ludb.dialects.postgres_script import check_script, run_script
 from ludb.dialects.postgres_stream import Stream
-from ludb.dialects.postgres_values import Carriage, match, plan, row_id, select, typed
+from ludb.dialects.postgres_values import Carriage, bare, match, plan, row_id, select, typed, whole
 from ludb.dialects.settings import Surroundings
 from ludb.errors import ConfigError, LudbError, TransientError
 from ludb.model.findings import Price
@@ -108,7 +108,8 @@ class PostgresSource:
             raise
         self._inside = True
         try:
-            stream.execute("SELECT 1")  # the snapshot is taken by the first query
+            # The first query takes the snapshot. Our workers are the parallelism: a chunk is too small for the server's own.
+            stream.execute("SELECT set_config('max_parallel_workers_per_gather', '0', true)")
             yield
         finally:
             self._inside = False
@@ -127,16 +128,30 @@ class PostgresSource:
         steps = self._stops(path)
         last = steps[-1].table
         keyed, plans = self._chosen(path[0], by.columns), self._plan(path[-1])
-        columns = select(plans, last)
         where, exact = self._where(steps[0].table, keyed, by)
-        sql = fetch_sql(steps, where, match(keyed), columns)
-        tables, refused = [], []
-        for piece in self._query(sql):
-            wanted = piece if exact is None else piece.filter(pc.is_in(piece.column(0), value_set=exact))
-            held, faulty = typed(wanted, keyed, plans, last)
-            tables.append(held)
+        columns = bare(plans)
+        if columns is not None:
+            tables = [whole(rows, keyed, plans) for rows in self._matching(steps, where, exact, keyed, columns)]
+            if all(table is not None for table in tables):
+                return Fetched(pa.concat_tables(tables), [])
+        held, refused = [], []
+        for rows in self._matching(steps, where, exact, keyed, select(plans, last)):
+            carried, faulty = typed(rows, keyed, plans, last)
+            held.append(carried)
             refused.extend(faulty)
-        return Fetched(pa.concat_tables(tables), refused)
+        return Fetched(pa.concat_tables(held), refused)
+
+    def _matching(
+        self,
+        steps: Sequence[Stop],
+        where: str,
+        exact: pa.Array | None,
+        keyed: Sequence[Carriage],
+        columns: Sequence[str],
+    ) -> Iterator[pa.Table]:
+        """Rows of the last stop in pieces, of the keys that are wanted."""
+        for piece in self._query(fetch_sql(steps, where, match(keyed), columns)):
+            yield piece if exact is None else piece.filter(pc.is_in(piece.column(0), value_set=exact))
 
     def orphans(self, path: Sequence[UnitTable]) -> pa.Table:
         """Rows that no chain of links leads to, self references (`recursive`) counted as links; by one anti-join."""

@@ -246,6 +246,7 @@ class UnitBatch:
 
     def close(self) -> None:
         """Free the memory; safe to repeat."""
+        self._shelf.clear()  # what waits there holds this batch: a circle would keep a chunk's rows for several chunks more
         self.database.close()
 
     def __enter__(self) -> Self:

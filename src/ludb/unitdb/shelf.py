@@ -54,6 +54,10 @@ class Shelf:
         """Names of the tables with rows of units that have been put in."""
         return [name for name, shared in self._inside.items() if not shared]
 
+    def clear(self) -> None:
+        """Forget what still waits, and with it whoever would have been asked for the rows."""
+        self._waiting.clear()
+
     def _put(self, name: str) -> None:
         _, shared, rows = self._waiting.pop(name)
         self._database.put(name, rows())
