@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from ludb.errors import RoomError
+from ludb.errors import RoomError, TransientError
 from ludb.model.unit import POSITION, Fetched, Refusal, TableRef, UnitSchema, UnitTable
 from ludb.service.site import writing_below
 from ludb.unitdb import stage as module
@@ -59,6 +59,17 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
         pytest.skip(f"no file system can be mounted here: {mounted.stderr.decode().strip()}")
     yield place
     subprocess.run(["umount", "-l", place], check=True)
+
+
+def test_a_source_that_is_lost_while_its_rows_are_sorted_is_told_as_such(tmp_path: Path):
+    """The SQL engine pulls the rows; what it makes of the error of whom it pulls from would not be tried again."""
+
+    def lost(table: UnitTable, columns: tuple[str, ...] | None) -> Iterator[Fetched]:
+        yield from scan(table, columns)
+        raise TransientError("the server is away", system="s")
+
+    with pytest.raises(TransientError, match="the server is away"):
+        build_stage(tmp_path / "stage", UNIT, units(1, 2), lost, ["roots", ODD])
 
 
 def test_a_chunk_gets_exactly_its_rows_sorted_by_position_and_in_table_order(staged: Stage):

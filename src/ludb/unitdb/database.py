@@ -9,6 +9,7 @@ import re
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
+from itertools import chain
 from types import TracebackType
 from typing import Any, Self
 
@@ -154,7 +155,7 @@ class UnitDatabase:
                 return found
         return self._meaning(error, file, sql)
 
-    def put(self, name: str, rows: pa.Table, columns: str = "*") -> None:
+    def put(self, name: str, rows: pa.Table | pa.RecordBatchReader, columns: str = "*") -> None:
         """Create table `name` (already quoted) from Arrow rows; `columns` is a SELECT list over them."""
         self._connection.register("ludb_incoming", rows)
         try:
@@ -175,14 +176,28 @@ class UnitDatabase:
             self._connection.unregister("ludb_incoming")
 
     def stream(self, name: str, batches: Iterable[pa.Table]) -> None:
-        """Create table `name` (already quoted) from a stream of Arrow tables of one schema (at least one)."""
-        created = False
-        for rows in batches:
-            if created:
-                self.add(name, rows)
-            else:
-                self.put(name, rows)
-                created = True
+        """Create table `name` (already quoted) from a stream of Arrow tables of one schema (at least one). What the stream
+        raises is raised here.
+        """
+        pieces = iter(batches)
+        first = next(pieces)
+        failed: list[BaseException] = []
+
+        def pulled() -> Iterator[pa.RecordBatch]:
+            try:
+                for rows in chain((first,), pieces):
+                    yield from rows.to_batches()
+            except BaseException as error:  # the SQL engine would make a text of it
+                failed.append(error)
+                raise
+
+        try:
+            # One statement: an insert for each piece takes six times as long.
+            self.put(name, pa.RecordBatchReader.from_batches(first.schema, pulled()))
+        except Exception:
+            if failed:
+                raise failed[0] from None
+            raise
 
     def variables(self, values: Mapping[str, object]) -> None:
         """Make values readable by `getvariable('name')`."""

@@ -91,7 +91,8 @@ def build_stage(
 
 def _write(pieces: Iterator[pa.Table], path: Path) -> None:
     first = next(pieces)
-    with pq.ParquetWriter(path, first.schema) as file:
+    # Each group is read again by every chunk and retry that has a unit in it: quickly read counts for more than small.
+    with pq.ParquetWriter(path, first.schema, compression="lz4", use_dictionary=False) as file:
         for piece in chain((first,), pieces):
             file.write_table(piece, row_group_size=ROW_GROUP)
 
