@@ -68,3 +68,19 @@ def test_a_mended_step_moves_the_quarantined_customer(shop):
     assert summary.run.state is RunState.COMPLETED
     assert summary.counters.done == 3
     assert [name for (name,) in shop.rows("billing", "select name from account order by id")] == ["Ann", "Bo", "Cy"]
+
+
+def test_large_customers_are_moved_in_smaller_chunks(shop):
+    """A worker's memory is a matter of bytes: nobody knows beforehand how many rows a customer has."""
+    shop.database(
+        "legacy",
+        "with recursive n(x) as (select 10 union all select x + 1 from n where x < 18)"
+        " insert into customers select x, printf('%.1000000c', 'x') from n;"
+        " delete from orders; delete from customers where id < 10",
+    )
+    job = (shop.job / "job.yaml").read_text()
+    (shop.job / "job.yaml").write_text(job.replace("{chunk_units: 2}", "{chunk_units: 4, chunk_bytes: 2500000}"))
+    summary = shop.run()
+    assert summary.counters.done == 9
+    sizes = [len(chunk.positions) for chunk, _, _ in shop.site.repository.views.chunks(summary.run.id)]
+    assert sizes == [4, 2, 2, 1]

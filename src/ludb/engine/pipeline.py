@@ -44,6 +44,7 @@ def process(chunk: Chunk, read: Extract | None, at: Workplace) -> Further:
     if read is None:
         with at.phase("extract", chunk):
             read = extract(chunk, at)
+        at.weight.note(len(chunk.positions), read.size)
     return move(chunk, read, at)
 
 

@@ -106,7 +106,8 @@ class Worker:
             return at.repository.runs.get(at.run.id).state not in ENDED | {RunState.STOPPING}
         self._look()
         told = at.told.orders
-        units = told.live.chunk_units if told else at.migration.job.settings.chunk_units
+        settings = at.migration.job.settings
+        units = at.weight.limit(told.live.chunk_units if told else settings.chunk_units, settings.chunk_bytes)
         # Between two chunks this worker holds none: one that still bears its name was left half way (an answer lost, the
         # repository away after the decision), and nobody else would ever take it from a living owner.
         left = self._dead if self._deferred else self._dead | {at.owner}

@@ -80,6 +80,21 @@ class Told:
         return self.orders is not None and (self.orders.dismissed or self.orders.state is RunState.STOPPING)
 
 
+@dataclass(slots=True)
+class Weight:
+    """What a unit weighs, in bytes of its source rows, by the chunk that this worker has read last; 0 until then."""
+
+    unit: float = 0.0
+
+    def note(self, units: int, size: int) -> None:
+        """A chunk of so many units was so large."""
+        self.unit = size / units
+
+    def limit(self, units: int, most: int) -> int:
+        """How many units to ask for: not more than `most` bytes, but at least one."""
+        return max(1, min(units, int(most / self.unit))) if self.unit else units
+
+
 @dataclass(frozen=True, slots=True)
 class Workplace:
     """Everything that moving a chunk needs. Time, waiting and randomness are injected."""
@@ -94,6 +109,7 @@ class Workplace:
     shared: Shared = field(default_factory=dict)
     owner: str = "worker"
     told: Told = field(default_factory=Told)
+    weight: Weight = field(default_factory=Weight)
     fence: Fence = field(default_factory=lambda: Fence(60.0))
     clock: Callable[[], float] = time.time
     monotonic: Callable[[], float] = time.monotonic

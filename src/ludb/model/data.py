@@ -40,6 +40,11 @@ class Extract:
         """The list positions of all units of the extract."""
         return tuple(self.keys.column(POSITION).to_pylist())
 
+    @property
+    def size(self) -> int:
+        """Bytes that the rows of all tables hold in memory."""
+        return sum(table.nbytes for table in self.tables.values())
+
     def only(self, positions: Collection[int]) -> Extract:
         """The same extract for fewer units."""
         kept = set(positions)

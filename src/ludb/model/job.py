@@ -133,6 +133,7 @@ class Settings:
     """The run settings of a job. Times are seconds."""
 
     chunk_units: int = 500
+    chunk_bytes: int = 64 << 20
     workers: int = 2
     quarantine_limit: QuarantineLimit = field(default_factory=QuarantineLimit)
     lease: float = 60.0

@@ -122,6 +122,7 @@ def _run(settings: RunSettings) -> Settings:
     limit = settings.quarantine_limit
     return Settings(
         chunk_units=settings.chunk_units,
+        chunk_bytes=settings.chunk_bytes,
         workers=settings.workers,
         quarantine_limit=QuarantineLimit(limit.count, limit.percent, limit.minimum),
         lease=settings.lease,

@@ -261,6 +261,11 @@ class RunSettings(Entry):
     """How the job runs; every field has a default."""
 
     chunk_units: int = Field(default=500, ge=1, description="Units that are moved together")
+    chunk_bytes: int = Field(
+        default=64 << 20,
+        ge=1 << 16,
+        description="Fewer units are moved together where their source rows hold more than this",
+    )
     workers: int = Field(default=2, ge=1, le=1024, description="Worker processes at the start")
     quarantine_limit: Limit = Field(default=LimitSettings(), description="When too many quarantined units fail the run")
     lease: Seconds = Field(default=60.0, ge=1, description="After how long without a heartbeat a worker is given up")
