@@ -64,6 +64,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/calls": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Calls
+         * @description Calls to APIs of all runs, the newest first.
+         */
+        get: operations["calls_api_v1_calls_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/events": {
         parameters: {
             query?: never;
@@ -136,6 +156,66 @@ export interface paths {
          * @description The texts that the job's version is made of, or one of them.
          */
         get: operations["files_api_v1_jobs__job__files_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/jobs/{job}/lineage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Lineage
+         * @description Where each column of each output comes from, as far as the texts of the steps tell; nothing is run.
+         */
+        get: operations["lineage_api_v1_jobs__job__lineage_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/jobs/{job}/preflight": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Preflight
+         * @description What `ludb check` says of a job now, by a process of its own. May take seconds; it is kept for a moment.
+         */
+        get: operations["preflight_api_v1_jobs__job__preflight_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/jobs/{job}/versions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Versions
+         * @description The versions of a job that were run, and the one that its folder holds now; the newest first.
+         */
+        get: operations["versions_api_v1_jobs__job__versions_get"];
         put?: never;
         post?: never;
         delete?: never;
@@ -360,6 +440,26 @@ export interface paths {
          * @description What people asked of a run, the newest first.
          */
         get: operations["commands_api_v1_runs__run__commands_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/runs/{run}/compare/{other}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Compare
+         * @description Two runs side by side: totals, states, reasons, rows by table, pace, settings.
+         */
+        get: operations["compare_api_v1_runs__run__compare__other__get"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1229,6 +1329,53 @@ export interface components {
             pace?: number | null;
         };
         /**
+         * CallOfRunShape
+         * @description A call, with the run that touched it last.
+         */
+        CallOfRunShape: {
+            /** Answer */
+            answer: string | null;
+            /** Changed At */
+            changed_at: number;
+            /** Generation */
+            generation: number;
+            /** Id */
+            id: string;
+            /** Job */
+            job: string;
+            /** Key */
+            key: string;
+            /** Masked */
+            masked: boolean;
+            /** Method */
+            method: string;
+            /** Number */
+            number: number;
+            /** Output */
+            output: string;
+            /** Path */
+            path: string | null;
+            /** Reason */
+            reason: string;
+            /** Request */
+            request: string | null;
+            /** Returned */
+            returned: {
+                [key: string]: string;
+            } | null;
+            /** Row Key */
+            row_key: string;
+            /** Run */
+            run: string;
+            /** Server Id */
+            server_id: string | null;
+            state: components["schemas"]["CallState"];
+            /** Status */
+            status: number | null;
+            /** System */
+            system: string;
+        };
+        /**
          * CallShape
          * @description A call to an API. Request, answer and returned values are masked without the right to see personal data.
          */
@@ -1311,6 +1458,24 @@ export interface components {
          */
         ChunkState: "claimed" | "decided" | "finished" | "released" | "split";
         /**
+         * ColumnLineageShape
+         * @description A column of an output: what its step reads for it, the same followed through earlier outputs and key maps, and how it
+         *     is made.
+         */
+        ColumnLineageShape: {
+            /** Column */
+            column: string;
+            /**
+             * Expression
+             * @example lower(c.email)
+             */
+            expression: string;
+            /** Origins */
+            origins: components["schemas"]["PlaceShape"][];
+            /** Sources */
+            sources: components["schemas"]["PlaceShape"][];
+        };
+        /**
          * CommandShape
          * @description A command. `outcome` is null until it took effect; `held`: a supervisor carries it out.
          */
@@ -1341,6 +1506,18 @@ export interface components {
             outcome: string | null;
             /** Run */
             run: string;
+        };
+        /**
+         * ComparisonShape
+         * @description Two runs side by side.
+         */
+        ComparisonShape: {
+            a: components["schemas"]["SideShape"];
+            b: components["schemas"]["SideShape"];
+            /** Counts */
+            counts: components["schemas"]["NumberPairShape"][];
+            /** Settings */
+            settings: components["schemas"]["SettingPairShape"][];
         };
         /**
          * CountersShape
@@ -1492,6 +1669,27 @@ export interface components {
             text: string;
         };
         /**
+         * FindingShape
+         * @description What a start would stumble over, or what should be known before it.
+         */
+        FindingShape: {
+            /** Column */
+            column: string;
+            /** Remedy */
+            remedy: string;
+            /**
+             * Severity
+             * @enum {string}
+             */
+            severity: "error" | "warning";
+            /** System */
+            system: string;
+            /** Table */
+            table: string;
+            /** Text */
+            text: string;
+        };
+        /**
          * HealthShape
          * @description `ok`, or `away` with the reason.
          */
@@ -1563,6 +1761,8 @@ export interface components {
             hooks?: string[];
             /** Key */
             key?: string[];
+            /** Key Maps */
+            key_maps?: components["schemas"]["KeyMapShape"][];
             /**
              * Keys
              * @description Key maps
@@ -1636,6 +1836,26 @@ export interface components {
              * @description Hash of its content
              */
             version?: string | null;
+        };
+        /**
+         * KeyMapShape
+         * @description A key map: old keys of a table to new ones, in `keys.<name>`.
+         */
+        KeyMapShape: {
+            /** Columns */
+            columns: string[];
+            /**
+             * Kind
+             * @description sequence or uuid; returned for what an API answers
+             */
+            kind: string;
+            /**
+             * Name
+             * @example account_id
+             */
+            name: string;
+            /** Table */
+            table: string;
         };
         /**
          * Kind
@@ -1781,6 +2001,28 @@ export interface components {
             role: components["schemas"]["Role"];
         };
         /**
+         * NumberPairShape
+         * @description The same count of two runs.
+         */
+        NumberPairShape: {
+            /** A */
+            a: number;
+            /** B */
+            b: number;
+            /**
+             * Kind
+             * @description state, reason, source or output
+             */
+            kind: string;
+            /** Name */
+            name: string;
+            /**
+             * State
+             * @default
+             */
+            state: string;
+        };
+        /**
          * OutputShape
          * @description An output of the job.
          */
@@ -1826,6 +2068,16 @@ export interface components {
         Page_AuditShape_: {
             /** Items */
             items: components["schemas"]["AuditShape"][];
+            /**
+             * Next
+             * @description Cursor of the next page
+             */
+            next?: string | null;
+        };
+        /** Page[CallOfRunShape] */
+        Page_CallOfRunShape_: {
+            /** Items */
+            items: components["schemas"]["CallOfRunShape"][];
             /**
              * Next
              * @description Cursor of the next page
@@ -1920,6 +2172,58 @@ export interface components {
              * @example one-time-password
              */
             old: string;
+        };
+        /**
+         * PlaceShape
+         * @description A column of a table as steps call it; `keys.*` are key maps, `ref.*` shared tables.
+         */
+        PlaceShape: {
+            /**
+             * Column
+             * @example customer_id
+             */
+            column: string;
+            /**
+             * Table
+             * @example legacy.customers
+             */
+            table: string;
+        };
+        /**
+         * PointShape
+         * @description How far a run was, so many seconds after its start.
+         */
+        PointShape: {
+            /** Second */
+            second: number;
+            /** Settled */
+            settled: number;
+        };
+        /**
+         * PreflightShape
+         * @description What `ludb check` says of a job at this moment.
+         */
+        PreflightShape: {
+            /**
+             * Connected
+             * @description Its systems were looked at
+             */
+            connected: boolean;
+            /** Findings */
+            findings: components["schemas"]["FindingShape"][];
+            /** Job */
+            job: string;
+            /**
+             * Modes
+             * @description How each output is written
+             */
+            modes: {
+                [key: string]: string;
+            };
+            /** Ok */
+            ok: boolean;
+            /** Version */
+            version: string | null;
         };
         /**
          * ProblemShape
@@ -2412,6 +2716,23 @@ export interface components {
             };
         };
         /**
+         * SettingPairShape
+         * @description The same setting of two runs, null where a run has none.
+         */
+        SettingPairShape: {
+            /** A */
+            a: unknown;
+            /** B */
+            b: unknown;
+            /**
+             * Name
+             * @example workers
+             */
+            name: string;
+            /** Same */
+            same: boolean;
+        };
+        /**
          * SettingsShape
          * @description How this server is set up.
          */
@@ -2437,6 +2758,20 @@ export interface components {
          * @enum {string}
          */
         Severity: "warning" | "critical";
+        /**
+         * SideShape
+         * @description One of two runs. `rate` is in units per second, over its whole time.
+         */
+        SideShape: {
+            /**
+             * Pace
+             * @description At most 120 points
+             */
+            pace: components["schemas"]["PointShape"][];
+            /** Rate */
+            rate: number;
+            run: components["schemas"]["RunShape"];
+        };
         /**
          * StartAsked
          * @description Start a job's instance, or go on with it where it was.
@@ -2471,6 +2806,28 @@ export interface components {
             selection?: components["schemas"]["SelectionAsked"] | null;
             /** Workers */
             workers?: number | null;
+        };
+        /**
+         * StepLineageShape
+         * @description What one step fills. `note` says why columns are not known.
+         */
+        StepLineageShape: {
+            /** Columns */
+            columns: components["schemas"]["ColumnLineageShape"][];
+            /** Kind */
+            kind: string;
+            /** Note */
+            note: string;
+            /**
+             * Output
+             * @example billing.account
+             */
+            output: string;
+            /**
+             * Step
+             * @example steps/10_customer/billing.account.sql
+             */
+            step: string;
         };
         /**
          * StepShape
@@ -2708,6 +3065,16 @@ export interface components {
          * @description A table of the unit: where its rows live, and how they hang together.
          */
         UnitTableShape: {
+            /**
+             * Also
+             * @description Second parents that must be of the same unit, with their pairs
+             */
+            also?: {
+                [key: string]: [
+                    string,
+                    string
+                ][];
+            };
             /** Name */
             name: string;
             /**
@@ -2779,6 +3146,31 @@ export interface components {
             /** Personal */
             personal: boolean;
             role: components["schemas"]["Role"];
+        };
+        /**
+         * VersionShape
+         * @description A version of a job, over its runs: those that ended with it, or go on with it.
+         */
+        VersionShape: {
+            /**
+             * Current
+             * @description It is what the job's folder holds now
+             */
+            current: boolean;
+            /** First At */
+            first_at: number | null;
+            /** First Run */
+            first_run: string | null;
+            /** Last At */
+            last_at: number | null;
+            /** Last Run */
+            last_run: string | null;
+            /** Runs */
+            runs: number;
+            /** Units */
+            units: number;
+            /** Version */
+            version: string;
         };
         /**
          * WaitingShape
@@ -3024,6 +3416,46 @@ export interface operations {
             503: components["responses"]["Problem503"];
         };
     };
+    calls_api_v1_calls_get: {
+        parameters: {
+            query?: {
+                /** @description `next` of the page before; leave it out for the first page */
+                cursor?: string | null;
+                /** @description How many at most */
+                limit?: number;
+                /** @description May be repeated */
+                state?: components["schemas"]["CallState"][] | null;
+                system?: string | null;
+                run?: string | null;
+                job?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_CallOfRunShape_"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            503: components["responses"]["Problem503"];
+        };
+    };
     all_events_api_v1_events_get: {
         parameters: {
             query?: {
@@ -3142,6 +3574,105 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["FileShape"][];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    lineage_api_v1_jobs__job__lineage_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                job: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StepLineageShape"][];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    preflight_api_v1_jobs__job__preflight_get: {
+        parameters: {
+            query?: {
+                /** @description Also look at every system, read-only (role operator) */
+                connect?: boolean;
+            };
+            header?: never;
+            path: {
+                job: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PreflightShape"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    versions_api_v1_jobs__job__versions_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                job: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VersionShape"][];
                 };
             };
             400: components["responses"]["Problem400"];
@@ -3560,6 +4091,39 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["CommandShape"][];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    compare_api_v1_runs__run__compare__other__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                run: string;
+                other: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ComparisonShape"];
                 };
             };
             400: components["responses"]["Problem400"];

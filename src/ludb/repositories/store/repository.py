@@ -23,8 +23,9 @@ from ludb.repositories.store.doubts import StoreDoubts
 from ludb.repositories.store.events import StoreEvents
 from ludb.repositories.store.evidence import StoreEvidence
 from ludb.repositories.store.keymap import StoreKeyMap
+from ludb.repositories.store.overview import StoreOverview
 from ludb.repositories.store.owners import StoreOwners
-from ludb.repositories.store.pages import StoreOverview, StorePages
+from ludb.repositories.store.pages import StorePages
 from ludb.repositories.store.recovery import StoreRecovery
 from ludb.repositories.store.retention import StoreRetention
 from ludb.repositories.store.runs import StoreRuns
