@@ -28,6 +28,7 @@ class ChunkLine:
     error: str
     not_before: float | None
     finished_at: float | None
+    claimed_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,3 +132,6 @@ class Overview(Protocol):
 
     def versions(self, job: str) -> list[VersionLine]:
         """The versions of a job that its runs have, the one that was run last first."""
+
+    def named(self, run: str, names: Collection[str], limit: int = 50) -> list[tuple[int, float, Event]]:
+        """What happened in a run under these names, the newest first, each with its number and time."""

@@ -508,6 +508,66 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/runs/{run}/figures": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Figures
+         * @description Where the time of a run's workers went since it began, and what passed between them and each system.
+         */
+        get: operations["figures_api_v1_runs__run__figures_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/runs/{run}/figures/series": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Figures Series
+         * @description The same by second, over the whole run, in at most 720 samples at the moments of `/series`.
+         */
+        get: operations["figures_series_api_v1_runs__run__figures_series_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/runs/{run}/load": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Load
+         * @description How the work was spread over workers, the busiest first.
+         */
+        get: operations["load_api_v1_runs__run__load_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/runs/{run}/logs": {
         parameters: {
             query?: never;
@@ -748,6 +808,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/runs/{run}/stragglers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Stragglers
+         * @description The slowest chunks, those that are stuck and those that wait, with the keys that they begin and end with.
+         */
+        get: operations["stragglers_api_v1_runs__run__stragglers_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/runs/{run}/stream": {
         parameters: {
             query?: never;
@@ -949,6 +1029,26 @@ export interface paths {
          * @description The systems of all jobs that load, without their addresses.
          */
         get: operations["systems_api_v1_systems_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/systems/health": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Health
+         * @description How the systems of all jobs do, over the newest 20 runs of each.
+         */
+        get: operations["health_api_v1_systems_health_get"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1427,6 +1527,11 @@ export interface components {
         ChunkShape: {
             /** Attempt */
             attempt: number;
+            /**
+             * Claimed At
+             * @description By whoever had it last; null in runs of older versions
+             */
+            claimed_at?: number | null;
             /** Done */
             done: number;
             /** Error */
@@ -1457,6 +1562,33 @@ export interface components {
          * @enum {string}
          */
         ChunkState: "claimed" | "decided" | "finished" | "released" | "split";
+        /**
+         * ChunkTimeShape
+         * @description A chunk and its time. `first` and `last` are keys of its units, in list order.
+         */
+        ChunkTimeShape: {
+            /** Attempt */
+            attempt: number;
+            /** Claimed At */
+            claimed_at: number;
+            /** Error */
+            error: string;
+            /** First */
+            first: string;
+            /** Id */
+            id: string;
+            /** Kind */
+            kind: string;
+            /** Last */
+            last: string;
+            /** Owner */
+            owner: string;
+            /** Seconds */
+            seconds: number;
+            state: components["schemas"]["ChunkState"];
+            /** Units */
+            units: number;
+        };
         /**
          * ColumnLineageShape
          * @description A column of an output: what its step reads for it, the same followed through earlier outputs and key maps, and how it
@@ -1656,6 +1788,133 @@ export interface components {
             trace: string | null;
         };
         /**
+         * FigureOfRunShape
+         * @description What a run did with a system; `name` is the run.
+         */
+        FigureOfRunShape: {
+            /**
+             * Count
+             * @description Times that it was done; requests to an API
+             */
+            count: number;
+            /**
+             * Failed
+             * @description 5xx, or no answer
+             */
+            failed: number;
+            /**
+             * Name
+             * @example steps/10_customer/billing.account.sql
+             */
+            name: string;
+            /** P50 */
+            p50: number | null;
+            /** P95 */
+            p95: number | null;
+            /** Received */
+            received: number;
+            /** Rows */
+            rows: number;
+            /**
+             * Seconds
+             * @description All workers together; in a series: workers that were at it
+             */
+            seconds: number;
+            /** Sent */
+            sent: number;
+            /** Started At */
+            started_at: number | null;
+            /**
+             * Throttled
+             * @description Answers that said later (429)
+             */
+            throttled: number;
+            /**
+             * Waited
+             * @description Seconds waited for the pace
+             */
+            waited: number;
+        };
+        /**
+         * FigureShape
+         * @description Sums over all times that something was done. In a series: by second. `p50` and `p95` are the times that half, and 95
+         *     of 100, stay below.
+         */
+        FigureShape: {
+            /**
+             * Count
+             * @description Times that it was done; requests to an API
+             */
+            count: number;
+            /**
+             * Failed
+             * @description 5xx, or no answer
+             */
+            failed: number;
+            /**
+             * Name
+             * @example steps/10_customer/billing.account.sql
+             */
+            name: string;
+            /** P50 */
+            p50: number | null;
+            /** P95 */
+            p95: number | null;
+            /** Received */
+            received: number;
+            /** Rows */
+            rows: number;
+            /**
+             * Seconds
+             * @description All workers together; in a series: workers that were at it
+             */
+            seconds: number;
+            /** Sent */
+            sent: number;
+            /**
+             * Throttled
+             * @description Answers that said later (429)
+             */
+            throttled: number;
+            /**
+             * Waited
+             * @description Seconds waited for the pace
+             */
+            waited: number;
+        };
+        /**
+         * FiguresAtShape
+         * @description The same by second, in the `span` seconds before `at`.
+         */
+        FiguresAtShape: {
+            /** At */
+            at: number;
+            /** Phases */
+            phases: components["schemas"]["FigureShape"][];
+            /** Rules */
+            rules: components["schemas"]["FigureShape"][];
+            /** Span */
+            span: number;
+            /** Steps */
+            steps: components["schemas"]["FigureShape"][];
+            /** Systems */
+            systems: components["schemas"]["FigureShape"][];
+        };
+        /**
+         * FiguresShape
+         * @description What the work costs by phase of a chunk, step file, rule file and system.
+         */
+        FiguresShape: {
+            /** Phases */
+            phases: components["schemas"]["FigureShape"][];
+            /** Rules */
+            rules: components["schemas"]["FigureShape"][];
+            /** Steps */
+            steps: components["schemas"]["FigureShape"][];
+            /** Systems */
+            systems: components["schemas"]["FigureShape"][];
+        };
+        /**
          * FileShape
          * @description A file of the job's content, as text. `job.yaml` holds names of secrets, never their values.
          */
@@ -1688,6 +1947,44 @@ export interface components {
             table: string;
             /** Text */
             text: string;
+        };
+        /**
+         * HealthOfSystemShape
+         * @description A system over the newest runs of its job. `away` is told from what the runs that go on have met last.
+         */
+        HealthOfSystemShape: {
+            /** Error */
+            error: string;
+            figure: components["schemas"]["FigureShape"] | null;
+            /** Job */
+            job: string;
+            /** Last At */
+            last_at: number | null;
+            /** Last Run */
+            last_run: string | null;
+            /** Name */
+            name: string;
+            /** Of Runs */
+            of_runs: components["schemas"]["FigureOfRunShape"][];
+            /** Roles */
+            roles: string[];
+            /**
+             * Runs
+             * @description Runs of the newest 20 that have touched it
+             */
+            runs: number;
+            /**
+             * Since
+             * @description When it was found away
+             */
+            since: number | null;
+            /**
+             * State
+             * @description ok, away, or unused where no run has touched it
+             */
+            state: string;
+            /** Type */
+            type: string;
         };
         /**
          * HealthShape
@@ -1886,6 +2183,26 @@ export interface components {
              * @example 4
              */
             workers: number;
+        };
+        /**
+         * LoadShape
+         * @description What one worker has settled: finished chunks, their units, those that moved; `seconds` it spent on them.
+         */
+        LoadShape: {
+            /** Chunks */
+            chunks: number;
+            /** Done */
+            done: number;
+            /** First At */
+            first_at: number;
+            /** Last At */
+            last_at: number;
+            /** Seconds */
+            seconds: number;
+            /** Units */
+            units: number;
+            /** Worker */
+            worker: string;
         };
         /**
          * LogLineShape
@@ -2864,6 +3181,24 @@ export interface components {
             now: boolean;
         };
         /**
+         * StragglersShape
+         * @description Where time is lost. `stuck`: chunks held for more than 10 seconds and 4 times the typical time; `waiting` ones were
+         *     given back and wait. `slowest` finished ones are those that took longest for each of their units.
+         */
+        StragglersShape: {
+            /** Slowest */
+            slowest: components["schemas"]["ChunkTimeShape"][];
+            /** Stuck */
+            stuck: components["schemas"]["ChunkTimeShape"][];
+            /**
+             * Typical
+             * @description Median of the seconds that the newest chunks took
+             */
+            typical: number | null;
+            /** Waiting */
+            waiting: components["schemas"]["ChunkTimeShape"][];
+        };
+        /**
          * SystemShape
          * @description A system of a job.
          */
@@ -3187,6 +3522,25 @@ export interface components {
          * @description A worker or supervisor. `cpu` is its share of one core, `memory` in bytes, as its last heartbeat said.
          */
         WorkerShape: {
+            /**
+             * Age
+             * @description Seconds for which it has held it
+             */
+            age?: number | null;
+            /**
+             * Chunk
+             * @description What it holds now
+             */
+            chunk?: string | null;
+            /**
+             * Chunk First
+             * @description The first key of that chunk
+             */
+            chunk_first?: string | null;
+            /** Chunk Units */
+            chunk_units?: number | null;
+            /** Claimed At */
+            claimed_at?: number | null;
             /** Cpu */
             cpu: number;
             /**
@@ -4214,6 +4568,105 @@ export interface operations {
             503: components["responses"]["Problem503"];
         };
     };
+    figures_api_v1_runs__run__figures_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                run: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FiguresShape"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    figures_series_api_v1_runs__run__figures_series_get: {
+        parameters: {
+            query?: {
+                /** @description Only samples after this moment */
+                since?: number;
+            };
+            header?: never;
+            path: {
+                run: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FiguresAtShape"][];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    load_api_v1_runs__run__load_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                run: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LoadShape"][];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            503: components["responses"]["Problem503"];
+        };
+    };
     logs_api_v1_runs__run__logs_get: {
         parameters: {
             query?: {
@@ -4652,6 +5105,40 @@ export interface operations {
             503: components["responses"]["Problem503"];
         };
     };
+    stragglers_api_v1_runs__run__stragglers_get: {
+        parameters: {
+            query?: {
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                run: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StragglersShape"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            503: components["responses"]["Problem503"];
+        };
+    };
     run_stream_api_v1_runs__run__stream_get: {
         parameters: {
             query?: {
@@ -5031,6 +5518,38 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["SystemShape"][];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    health_api_v1_systems_health_get: {
+        parameters: {
+            query?: {
+                job?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HealthOfSystemShape"][];
                 };
             };
             400: components["responses"]["Problem400"];

@@ -6,6 +6,7 @@ from collections.abc import Collection
 
 from sqlalchemy import case, func, select
 
+from ludb.model.events import Event
 from ludb.model.run import CallState, RunState, UnitState
 from ludb.ports.pages import CallLine, ReasonLine, VersionLine
 from ludb.repositories.store import tables as t
@@ -66,6 +67,16 @@ class StoreOverview:
         with self._db.read() as connection:
             return [
                 CallLine(row.number, row.run, row.job, call_of(row, row.position)) for row in connection.execute(query)
+            ]
+
+    def named(self, run: str, names: Collection[str], limit: int = 50) -> list[tuple[int, float, Event]]:
+        """Events of a run under some names, the newest first."""
+        e = t.event.c
+        query = select(t.event).where(e.run == run, e.name.in_(list(names))).order_by(e.number.desc()).limit(limit)
+        with self._db.read() as connection:
+            return [
+                (row.number, row.at, Event(row.name, row.run, row.chunk, row.level, bool(row.lasting), row.data))
+                for row in connection.execute(query)
             ]
 
     def versions(self, job: str) -> list[VersionLine]:

@@ -109,6 +109,7 @@ class ChunkShape(BaseModel):
     error: str
     not_before: float | None
     finished_at: float | None
+    claimed_at: float | None = Field(None, description="By whoever had it last; null in runs of older versions")
 
 
 class WorkerShape(BaseModel):
@@ -122,6 +123,11 @@ class WorkerShape(BaseModel):
     doing: str = Field(examples=["writing"])
     cpu: float
     memory: int
+    chunk: str | None = Field(None, description="What it holds now")
+    chunk_units: int | None = None
+    chunk_first: str | None = Field(None, description="The first key of that chunk")
+    claimed_at: float | None = None
+    age: float | None = Field(None, description="Seconds for which it has held it")
 
 
 class EventShape(BaseModel):
