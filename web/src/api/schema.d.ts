@@ -1691,6 +1691,28 @@ export interface components {
             owner: string;
         };
         /**
+         * DifferenceShape
+         * @description A cell at a target that is not as it was written, or a row that is missing there (`column` is empty then). `row`
+         *     counts the rows of the output from 0.
+         */
+        DifferenceShape: {
+            /** Column */
+            column: string;
+            /** Found */
+            found?: unknown;
+            /**
+             * Kind
+             * @description differs or missing
+             */
+            kind: string;
+            /** Meant */
+            meant?: unknown;
+            /** Output */
+            output: string;
+            /** Row */
+            row: number;
+        };
+        /**
          * EtaShape
          * @description When the run will end: with a chance of 90% between `low` and `high`.
          */
@@ -3344,10 +3366,18 @@ export interface components {
         };
         /**
          * UnitRowsShape
-         * @description A unit's rows: of the source (as they were when it was set aside, else as they are now), and as written. Masked, the
-         *     tables and their columns remain.
+         * @description A unit's rows: of the source (as they were when it was set aside, else as they are now), as written, and as found at
+         *     the targets (null where that was not asked for). Masked, the tables and their columns remain.
          */
         UnitRowsShape: {
+            /** Differences */
+            differences?: components["schemas"]["DifferenceShape"][];
+            /** Found */
+            found?: {
+                [key: string]: {
+                    [key: string]: unknown;
+                }[];
+            } | null;
             /** Key */
             key: string;
             /** Masked */
@@ -5213,7 +5243,10 @@ export interface operations {
     };
     unit_rows_api_v1_runs__run__units__key__rows_get: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Also read the targets, and tell where a cell is not as written */
+                found?: boolean;
+            };
             header?: never;
             path: {
                 run: string;

@@ -273,14 +273,29 @@ class UnitShape(BaseModel):
     calls: list[CallShape]
 
 
+class DifferenceShape(BaseModel):
+    """A cell at a target that is not as it was written, or a row that is missing there (`column` is empty then). `row`
+    counts the rows of the output from 0.
+    """
+
+    output: str
+    row: int
+    kind: str = Field(description="differs or missing")
+    column: str
+    meant: Any = None
+    found: Any = None
+
+
 class UnitRowsShape(BaseModel):
-    """A unit's rows: of the source (as they were when it was set aside, else as they are now), and as written. Masked, the
-    tables and their columns remain.
+    """A unit's rows: of the source (as they were when it was set aside, else as they are now), as written, and as found at
+    the targets (null where that was not asked for). Masked, the tables and their columns remain.
     """
 
     run: str
     key: str
     source: dict[str, list[dict[str, Any]]]
     outputs: dict[str, list[dict[str, Any]]]
+    found: dict[str, list[dict[str, Any]]] | None = None
+    differences: list[DifferenceShape] = Field(default_factory=list)
     note: str
     masked: bool
