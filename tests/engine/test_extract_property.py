@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from ludb.dialects.settings import Surroundings
 from ludb.dialects.sqlite import SqliteSystem
 from ludb.engine.extract import extract
+from ludb.engine.meter import Meter
 from ludb.engine.ownership import Owners, unheld
 from ludb.engine.plan import scanner, shared_rows
 from ludb.engine.unit_list import UnitList, root_keys
@@ -91,7 +92,7 @@ class World:
         """Every chunk of the list, `size` keys each; from a stage in the folder `staged`, if given."""
         stage = self.stage(staged) if staged else None
         shared = shared_rows(self.migration, UnitList(self.keys))
-        at = SimpleNamespace(migration=self.migration, stage=stage, planned_faults={}, shared=shared)
+        at = SimpleNamespace(migration=self.migration, stage=stage, planned_faults={}, shared=shared, meter=Meter())
         for first in range(0, self.keys.num_rows, size):
             part = self.keys.slice(first, size)
             positions = tuple(part.column(POSITION).to_pylist())

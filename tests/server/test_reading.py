@@ -195,3 +195,20 @@ def test_an_error_that_nobody_foresaw_tells_nothing_of_what_it_holds(people, mon
     answer = people.token(Role.VIEWER).get("/api/v1/runs")
     assert (answer.status_code, answer.json()["type"]) == (500, "urn:ludb:problem:bug")
     assert "Downing" not in answer.text
+
+
+def test_a_cell_that_was_changed_at_the_target_is_told_beside_what_was_written(moved, shop):
+    people, run = moved
+    client = people.token(Role.VIEWER, personal=True)
+    told = get(client, f"/runs/{run.id}/units/1/rows", found=True)
+    assert (told["differences"], told["found"]["billing.account"]) == ([], [{"id": 100, "name": "Ann"}])
+    assert get(client, f"/runs/{run.id}/units/1/rows")["found"] is None
+    shop.database("billing", "update account set name = 'Anna'; delete from charge where oid = 2")
+    told = get(client, f"/runs/{run.id}/units/1/rows", found=True)
+    assert [tuple(one.values()) for one in told["differences"]] == [
+        ("billing.account", 0, "differs", "name", "Ann", "Anna"),
+        ("billing.charge", 1, "missing", "", None, None),
+    ]
+    masked = get(people.token(Role.ADMIN), f"/runs/{run.id}/units/1/rows", found=True)
+    assert [(one["column"], one["meant"], one["found"]) for one in masked["differences"]][:1] == [("name", None, None)]
+    assert "Anna" not in str(masked)

@@ -58,6 +58,7 @@ def hold_run(site: Site, started: Started, workers: int | None, *, json: bool) -
         with keys:
             words.say(lambda: progress.start(started))
             ended = supervisor.supervise()
+            sampler.tick(last=True)
     finally:
         words.say(progress.close)
         started.lock.release()

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ludb.service.site import Site
+    from ludb.service.units import UnitView
 
 
 def latest_run(site: Site, run_id: str | None, job: Path | None = None) -> str:
@@ -88,6 +89,10 @@ def unit(
         bool,
         typer.Option("--try", help="Run the steps, as they are in the job folder now, on this unit; write nothing."),
     ] = False,
+    found: Annotated[
+        bool,
+        typer.Option("--found", help="Also read the targets: where a cell is not as it was written."),
+    ] = False,
     job: options.JobFolder = None,
     state: options.State = None,
     repository: options.Repository = None,
@@ -95,7 +100,7 @@ def unit(
     json: options.Json = False,
 ) -> None:
     """Show one unit: state, history, calls, source rows and what was written; or what the steps make of it now."""
-    from ludb.cli.render import render_trial, render_unit
+    from ludb.cli.render import render_trial
     from ludb.service.pinning import origin
     from ludb.service.site import open_scratch, open_site
     from ludb.service.trial import try_unit
@@ -103,8 +108,9 @@ def unit(
 
     if not trial:
         site = open_site(state=state, repository=repository, folder=job, create=False)
-        view = view_unit(site, latest_run(site, run, job), key, job)
-        answer(view) if json else render_unit(out, view)
+        name = latest_run(site, run, job)
+        view = view_unit(site, name, key, job)
+        _show(site, name, view, found=found, json=json)
         return
     try:
         site = open_site(state=state, repository=repository, folder=job, create=False)
@@ -118,6 +124,25 @@ def unit(
         made = try_unit(site, folder, options.texts(known.parameters) | options.parameters(param), key)
     answer(made) if json else render_trial(out, made)
     sys.exit(0 if made.verdict is None else 3)
+
+
+def _show(site: Site, run: str, view: UnitView, *, found: bool, json: bool) -> None:
+    """A unit, and what stands of it at the targets, if that was asked for."""
+    from dataclasses import asdict
+
+    from ludb.cli.render import render_differences, render_unit
+
+    if not found:
+        answer(view) if json else render_unit(out, view)
+        return
+    from ludb.service.compared import with_found
+
+    view, compared = with_found(site, site.repository.runs.get(run), view)
+    if json:
+        answer(asdict(view) | {"found": compared.found, "differences": compared.differences})
+        return
+    render_unit(out, view)
+    render_differences(out, compared)
 
 
 def schema(json: options.Json = False) -> None:

@@ -12,6 +12,7 @@ from rich.markup import escape
 from ludb.cli.report import moment, table_of
 from ludb.engine.preflight import Preflight
 from ludb.model.findings import Finding
+from ludb.service.compared import Compared
 from ludb.service.planning import Planned
 from ludb.service.trial import Trial
 from ludb.service.units import Rows, UnitView
@@ -96,6 +97,21 @@ def render_unit(console: Console, view: UnitView) -> None:
     _rows(console, "written", view.outputs)
     if view.note:
         console.print(f"[yellow]{escape(view.note)}[/]", soft_wrap=True)
+
+
+def render_differences(console: Console, compared: Compared) -> None:
+    """Where the rows at the targets are not as they were written."""
+    for one in compared.differences:
+        where = f"{one.output}, row {one.row + 1}"
+        told = (
+            "is missing"
+            if one.kind == "missing"
+            else f"{one.column}: {one.meant!r} was written, {one.found!r} is there"
+        )
+        console.print(f"  [yellow]{escape(where)}[/] {escape(told)}", soft_wrap=True)
+    read = ", ".join(sorted(compared.found))
+    if read and not compared.differences:
+        console.print(f"  [green]as written[/] in {escape(read)}", soft_wrap=True)
 
 
 def _told(data: Mapping[str, object]) -> str:

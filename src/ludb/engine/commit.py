@@ -15,6 +15,7 @@ from ludb.engine.workplace import Workplace
 from ludb.engine.written import claims, refuse_taken
 from ludb.errors import FatalError, LeaseLost, TransientError, UnitError
 from ludb.model.data import WriteSet
+from ludb.model.figures import SYSTEM
 from ludb.model.run import CallState, Chunk, ChunkState, Decision, Txn, UnitException, UnitState
 from ludb.ports.target import Participant, write_all
 
@@ -93,7 +94,8 @@ def _open(
                 _write(writes, ready.participants, at.txn(chunk, verdicts.alive), at, transactions)
             written = True
             for name in ready.participants:  # some lock their target here, so all is written before
-                ready.participants[name].prepare()
+                with at.meter.timed(SYSTEM, name):
+                    ready.participants[name].prepare()
         except UnitError as error:
             transactions.close()
             if not error.faults:
@@ -117,7 +119,10 @@ def _write(writes: WriteSet, participants: Participants, txn: Txn, at: Workplace
     participant = target.begin(txn)
     transactions.callback(participant.rollback)
     participants[writes.target] = participant
-    write_all(participant, writes)
+    with at.meter.timed(SYSTEM, writes.target) as done:
+        write_all(participant, writes)
+        done.rows = sum(rows.num_rows for rows in writes.tables.values())
+        done.sent = sum(rows.nbytes for rows in writes.tables.values())
 
 
 def journal(chunk: Chunk, ready: Prepared, at: Workplace) -> dict[str, str]:
@@ -199,7 +204,8 @@ def commit(chunk: Chunk, ready: Prepared, at: Workplace) -> bool:
     with at.phase("commit", chunk):
         for name, participant in ready.participants.items():
             try:
-                participant.commit()
+                with at.meter.timed(SYSTEM, name):
+                    participant.commit()
             except (TransientError, UnitError) as error:
                 at.announce("chunk.commit_failed", chunk, level="warning", target=name, error=str(error))
                 return False

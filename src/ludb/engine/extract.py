@@ -10,6 +10,7 @@ from ludb.engine.ownership import Owners, distinct
 from ludb.engine.strays import Reading, settle_strays
 from ludb.engine.workplace import Workplace
 from ludb.model.data import Extract
+from ludb.model.figures import SYSTEM
 from ludb.model.keys import key_bytes
 from ludb.model.run import Chunk
 from ludb.model.unit import POSITION, Fetched, KeySet, UnitTable
@@ -72,8 +73,15 @@ def _read(table: UnitTable, chunk: Chunk, keys: pa.Table, reading: Reading, at: 
         links, columns = zip(*path[0].on, strict=True)
         owners = Owners(parent, columns)
         by = KeySet(links, distinct(parent, columns, links))
-    rows = _tagged(source.fetch(path, by), owners, reading)
-    return _walk(table, rows, source, reading) if table.recursive else rows
+    rows = _tagged(_fetch(source, path, by, at), owners, reading)
+    return _walk(table, rows, source, reading, at) if table.recursive else rows
+
+
+def _fetch(source: CanFetch, path: tuple[UnitTable, ...], by: KeySet, at: Workplace) -> Fetched:
+    with at.meter.timed(SYSTEM, path[-1].table.system) as done:
+        fetched = source.fetch(path, by)
+        done.rows, done.received = fetched.rows.num_rows, fetched.rows.nbytes
+    return fetched
 
 
 def _tagged(fetched: Fetched, owners: Owners, reading: Reading) -> pa.Table:
@@ -85,7 +93,7 @@ def _tagged(fetched: Fetched, owners: Owners, reading: Reading) -> pa.Table:
     return owners.tag(fetched)
 
 
-def _walk(table: UnitTable, rows: pa.Table, source: CanFetch, reading: Reading) -> pa.Table:
+def _walk(table: UnitTable, rows: pa.Table, source: CanFetch, reading: Reading, at: Workplace) -> pa.Table:
     """Follow the self reference until no new key appears. Each key is asked for once per unit, and rows that the link
     to the parent has brought are left out, so that every row comes once, whatever its own key.
     """
@@ -105,7 +113,7 @@ def _walk(table: UnitTable, rows: pa.Table, source: CanFetch, reading: Reading) 
         if not frontier.num_rows:
             break
         wanted = KeySet(children, distinct(frontier, parents, children))
-        found = _tagged(source.fetch((lone,), wanted), Owners(frontier, parents), reading)
+        found = _tagged(_fetch(source, (lone,), wanted, at), Owners(frontier, parents), reading)
         frontier = found.filter(pa.array([mark not in linked for mark in _marks_in_order(found, on)], pa.bool_()))
         parts.append(frontier)
     return pa.concat_tables(parts)

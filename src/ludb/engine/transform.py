@@ -18,6 +18,7 @@ from ludb.engine.workplace import Workplace
 from ludb.engine.written import Written, written_keys
 from ludb.errors import ConfigError, FatalError, Fault
 from ludb.model.data import Extract, Removal, WriteSet, rows_of
+from ludb.model.figures import RULE, STEP
 from ludb.model.job import Job, OutputSpec
 from ludb.model.keys import key_bytes
 from ludb.model.run import Chunk
@@ -99,7 +100,7 @@ def transform(chunk: Chunk, extract: Extract, verdicts: Verdicts, at: Workplace)
             converted += _run_folder(folder, batch, chunk, extract, verdicts, at)
         with at.phase("rules", chunk):
             for rule in migration.rules:
-                _run_rule(rule, batch, verdicts)
+                _run_rule(rule, batch, verdicts, at)
         everyone = list(extract.positions)
         tables = {
             name: rows if UNIT_KEY not in known_columns(name, migration) else batch.with_unit_key(rows)
@@ -133,7 +134,7 @@ def _run_folder(
             _collect(batch, verdicts)
     with at.phase("rules", chunk):
         for rule in folder.rules:
-            _run_rule(rule, batch, verdicts)
+            _run_rule(rule, batch, verdicts, at)
     outputs = dict.fromkeys(step.output for step in folder.steps)
     for name in outputs:
         spec = at.migration.job.outputs[name]
@@ -147,8 +148,10 @@ def run_step(step: Step, batch: UnitBatch, at: Workplace) -> Counter[str]:
     """Run one step; returns how many values functions of `ludb.sql` changed, by function. Rules convert nothing: what they
     call is not counted.
     """
-    with counting() as converted:
+    with counting() as converted, at.meter.timed(STEP, step.name) as done:
+        before = batch.size(step.output)
         step.run(batch)
+        done.rows = batch.size(step.output) - before
     if isinstance(step, CanVary) and step.varying:
         batch.expect(step.output, known_columns(step.output, at.migration))
     return converted
@@ -177,10 +180,12 @@ def _collect(batch: UnitBatch, verdicts: Verdicts) -> None:
         verdicts.reject({position: fault}, phase="steps", step=step, trace=trace)
 
 
-def _run_rule(rule: Rule, batch: UnitBatch, verdicts: Verdicts) -> None:
+def _run_rule(rule: Rule, batch: UnitBatch, verdicts: Verdicts, at: Workplace) -> None:
     if not batch.alive:
         return
-    found = batch.query(rule.sql, file=rule.name)
+    with at.meter.timed(RULE, rule.name) as done:
+        found = batch.query(rule.sql, file=rule.name)
+        done.rows = found.num_rows
     if found.num_columns != 2 or UNIT_KEY not in found.column_names:
         raise ConfigError("a rule returns two columns: unit_key and reason", file=rule.name)
     if not found.num_rows:

@@ -22,6 +22,7 @@ from ludb.errors import (
     UnitError,
 )
 from ludb.model.data import Extract
+from ludb.model.figures import PHASE
 from ludb.model.run import LIMIT_REACHED, Chunk, Run, RunState
 from ludb.wording import plural
 
@@ -112,7 +113,8 @@ class Worker:
         # repository away after the decision), and nobody else would ever take it from a living owner.
         left = self._dead if self._deferred else self._dead | {at.owner}
         at.announce("phase.begin", level="debug", phase="claim")
-        chunk = at.repository.chunks.claim(at.run.id, at.owner, units, silent=self._silent, dead=left)
+        with at.meter.timed(PHASE, "claim"):
+            chunk = at.repository.chunks.claim(at.run.id, at.owner, units, silent=self._silent, dead=left)
         if chunk is None:
             return False
         at.announce("phase.end", chunk, level="debug", phase="claim")

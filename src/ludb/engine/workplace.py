@@ -8,10 +8,12 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from ludb.engine.meter import Meter
 from ludb.engine.migration import Migration
 from ludb.engine.strays import Shared
 from ludb.errors import Fault, LeaseLost, TransientError
 from ludb.model.events import Event
+from ludb.model.figures import PHASE
 from ludb.model.keys import key_text
 from ludb.model.run import Chunk, ChunkState, Run, RunState, Txn
 from ludb.model.steering import Orders
@@ -110,6 +112,7 @@ class Workplace:
     owner: str = "worker"
     told: Told = field(default_factory=Told)
     weight: Weight = field(default_factory=Weight)
+    meter: Meter = field(default_factory=Meter)
     fence: Fence = field(default_factory=lambda: Fence(60.0))
     clock: Callable[[], float] = time.time
     monotonic: Callable[[], float] = time.monotonic
@@ -133,7 +136,8 @@ class Workplace:
             decided=chunk.state is ChunkState.DECIDED
         )  # what is decided is finished, also when stopping now
         self.announce("phase.begin", chunk, level="debug", phase=name)
-        yield
+        with self.meter.timed(PHASE, name):
+            yield
         self.announce("phase.end", chunk, level="debug", phase=name)
 
     def txn(self, chunk: Chunk, positions: Collection[int]) -> Txn:

@@ -40,6 +40,10 @@ class Task:
     number: int = 0
 
 
+RATE = "rate "
+"""How names of figures in samples begin that are sums by second: one that is missing is 0."""
+
+
 @dataclass(frozen=True, slots=True)
 class Sample:
     """How a run stood at one moment (Unix seconds), and the mean of some figures over the `span` seconds before it.

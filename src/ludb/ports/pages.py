@@ -28,6 +28,7 @@ class ChunkLine:
     error: str
     not_before: float | None
     finished_at: float | None
+    claimed_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,29 @@ class ReasonLine:
     reason: str
     step: str
     units: int
+    last_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class CallLine:
+    """A call with its number, and the run (of which job) that touched it last."""
+
+    number: int
+    run: str
+    job: str
+    call: Call
+
+
+@dataclass(frozen=True, slots=True)
+class VersionLine:
+    """Runs of a job whose newest pinned content is of one version; `units` are those of their lists."""
+
+    version: str
+    runs: int
+    units: int
+    first_run: str
+    last_run: str
+    first_at: float
     last_at: float
 
 
@@ -93,3 +117,21 @@ class Overview(Protocol):
 
     def reasons(self, job: str | None = None, limit: int = 200) -> list[ReasonLine]:
         """Units set aside by run, state and reason, in runs that were not abandoned; the largest groups first."""
+
+    def calls(
+        self,
+        *,
+        before: int | None = None,
+        states: Collection[CallState] = (),
+        system: str | None = None,
+        run: str | None = None,
+        job: str | None = None,
+        limit: int = 50,
+    ) -> list[CallLine]:
+        """Calls of all runs with numbers below `before`, the newest first."""
+
+    def versions(self, job: str) -> list[VersionLine]:
+        """The versions of a job that its runs have, the one that was run last first."""
+
+    def named(self, run: str, names: Collection[str], limit: int = 50) -> list[tuple[int, float, Event]]:
+        """What happened in a run under these names, the newest first, each with its number and time."""

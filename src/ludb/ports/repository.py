@@ -17,6 +17,7 @@ from ludb.ports.access import Access
 from ludb.ports.alerts import Alerts
 from ludb.ports.doubts import Doubts
 from ludb.ports.evidence import RunEvidence
+from ludb.ports.figures import RunFigures
 from ludb.ports.pages import Overview, Pages
 from ludb.ports.recovery import Recovery
 from ludb.ports.retention import Retention
@@ -230,6 +231,8 @@ class Repository(Protocol):
     def answers(self) -> Answers: ...  # noqa: D102
     @property
     def samples(self) -> Samples: ...  # noqa: D102
+    @property
+    def figures(self) -> RunFigures: ...  # noqa: D102
     @property
     def pages(self) -> Pages: ...  # noqa: D102
     @property

@@ -14,9 +14,12 @@ from ludb.server.live import Hub
 from ludb.server.metrics import Metrics
 from ludb.server.problems import MEDIA, ProblemShape
 from ludb.server.routes import (
+    across,
     alerts,
     commands,
     dashboard,
+    figures,
+    insight,
     jobs,
     live,
     login,
@@ -35,7 +38,24 @@ MOST_BODY = 4_000_000
 """Bytes of a request's body; a list of unit keys may be long."""
 ROUTERS = tuple(
     room.router
-    for room in (ops, login, people, jobs, runs, quarantine, units, logs, commands, live, alerts, schedules, dashboard)
+    for room in (
+        ops,
+        login,
+        people,
+        jobs,
+        insight,
+        runs,
+        figures,
+        across,
+        quarantine,
+        units,
+        logs,
+        commands,
+        live,
+        alerts,
+        schedules,
+        dashboard,
+    )
 )
 
 

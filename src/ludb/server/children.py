@@ -17,8 +17,12 @@ PATIENCE = 60.0
 
 
 def command_of(world: World, words: Sequence[str]) -> list[str]:
-    """The command line of a `ludb` process on this server's state directory, answering in JSON."""
-    return [sys.executable, "-m", "ludb", *words, "--state", str(world.site.state), "--json"]
+    """The command line of a `ludb` process on this server's state directory, answering in JSON. What follows a word `--` is
+    taken as it stands: a unit key may begin with a minus.
+    """
+    end = list(words).index("--") if "--" in words else len(words)
+    ours = ["--state", str(world.site.state), "--json"]
+    return [sys.executable, "-m", "ludb", *words[:end], *ours, *words[end:]]
 
 
 def environment_of(world: World, actor: str) -> dict[str, str]:

@@ -11,6 +11,7 @@ from ludb.model.calls import Call
 from ludb.model.events import Event
 from ludb.model.run import Counters, Owner, Run, UnitException
 from ludb.model.steering import Live
+from ludb.ports.figures import ChunkTime
 from ludb.ports.pages import ChunkLine
 from ludb.server.rules import Caller
 from ludb.server.shapes.runs import (
@@ -61,12 +62,16 @@ def chunk_shape(chunk: ChunkLine) -> ChunkShape:
     return ChunkShape(**asdict(chunk))
 
 
-def worker_shape(owner: Owner, *, lives: bool) -> WorkerShape:
+def worker_shape(owner: Owner, *, lives: bool, holds: ChunkTime | None = None) -> WorkerShape:
     """A worker or supervisor; one whose lock is free is dead, whatever it said last."""
     state = owner.state if lives or owner.state == "ended" else "dead"
+    held: dict[str, Any] = {}
+    if holds is not None:
+        held = {"chunk": holds.id, "chunk_units": holds.units, "chunk_first": holds.first}
+        held |= {"claimed_at": holds.claimed_at, "age": holds.seconds}
     return WorkerShape(
         id=owner.id, role=owner.role, host=owner.host, pid=owner.pid, state=state, doing=owner.doing if lives else "",
-        cpu=owner.cpu if lives else 0.0, memory=owner.memory if lives else 0,
+        cpu=owner.cpu if lives else 0.0, memory=owner.memory if lives else 0, **held,
     )  # fmt: skip
 
 

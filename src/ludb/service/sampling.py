@@ -9,11 +9,12 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 
 from ludb.errors import TransientError
+from ludb.model.figures import Figure, Figures, rates, together
 from ludb.model.tasks import Sample
 from ludb.service.activity import living
 from ludb.service.site import Site
 
-Figures = Callable[[], Mapping[str, float]]
+Measured = Callable[[], Mapping[str, float]]
 """Measures something, by name."""
 EVERY = 5.0
 """Seconds between two samples, before they are merged."""
@@ -23,23 +24,42 @@ class Sampler:
     """Notes units settled, workers, what they do, and how busy they and their host are. Looking costs a few queries."""
 
     def __init__(
-        self, site: Site, run_id: str, *, clock: Callable[[], float] = time.time, host: Figures | None = None
+        self, site: Site, run_id: str, *, clock: Callable[[], float] = time.time, host: Measured | None = None
     ) -> None:  # fmt: skip
         """Note nothing yet. `host` measures the host; by default by psutil, if it is installed."""
         self._site, self._run, self._clock = site, run_id, clock
         self._host = host or host_figures(site)
         self._last = clock()
+        self._counted: Figures | None = None
+        with contextlib.suppress(TransientError):
+            self._counted = self._sums()
 
-    def tick(self) -> None:
-        """Note how the run stands, if it is time for it; a repository that is away is asked again next time."""
+    def tick(self, *, last: bool = False) -> None:
+        """Note how the run stands, if it is time for it, or the `last` time; a repository that is away is asked again next
+        time.
+        """
         now = self._clock()
-        if now - self._last < EVERY:
+        span = now - self._last
+        if span < EVERY and not (last and span > 0):
             return
-        span, self._last = now - self._last, now
+        self._last = now
         with contextlib.suppress(TransientError):
             counters = self._site.repository.views.counters(self._run)
             settled = counters.total - counters.pending
-            self._site.repository.samples.add(self._run, Sample(now, span, settled, self._figures()))
+            figures = {**self._figures(), **self._rates(span)}
+            self._site.repository.samples.add(self._run, Sample(now, span, settled, figures))
+
+    def _sums(self) -> Figures:
+        return together(list(self._site.repository.figures.of([self._run]).get(self._run, {}).values()))
+
+    def _rates(self, span: float) -> dict[str, float]:
+        """What workers have counted since the last look, by second."""
+        before, self._counted = self._counted, self._sums()
+        if before is None:
+            return {}
+        nothing = Figure()
+        new = {name: figure.less(before.get(name, nothing)) for name, figure in self._counted.items()}
+        return rates(new, span)
 
     def _figures(self) -> dict[str, float]:
         workers = living(self._site, self._run, "worker")
@@ -53,7 +73,7 @@ class Sampler:
         }
 
 
-def host_figures(site: Site) -> Figures:
+def host_figures(site: Site) -> Measured:
     """A function that measures the host: shares of processor, memory, and of the disk of the state directory."""
 
     def disk() -> dict[str, float]:

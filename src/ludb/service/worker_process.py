@@ -24,6 +24,7 @@ from ludb.observers.log import LogObserver
 from ludb.ports.repository import Repository
 from ludb.ports.target import CanSteer
 from ludb.service.dry_adapters import DryRepository
+from ludb.service.noting import Noting
 from ludb.service.pinning import Pinned, load_pinned
 from ludb.service.site import Site, open_repository
 from ludb.service.steering import STOP
@@ -85,12 +86,19 @@ def at_work(site: Site, run: Run, pinned: Pinned) -> Iterator[tuple[Workplace, L
     interval = min(1.0, lease / BEATS_PER_LEASE)
     obey = Obedience(at)
     obey(Orders(run.state, Live.of(run.settings)))
-    heart = Heartbeat(site.repository.owners, owner, fence, interval, measure_process(), obey)
+    noting = Noting(at)
+
+    def hear(orders: Orders) -> None:
+        obey(orders)
+        noting.tick()
+
+    heart = Heartbeat(site.repository.owners, owner, fence, interval, measure_process(), hear)
     left = "dead"  # whoever is thrown out has not taken leave
     try:
         yield at, Liveness(site.repository.owners, run.id, lease, host=site.host)
         left = "ended"
     finally:
+        noting.tick(last=True)
         heart.close(left)
         pinned.migration.close()
         lock.release()

@@ -20,6 +20,7 @@ from ludb.testing.repository_calls import CallsContract, KeyMapContract
 from ludb.testing.repository_claims import ClaimsContract
 from ludb.testing.repository_doubts import DoubtsContract
 from ludb.testing.repository_evidence import EvidenceContract, RetentionContract
+from ludb.testing.repository_figures import FiguresContract
 from ludb.testing.repository_outcomes import OutcomesContract
 from ludb.testing.repository_pages import PagesContract
 from ludb.testing.repository_people import PeopleContract
@@ -36,6 +37,7 @@ class RepositoryContract(
     KeyMapContract,
     PeopleContract,
     EvidenceContract,
+    FiguresContract,
     RetentionContract,
     RecoveryContract,
     DoubtsContract,

@@ -228,6 +228,11 @@ class UnitBatch:
             self.database.execute(f"DELETE FROM {name} WHERE {UNIT_KEY} IN (SELECT {UNIT_KEY} FROM ludb.leaving)")
         self.database.execute("DROP TABLE ludb.leaving")
 
+    def size(self, output: str) -> int:
+        """Rows of an output so far, of units that left too."""
+        rows = self._produced.get(output)
+        return 0 if rows is None else int(rows.num_rows)
+
     def output(self, name: str, positions: Collection[int] | None = None) -> pa.Table | None:
         """An output's rows with `ludb_position`, of the units still alive (or of `positions`); None if no step made it."""
         rows = self._produced.get(name)

@@ -64,6 +64,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/calls": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Calls
+         * @description Calls to APIs of all runs, the newest first.
+         */
+        get: operations["calls_api_v1_calls_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/events": {
         parameters: {
             query?: never;
@@ -136,6 +156,66 @@ export interface paths {
          * @description The texts that the job's version is made of, or one of them.
          */
         get: operations["files_api_v1_jobs__job__files_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/jobs/{job}/lineage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Lineage
+         * @description Where each column of each output comes from, as far as the texts of the steps tell; nothing is run.
+         */
+        get: operations["lineage_api_v1_jobs__job__lineage_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/jobs/{job}/preflight": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Preflight
+         * @description What `ludb check` says of a job now, by a process of its own. May take seconds; it is kept for a moment.
+         */
+        get: operations["preflight_api_v1_jobs__job__preflight_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/jobs/{job}/versions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Versions
+         * @description The versions of a job that were run, and the one that its folder holds now; the newest first.
+         */
+        get: operations["versions_api_v1_jobs__job__versions_get"];
         put?: never;
         post?: never;
         delete?: never;
@@ -368,6 +448,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/runs/{run}/compare/{other}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Compare
+         * @description Two runs side by side: totals, states, reasons, rows by table, pace, settings.
+         */
+        get: operations["compare_api_v1_runs__run__compare__other__get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/runs/{run}/declare-dead": {
         parameters: {
             query?: never;
@@ -400,6 +500,66 @@ export interface paths {
          * @description What happened after an event, oldest first: asked again and again, it tells what the stream tells.
          */
         get: operations["events_api_v1_runs__run__events_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/runs/{run}/figures": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Figures
+         * @description Where the time of a run's workers went since it began, and what passed between them and each system.
+         */
+        get: operations["figures_api_v1_runs__run__figures_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/runs/{run}/figures/series": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Figures Series
+         * @description The same by second, over the whole run, in at most 720 samples at the moments of `/series`.
+         */
+        get: operations["figures_series_api_v1_runs__run__figures_series_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/runs/{run}/load": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Load
+         * @description How the work was spread over workers, the busiest first.
+         */
+        get: operations["load_api_v1_runs__run__load_get"];
         put?: never;
         post?: never;
         delete?: never;
@@ -648,6 +808,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/runs/{run}/stragglers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Stragglers
+         * @description The slowest chunks, those that are stuck and those that wait, with the keys that they begin and end with.
+         */
+        get: operations["stragglers_api_v1_runs__run__stragglers_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/runs/{run}/stream": {
         parameters: {
             query?: never;
@@ -849,6 +1029,26 @@ export interface paths {
          * @description The systems of all jobs that load, without their addresses.
          */
         get: operations["systems_api_v1_systems_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/systems/health": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Health
+         * @description How the systems of all jobs do, over the newest 20 runs of each.
+         */
+        get: operations["health_api_v1_systems_health_get"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1229,6 +1429,53 @@ export interface components {
             pace?: number | null;
         };
         /**
+         * CallOfRunShape
+         * @description A call, with the run that touched it last.
+         */
+        CallOfRunShape: {
+            /** Answer */
+            answer: string | null;
+            /** Changed At */
+            changed_at: number;
+            /** Generation */
+            generation: number;
+            /** Id */
+            id: string;
+            /** Job */
+            job: string;
+            /** Key */
+            key: string;
+            /** Masked */
+            masked: boolean;
+            /** Method */
+            method: string;
+            /** Number */
+            number: number;
+            /** Output */
+            output: string;
+            /** Path */
+            path: string | null;
+            /** Reason */
+            reason: string;
+            /** Request */
+            request: string | null;
+            /** Returned */
+            returned: {
+                [key: string]: string;
+            } | null;
+            /** Row Key */
+            row_key: string;
+            /** Run */
+            run: string;
+            /** Server Id */
+            server_id: string | null;
+            state: components["schemas"]["CallState"];
+            /** Status */
+            status: number | null;
+            /** System */
+            system: string;
+        };
+        /**
          * CallShape
          * @description A call to an API. Request, answer and returned values are masked without the right to see personal data.
          */
@@ -1280,6 +1527,11 @@ export interface components {
         ChunkShape: {
             /** Attempt */
             attempt: number;
+            /**
+             * Claimed At
+             * @description By whoever had it last; null in runs of older versions
+             */
+            claimed_at?: number | null;
             /** Done */
             done: number;
             /** Error */
@@ -1311,6 +1563,51 @@ export interface components {
          */
         ChunkState: "claimed" | "decided" | "finished" | "released" | "split";
         /**
+         * ChunkTimeShape
+         * @description A chunk and its time. `first` and `last` are keys of its units, in list order.
+         */
+        ChunkTimeShape: {
+            /** Attempt */
+            attempt: number;
+            /** Claimed At */
+            claimed_at: number;
+            /** Error */
+            error: string;
+            /** First */
+            first: string;
+            /** Id */
+            id: string;
+            /** Kind */
+            kind: string;
+            /** Last */
+            last: string;
+            /** Owner */
+            owner: string;
+            /** Seconds */
+            seconds: number;
+            state: components["schemas"]["ChunkState"];
+            /** Units */
+            units: number;
+        };
+        /**
+         * ColumnLineageShape
+         * @description A column of an output: what its step reads for it, the same followed through earlier outputs and key maps, and how it
+         *     is made.
+         */
+        ColumnLineageShape: {
+            /** Column */
+            column: string;
+            /**
+             * Expression
+             * @example lower(c.email)
+             */
+            expression: string;
+            /** Origins */
+            origins: components["schemas"]["PlaceShape"][];
+            /** Sources */
+            sources: components["schemas"]["PlaceShape"][];
+        };
+        /**
          * CommandShape
          * @description A command. `outcome` is null until it took effect; `held`: a supervisor carries it out.
          */
@@ -1341,6 +1638,18 @@ export interface components {
             outcome: string | null;
             /** Run */
             run: string;
+        };
+        /**
+         * ComparisonShape
+         * @description Two runs side by side.
+         */
+        ComparisonShape: {
+            a: components["schemas"]["SideShape"];
+            b: components["schemas"]["SideShape"];
+            /** Counts */
+            counts: components["schemas"]["NumberPairShape"][];
+            /** Settings */
+            settings: components["schemas"]["SettingPairShape"][];
         };
         /**
          * CountersShape
@@ -1380,6 +1689,28 @@ export interface components {
              * @example w-1a2b3c4d
              */
             owner: string;
+        };
+        /**
+         * DifferenceShape
+         * @description A cell at a target that is not as it was written, or a row that is missing there (`column` is empty then). `row`
+         *     counts the rows of the output from 0.
+         */
+        DifferenceShape: {
+            /** Column */
+            column: string;
+            /** Found */
+            found?: unknown;
+            /**
+             * Kind
+             * @description differs or missing
+             */
+            kind: string;
+            /** Meant */
+            meant?: unknown;
+            /** Output */
+            output: string;
+            /** Row */
+            row: number;
         };
         /**
          * EtaShape
@@ -1479,6 +1810,133 @@ export interface components {
             trace: string | null;
         };
         /**
+         * FigureOfRunShape
+         * @description What a run did with a system; `name` is the run.
+         */
+        FigureOfRunShape: {
+            /**
+             * Count
+             * @description Times that it was done; requests to an API
+             */
+            count: number;
+            /**
+             * Failed
+             * @description 5xx, or no answer
+             */
+            failed: number;
+            /**
+             * Name
+             * @example steps/10_customer/billing.account.sql
+             */
+            name: string;
+            /** P50 */
+            p50: number | null;
+            /** P95 */
+            p95: number | null;
+            /** Received */
+            received: number;
+            /** Rows */
+            rows: number;
+            /**
+             * Seconds
+             * @description All workers together; in a series: workers that were at it
+             */
+            seconds: number;
+            /** Sent */
+            sent: number;
+            /** Started At */
+            started_at: number | null;
+            /**
+             * Throttled
+             * @description Answers that said later (429)
+             */
+            throttled: number;
+            /**
+             * Waited
+             * @description Seconds waited for the pace
+             */
+            waited: number;
+        };
+        /**
+         * FigureShape
+         * @description Sums over all times that something was done. In a series: by second. `p50` and `p95` are the times that half, and 95
+         *     of 100, stay below.
+         */
+        FigureShape: {
+            /**
+             * Count
+             * @description Times that it was done; requests to an API
+             */
+            count: number;
+            /**
+             * Failed
+             * @description 5xx, or no answer
+             */
+            failed: number;
+            /**
+             * Name
+             * @example steps/10_customer/billing.account.sql
+             */
+            name: string;
+            /** P50 */
+            p50: number | null;
+            /** P95 */
+            p95: number | null;
+            /** Received */
+            received: number;
+            /** Rows */
+            rows: number;
+            /**
+             * Seconds
+             * @description All workers together; in a series: workers that were at it
+             */
+            seconds: number;
+            /** Sent */
+            sent: number;
+            /**
+             * Throttled
+             * @description Answers that said later (429)
+             */
+            throttled: number;
+            /**
+             * Waited
+             * @description Seconds waited for the pace
+             */
+            waited: number;
+        };
+        /**
+         * FiguresAtShape
+         * @description The same by second, in the `span` seconds before `at`.
+         */
+        FiguresAtShape: {
+            /** At */
+            at: number;
+            /** Phases */
+            phases: components["schemas"]["FigureShape"][];
+            /** Rules */
+            rules: components["schemas"]["FigureShape"][];
+            /** Span */
+            span: number;
+            /** Steps */
+            steps: components["schemas"]["FigureShape"][];
+            /** Systems */
+            systems: components["schemas"]["FigureShape"][];
+        };
+        /**
+         * FiguresShape
+         * @description What the work costs by phase of a chunk, step file, rule file and system.
+         */
+        FiguresShape: {
+            /** Phases */
+            phases: components["schemas"]["FigureShape"][];
+            /** Rules */
+            rules: components["schemas"]["FigureShape"][];
+            /** Steps */
+            steps: components["schemas"]["FigureShape"][];
+            /** Systems */
+            systems: components["schemas"]["FigureShape"][];
+        };
+        /**
          * FileShape
          * @description A file of the job's content, as text. `job.yaml` holds names of secrets, never their values.
          */
@@ -1490,6 +1948,65 @@ export interface components {
             path: string;
             /** Text */
             text: string;
+        };
+        /**
+         * FindingShape
+         * @description What a start would stumble over, or what should be known before it.
+         */
+        FindingShape: {
+            /** Column */
+            column: string;
+            /** Remedy */
+            remedy: string;
+            /**
+             * Severity
+             * @enum {string}
+             */
+            severity: "error" | "warning";
+            /** System */
+            system: string;
+            /** Table */
+            table: string;
+            /** Text */
+            text: string;
+        };
+        /**
+         * HealthOfSystemShape
+         * @description A system over the newest runs of its job. `away` is told from what the runs that go on have met last.
+         */
+        HealthOfSystemShape: {
+            /** Error */
+            error: string;
+            figure: components["schemas"]["FigureShape"] | null;
+            /** Job */
+            job: string;
+            /** Last At */
+            last_at: number | null;
+            /** Last Run */
+            last_run: string | null;
+            /** Name */
+            name: string;
+            /** Of Runs */
+            of_runs: components["schemas"]["FigureOfRunShape"][];
+            /** Roles */
+            roles: string[];
+            /**
+             * Runs
+             * @description Runs of the newest 20 that have touched it
+             */
+            runs: number;
+            /**
+             * Since
+             * @description When it was found away
+             */
+            since: number | null;
+            /**
+             * State
+             * @description ok, away, or unused where no run has touched it
+             */
+            state: string;
+            /** Type */
+            type: string;
         };
         /**
          * HealthShape
@@ -1563,6 +2080,8 @@ export interface components {
             hooks?: string[];
             /** Key */
             key?: string[];
+            /** Key Maps */
+            key_maps?: components["schemas"]["KeyMapShape"][];
             /**
              * Keys
              * @description Key maps
@@ -1638,6 +2157,26 @@ export interface components {
             version?: string | null;
         };
         /**
+         * KeyMapShape
+         * @description A key map: old keys of a table to new ones, in `keys.<name>`.
+         */
+        KeyMapShape: {
+            /** Columns */
+            columns: string[];
+            /**
+             * Kind
+             * @description sequence or uuid; returned for what an API answers
+             */
+            kind: string;
+            /**
+             * Name
+             * @example account_id
+             */
+            name: string;
+            /** Table */
+            table: string;
+        };
+        /**
          * Kind
          * @description What a schedule waits for: `cron` (an expression), `once` (a moment), `after` (a complete run of another job).
          * @enum {string}
@@ -1666,6 +2205,26 @@ export interface components {
              * @example 4
              */
             workers: number;
+        };
+        /**
+         * LoadShape
+         * @description What one worker has settled: finished chunks, their units, those that moved; `seconds` it spent on them.
+         */
+        LoadShape: {
+            /** Chunks */
+            chunks: number;
+            /** Done */
+            done: number;
+            /** First At */
+            first_at: number;
+            /** Last At */
+            last_at: number;
+            /** Seconds */
+            seconds: number;
+            /** Units */
+            units: number;
+            /** Worker */
+            worker: string;
         };
         /**
          * LogLineShape
@@ -1781,6 +2340,28 @@ export interface components {
             role: components["schemas"]["Role"];
         };
         /**
+         * NumberPairShape
+         * @description The same count of two runs.
+         */
+        NumberPairShape: {
+            /** A */
+            a: number;
+            /** B */
+            b: number;
+            /**
+             * Kind
+             * @description state, reason, source or output
+             */
+            kind: string;
+            /** Name */
+            name: string;
+            /**
+             * State
+             * @default
+             */
+            state: string;
+        };
+        /**
          * OutputShape
          * @description An output of the job.
          */
@@ -1826,6 +2407,16 @@ export interface components {
         Page_AuditShape_: {
             /** Items */
             items: components["schemas"]["AuditShape"][];
+            /**
+             * Next
+             * @description Cursor of the next page
+             */
+            next?: string | null;
+        };
+        /** Page[CallOfRunShape] */
+        Page_CallOfRunShape_: {
+            /** Items */
+            items: components["schemas"]["CallOfRunShape"][];
             /**
              * Next
              * @description Cursor of the next page
@@ -1920,6 +2511,58 @@ export interface components {
              * @example one-time-password
              */
             old: string;
+        };
+        /**
+         * PlaceShape
+         * @description A column of a table as steps call it; `keys.*` are key maps, `ref.*` shared tables.
+         */
+        PlaceShape: {
+            /**
+             * Column
+             * @example customer_id
+             */
+            column: string;
+            /**
+             * Table
+             * @example legacy.customers
+             */
+            table: string;
+        };
+        /**
+         * PointShape
+         * @description How far a run was, so many seconds after its start.
+         */
+        PointShape: {
+            /** Second */
+            second: number;
+            /** Settled */
+            settled: number;
+        };
+        /**
+         * PreflightShape
+         * @description What `ludb check` says of a job at this moment.
+         */
+        PreflightShape: {
+            /**
+             * Connected
+             * @description Its systems were looked at
+             */
+            connected: boolean;
+            /** Findings */
+            findings: components["schemas"]["FindingShape"][];
+            /** Job */
+            job: string;
+            /**
+             * Modes
+             * @description How each output is written
+             */
+            modes: {
+                [key: string]: string;
+            };
+            /** Ok */
+            ok: boolean;
+            /** Version */
+            version: string | null;
         };
         /**
          * ProblemShape
@@ -2412,6 +3055,23 @@ export interface components {
             };
         };
         /**
+         * SettingPairShape
+         * @description The same setting of two runs, null where a run has none.
+         */
+        SettingPairShape: {
+            /** A */
+            a: unknown;
+            /** B */
+            b: unknown;
+            /**
+             * Name
+             * @example workers
+             */
+            name: string;
+            /** Same */
+            same: boolean;
+        };
+        /**
          * SettingsShape
          * @description How this server is set up.
          */
@@ -2437,6 +3097,20 @@ export interface components {
          * @enum {string}
          */
         Severity: "warning" | "critical";
+        /**
+         * SideShape
+         * @description One of two runs. `rate` is in units per second, over its whole time.
+         */
+        SideShape: {
+            /**
+             * Pace
+             * @description At most 120 points
+             */
+            pace: components["schemas"]["PointShape"][];
+            /** Rate */
+            rate: number;
+            run: components["schemas"]["RunShape"];
+        };
         /**
          * StartAsked
          * @description Start a job's instance, or go on with it where it was.
@@ -2473,6 +3147,28 @@ export interface components {
             workers?: number | null;
         };
         /**
+         * StepLineageShape
+         * @description What one step fills. `note` says why columns are not known.
+         */
+        StepLineageShape: {
+            /** Columns */
+            columns: components["schemas"]["ColumnLineageShape"][];
+            /** Kind */
+            kind: string;
+            /** Note */
+            note: string;
+            /**
+             * Output
+             * @example billing.account
+             */
+            output: string;
+            /**
+             * Step
+             * @example steps/10_customer/billing.account.sql
+             */
+            step: string;
+        };
+        /**
          * StepShape
          * @description A step or a rule, in the order they run.
          */
@@ -2505,6 +3201,24 @@ export interface components {
              * @default false
              */
             now: boolean;
+        };
+        /**
+         * StragglersShape
+         * @description Where time is lost. `stuck`: chunks held for more than 10 seconds and 4 times the typical time; `waiting` ones were
+         *     given back and wait. `slowest` finished ones are those that took longest for each of their units.
+         */
+        StragglersShape: {
+            /** Slowest */
+            slowest: components["schemas"]["ChunkTimeShape"][];
+            /** Stuck */
+            stuck: components["schemas"]["ChunkTimeShape"][];
+            /**
+             * Typical
+             * @description Median of the seconds that the newest chunks took
+             */
+            typical: number | null;
+            /** Waiting */
+            waiting: components["schemas"]["ChunkTimeShape"][];
         };
         /**
          * SystemShape
@@ -2652,10 +3366,18 @@ export interface components {
         };
         /**
          * UnitRowsShape
-         * @description A unit's rows: of the source (as they were when it was set aside, else as they are now), and as written. Masked, the
-         *     tables and their columns remain.
+         * @description A unit's rows: of the source (as they were when it was set aside, else as they are now), as written, and as found at
+         *     the targets (null where that was not asked for). Masked, the tables and their columns remain.
          */
         UnitRowsShape: {
+            /** Differences */
+            differences?: components["schemas"]["DifferenceShape"][];
+            /** Found */
+            found?: {
+                [key: string]: {
+                    [key: string]: unknown;
+                }[];
+            } | null;
             /** Key */
             key: string;
             /** Masked */
@@ -2708,6 +3430,16 @@ export interface components {
          * @description A table of the unit: where its rows live, and how they hang together.
          */
         UnitTableShape: {
+            /**
+             * Also
+             * @description Second parents that must be of the same unit, with their pairs
+             */
+            also?: {
+                [key: string]: [
+                    string,
+                    string
+                ][];
+            };
             /** Name */
             name: string;
             /**
@@ -2781,6 +3513,31 @@ export interface components {
             role: components["schemas"]["Role"];
         };
         /**
+         * VersionShape
+         * @description A version of a job, over its runs: those that ended with it, or go on with it.
+         */
+        VersionShape: {
+            /**
+             * Current
+             * @description It is what the job's folder holds now
+             */
+            current: boolean;
+            /** First At */
+            first_at: number | null;
+            /** First Run */
+            first_run: string | null;
+            /** Last At */
+            last_at: number | null;
+            /** Last Run */
+            last_run: string | null;
+            /** Runs */
+            runs: number;
+            /** Units */
+            units: number;
+            /** Version */
+            version: string;
+        };
+        /**
          * WaitingShape
          * @description Chunks that wait for the same reason.
          */
@@ -2795,6 +3552,25 @@ export interface components {
          * @description A worker or supervisor. `cpu` is its share of one core, `memory` in bytes, as its last heartbeat said.
          */
         WorkerShape: {
+            /**
+             * Age
+             * @description Seconds for which it has held it
+             */
+            age?: number | null;
+            /**
+             * Chunk
+             * @description What it holds now
+             */
+            chunk?: string | null;
+            /**
+             * Chunk First
+             * @description The first key of that chunk
+             */
+            chunk_first?: string | null;
+            /** Chunk Units */
+            chunk_units?: number | null;
+            /** Claimed At */
+            claimed_at?: number | null;
             /** Cpu */
             cpu: number;
             /**
@@ -3024,6 +3800,46 @@ export interface operations {
             503: components["responses"]["Problem503"];
         };
     };
+    calls_api_v1_calls_get: {
+        parameters: {
+            query?: {
+                /** @description `next` of the page before; leave it out for the first page */
+                cursor?: string | null;
+                /** @description How many at most */
+                limit?: number;
+                /** @description May be repeated */
+                state?: components["schemas"]["CallState"][] | null;
+                system?: string | null;
+                run?: string | null;
+                job?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_CallOfRunShape_"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            503: components["responses"]["Problem503"];
+        };
+    };
     all_events_api_v1_events_get: {
         parameters: {
             query?: {
@@ -3142,6 +3958,105 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["FileShape"][];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    lineage_api_v1_jobs__job__lineage_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                job: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StepLineageShape"][];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    preflight_api_v1_jobs__job__preflight_get: {
+        parameters: {
+            query?: {
+                /** @description Also look at every system, read-only (role operator) */
+                connect?: boolean;
+            };
+            header?: never;
+            path: {
+                job: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PreflightShape"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    versions_api_v1_jobs__job__versions_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                job: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VersionShape"][];
                 };
             };
             400: components["responses"]["Problem400"];
@@ -3574,6 +4489,39 @@ export interface operations {
             503: components["responses"]["Problem503"];
         };
     };
+    compare_api_v1_runs__run__compare__other__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                run: string;
+                other: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ComparisonShape"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            503: components["responses"]["Problem503"];
+        };
+    };
     declare_dead_api_v1_runs__run__declare_dead_post: {
         parameters: {
             query?: never;
@@ -3636,6 +4584,105 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["EventsShape"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    figures_api_v1_runs__run__figures_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                run: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FiguresShape"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    figures_series_api_v1_runs__run__figures_series_get: {
+        parameters: {
+            query?: {
+                /** @description Only samples after this moment */
+                since?: number;
+            };
+            header?: never;
+            path: {
+                run: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FiguresAtShape"][];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    load_api_v1_runs__run__load_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                run: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LoadShape"][];
                 };
             };
             400: components["responses"]["Problem400"];
@@ -4088,6 +5135,40 @@ export interface operations {
             503: components["responses"]["Problem503"];
         };
     };
+    stragglers_api_v1_runs__run__stragglers_get: {
+        parameters: {
+            query?: {
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                run: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StragglersShape"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            503: components["responses"]["Problem503"];
+        };
+    };
     run_stream_api_v1_runs__run__stream_get: {
         parameters: {
             query?: {
@@ -4162,7 +5243,10 @@ export interface operations {
     };
     unit_rows_api_v1_runs__run__units__key__rows_get: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Also read the targets, and tell where a cell is not as written */
+                found?: boolean;
+            };
             header?: never;
             path: {
                 run: string;
@@ -4467,6 +5551,38 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["SystemShape"][];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    health_api_v1_systems_health_get: {
+        parameters: {
+            query?: {
+                job?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HealthOfSystemShape"][];
                 };
             };
             400: components["responses"]["Problem400"];

@@ -179,7 +179,7 @@ class StoreChunks:
                     parent=chunk.id,
                     payload=mine,
                 )
-                insert_chunk(connection, child, seg=row.seg)
+                insert_chunk(connection, child, seg=row.seg, claimed_at=self._db.now())
                 move_calls(connection, chunk.id, child.id, part)
                 children.append(replace(child, keys=self._segments.of(connection, chunk.run, part)))
         return tuple(children)

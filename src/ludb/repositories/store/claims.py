@@ -74,7 +74,7 @@ def hand_over(
     """Give an existing chunk to a new owner; a decided one keeps its state and txn. None if somebody was quicker."""
     values: dict[str, object] = {"owner": owner, "seq": next_seq(connection), "attempt": row.attempt + 1}
     if row.state != ChunkState.DECIDED:
-        values |= {"state": str(ChunkState.CLAIMED), "txn": database.new_id()}
+        values |= {"state": str(ChunkState.CLAIMED), "txn": database.new_id(), "claimed_at": database.now()}
     same = (t.chunk.c.id == row.id, t.chunk.c.seq == row.seq, t.chunk.c.state == row.state)
     if connection.execute(update(t.chunk).where(*same).values(values)).rowcount != 1:
         return None
@@ -108,7 +108,7 @@ def cut(
         seq=next_seq(connection),
         owner=owner,
     )
-    insert_chunk(connection, chunk, seg=row.seg)
+    insert_chunk(connection, chunk, seg=row.seg, claimed_at=database.now())
     return replace(chunk, keys=segments.within(connection, run, row, positions))
 
 

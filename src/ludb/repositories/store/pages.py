@@ -1,4 +1,4 @@
-"""Pages of lists: the `Pages` and `Overview` ports over SQLAlchemy Core. Every query is cut in the database."""
+"""Pages of lists: the `Pages` port over SQLAlchemy Core. Every query is cut in the database."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from sqlalchemy import and_, case, func, or_, select
+from sqlalchemy import and_, func, or_, select
 
 from ludb.model.calls import Call
 from ludb.model.events import Event
 from ludb.model.keys import key_text
 from ludb.model.run import CallState, ChunkState, Counters, Run, RunState, UnitException, UnitState
-from ludb.ports.pages import ChunkLine, ReasonLine
+from ludb.ports.pages import ChunkLine
 from ludb.repositories.store import tables as t
 from ludb.repositories.store.calls import call_of
 from ludb.repositories.store.database import Database, batches
@@ -155,34 +155,6 @@ class StorePages:
                 if found is not None:
                     return first + found
         return None
-
-
-class StoreOverview:
-    """The `Overview` port."""
-
-    def __init__(self, database: Database) -> None:
-        """Work on this database."""
-        self._db = database
-
-    def reasons(self, job: str | None = None, limit: int = 200) -> list[ReasonLine]:
-        """Groups by (run, state, reason)."""
-        e, r = t.unit_exception.c, t.run.c
-        step = func.min(case((e.step != "", e.step), else_=e.phase))
-        query = (
-            select(e.run, r.job, e.state, e.reason, step, func.count(), func.max(e.at))
-            .select_from(t.unit_exception.join(t.run, r.id == e.run))
-            .where(r.state != str(RunState.ABANDONED))
-            .group_by(e.run, r.job, e.state, e.reason)
-            .order_by(func.count().desc(), e.run, e.reason)
-            .limit(limit)
-        )
-        if job is not None:
-            query = query.where(r.job == job)
-        with self._db.read() as connection:
-            return [
-                ReasonLine(run, name, UnitState(state), reason, said, int(units), float(at))
-                for run, name, state, reason, said, units, at in connection.execute(query)
-            ]
 
 
 def _counters(total: int, found: Mapping[str, int]) -> Counters:

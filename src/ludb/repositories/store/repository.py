@@ -6,6 +6,7 @@ from ludb.ports.access import Access
 from ludb.ports.alerts import Alerts
 from ludb.ports.doubts import Doubts
 from ludb.ports.evidence import RunEvidence
+from ludb.ports.figures import RunFigures
 from ludb.ports.pages import Overview, Pages
 from ludb.ports.recovery import Recovery
 from ludb.ports.repository import CallJournal, Chunks, Commands, Events, KeyMap, Owners, Runs
@@ -22,9 +23,11 @@ from ludb.repositories.store.database import Database
 from ludb.repositories.store.doubts import StoreDoubts
 from ludb.repositories.store.events import StoreEvents
 from ludb.repositories.store.evidence import StoreEvidence
+from ludb.repositories.store.figures import StoreFigures
 from ludb.repositories.store.keymap import StoreKeyMap
+from ludb.repositories.store.overview import StoreOverview
 from ludb.repositories.store.owners import StoreOwners
-from ludb.repositories.store.pages import StoreOverview, StorePages
+from ludb.repositories.store.pages import StorePages
 from ludb.repositories.store.recovery import StoreRecovery
 from ludb.repositories.store.retention import StoreRetention
 from ludb.repositories.store.runs import StoreRuns
@@ -56,6 +59,7 @@ class StoreRepository:
         self._access, self._tasks = StoreAccess(database), StoreTasks(database)
         self._pages, self._overview = StorePages(database, segments), StoreOverview(database)
         self._alerts, self._schedules = StoreAlerts(database), StoreSchedules(database)
+        self._figures = StoreFigures(database, segments)
         self._answers, self._samples = StoreAnswers(database), StoreSamples(database)
 
     @property
@@ -142,6 +146,11 @@ class StoreRepository:
     def samples(self) -> Samples:
         """How runs went by the minute."""
         return self._samples
+
+    @property
+    def figures(self) -> RunFigures:
+        """What the work of runs cost."""
+        return self._figures
 
     @property
     def pages(self) -> Pages:

@@ -13,7 +13,7 @@ from sqlalchemy.engine import Dialect
 
 from ludb.repositories.store.types import MYSQL, Big, Blob, Digest, Json, Long, Name, OldKey, Serial, metadata
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 """The version of these tables, and of the newest file in `migrations/versions`; a store that says more is newer than this
 program.
 """
@@ -60,6 +60,7 @@ run = Table(
     Column("started_at", Double),
     Column("ended_at", Double),
     Index("run_by_instance", "job", "instance"),
+    Index("run_by_state", "state", "number"),
     sqlite_autoincrement=True,
 )
 
@@ -100,8 +101,10 @@ chunk = Table(
     Column("positions", Blob),
     Column("excluded", Blob),
     Column("payload", Blob, nullable=False, default=b""),
+    Column("claimed_at", Double),
     Index("chunk_by_state", "run", "state", "seq"),
     Index("chunk_by_place", "run", "lo"),
+    Index("chunk_done", "run", "state", "done"),  # counters are read from it alone
 )
 
 chunk_rows = Table(
@@ -212,6 +215,7 @@ call = Table(
     ).ddl_if(callable_=_lacks_long_keys),
     Index("call_by_chunk", "chunk", "state"),
     Index("call_by_run", "run", "state"),
+    Index("call_by_state", "state", "number"),
     sqlite_autoincrement=True,
 )
 

@@ -119,6 +119,16 @@ sample = Table(
     Column("data", Json, nullable=False),
 )
 
+figure = Table(
+    "figure",
+    metadata,
+    Column("owner", Name, primary_key=True),
+    Column("run", Name, nullable=False),
+    Column("at", Double, nullable=False),
+    Column("data", Json, nullable=False),
+    Index("figure_by_run", "run"),
+)
+
 alert = Table(
     "alert",
     metadata,

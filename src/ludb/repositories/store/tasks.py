@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from ludb.model.tasks import Answered, Sample, Task, TaskState
+from ludb.model.tasks import RATE, Answered, Sample, Task, TaskState
 from ludb.repositories.store import tables_server as t
 from ludb.repositories.store.database import Database
 
@@ -154,9 +154,12 @@ def _halved(samples: Sequence[Sample]) -> list[Sample]:
             continue
         second = rest.pop(0)
         span = first.span + second.span
-        both = first.data.keys() & second.data.keys()
+        rates = {name for name in first.data.keys() | second.data.keys() if name.startswith(RATE)}
+        both = first.data.keys() & second.data.keys() | rates  # what a rate does not tell is 0
         mean = {
-            name: (first.data[name] * first.span + second.data[name] * second.span) / span if span else 0.0
+            name: (first.data.get(name, 0.0) * first.span + second.data.get(name, 0.0) * second.span) / span
+            if span
+            else 0.0
             for name in both
         }
         found.append(Sample(second.at, span, second.settled, {**first.data, **second.data, **mean}))

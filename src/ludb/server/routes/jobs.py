@@ -18,6 +18,7 @@ from ludb.server.shapes.jobs import (
     FileShape,
     JobDetailShape,
     JobShape,
+    KeyMapShape,
     OutputShape,
     ParameterShape,
     SettingsShape,
@@ -108,7 +109,7 @@ def _detail(folder: JobFolder) -> dict[str, object]:
     unit = [
         UnitTableShape(
             name=one.name, table=str(one.table), parent=one.parent, on=[(a, b) for a, b in one.on],
-            on_stray=one.on_stray,
+            also={parent: [(a, b) for a, b in pairs] for parent, pairs in one.also}, on_stray=one.on_stray,
         )
         for one in job.unit.tables
     ]  # fmt: skip
@@ -121,9 +122,18 @@ def _detail(folder: JobFolder) -> dict[str, object]:
     ]  # fmt: skip
     return {
         "key": list(job.unit.key), "unit": unit, "reference": [str(ref) for ref in job.unit.reference],
-        "keys": [one.name for one in job.keys], "step_list": _steps(folder), "output_list": outputs,
+        "keys": [one.name for one in job.keys], "key_maps": _key_maps(folder),
+        "step_list": _steps(folder), "output_list": outputs,
         "settings": asdict(job.settings), "hooks": [f"{one.moment}: {one.name}" for one in job.hooks],
     }  # fmt: skip
+
+
+def _key_maps(folder: JobFolder) -> list[KeyMapShape]:
+    maps = [
+        KeyMapShape(name=one.name, table=one.table, columns=list(one.columns), kind=one.kind) for one in folder.job.keys
+    ]
+    returned = [(name, one) for one in folder.job.outputs.values() if one.call for name in one.call.returns]
+    return [*maps, *(KeyMapShape(name=name, table=one.name, columns=[], kind="returned") for name, one in returned)]
 
 
 def _steps(folder: JobFolder) -> list[StepShape]:

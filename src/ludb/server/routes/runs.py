@@ -8,6 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from ludb.model.access import Role
+from ludb.model.figures import gauges
 from ludb.model.run import ChunkState, RunState
 from ludb.server.lookup import known_run
 from ludb.server.pages import Cursor, Limit, Page, number, page_of, pair
@@ -124,7 +125,11 @@ def workers(
     """Supervisors and workers of a run: who lives, what each does, with how much processor and memory."""
     found = known_run(world, run)
     liveness = liveness_of(world.repository, found.id, world.site.host)
-    told = [worker_shape(owner, lives=not liveness.is_dead(owner)) for owner in world.repository.owners.all(found.id)]
+    holds = {one.owner: one for one in reversed(world.repository.figures.held(found.id))}
+    told = [
+        worker_shape(owner, lives=not liveness.is_dead(owner), holds=holds.get(owner.id))
+        for owner in world.repository.owners.all(found.id)
+    ]
     return [one for one in told if everybody or one.state in {"alive", "dismissed"}]
 
 
@@ -148,4 +153,7 @@ def series(
 ) -> list[SampleShape]:
     """How a run went since it began: units settled, workers, processor and memory; at most 720 samples."""
     found = known_run(world, run)
-    return [SampleShape(**asdict(one)) for one in world.repository.samples.of(found.id, since)]
+    return [
+        SampleShape(at=one.at, span=one.span, settled=one.settled, data=gauges(one.data))
+        for one in world.repository.samples.of(found.id, since)
+    ]

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Path, Query
 
 from ludb.model.access import Role
 from ludb.server.children import ask
 from ludb.server.lookup import known_run, known_unit
 from ludb.server.problems import refused_as
 from ludb.server.rules import AnyCaller, Caller, rule
-from ludb.server.shapes.runs import HistoryShape, UnitRowsShape, UnitShape
+from ludb.server.shapes.runs import DifferenceShape, HistoryShape, UnitRowsShape, UnitShape
 from ludb.server.shaping import call_shape, exception_shape, history_data, masked_rows
 from ludb.server.world import AnyWorld, World
 
@@ -20,16 +20,22 @@ Key = Annotated[str, Path(description="The unit key; parts of a composite key ar
 
 
 @router.get("/runs/{run}/units/{key:path}/rows", **rule(Role.VIEWER))
-def unit_rows(run: str, key: Key, world: AnyWorld, caller: AnyCaller) -> UnitRowsShape:
+def unit_rows(
+    run: str, key: Key, world: AnyWorld, caller: AnyCaller,
+    found: Annotated[bool, Query(description="Also read the targets, and tell where a cell is not as written")] = False,
+) -> UnitRowsShape:  # fmt: skip
     """The unit's rows: of the source, and as they were written. May take seconds: the job's code is loaded for it."""
-    found = known_run(world, run)
-    known_unit(world, found.id, key)
+    known = known_run(world, run)
+    known_unit(world, known.id, key)
     with refused_as(409):
-        told = ask(world, caller.name, ["unit", key, "--run", found.id])
+        told = ask(world, caller.name, ["unit", f"--run={known.id}", *(["--found"] if found else []), "--", key])
     if caller.personal:
-        world.note(caller.name, caller.address, "unit.rows", f"{found.id} {key}")
+        world.note(caller.name, caller.address, "unit.rows", f"{known.id} {key}")
+    hidden = {} if caller.personal else {"meant": None, "found": None}
     return UnitRowsShape(
-        run=found.id, key=key, source=masked_rows(told["source"], caller), outputs=masked_rows(told["outputs"], caller),
+        run=known.id, key=key, found=masked_rows(told["found"], caller) if found else None,
+        differences=[DifferenceShape(**{**one, **hidden}) for one in told.get("differences", ())],
+        source=masked_rows(told["source"], caller), outputs=masked_rows(told["outputs"], caller),
         note=str(told["note"]) if caller.personal else "", masked=not caller.personal,
     )  # fmt: skip
 

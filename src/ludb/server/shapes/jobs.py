@@ -39,7 +39,19 @@ class UnitTableShape(BaseModel):
     table: str = Field(examples=["legacy.customers"])
     parent: str | None
     on: list[tuple[str, str]] = Field(description="Pairs (column of this table, column of the parent)")
+    also: dict[str, list[tuple[str, str]]] = Field(
+        default_factory=dict, description="Second parents that must be of the same unit, with their pairs"
+    )
     on_stray: str
+
+
+class KeyMapShape(BaseModel):
+    """A key map: old keys of a table to new ones, in `keys.<name>`."""
+
+    name: str = Field(examples=["account_id"])
+    table: str
+    columns: list[str]
+    kind: str = Field(description="sequence or uuid; returned for what an API answers")
 
 
 class StepShape(BaseModel):
@@ -68,6 +80,7 @@ class JobDetailShape(JobShape):
     unit: list[UnitTableShape] = Field(default_factory=list)
     reference: list[str] = Field(default_factory=list)
     keys: list[str] = Field(default_factory=list, description="Key maps")
+    key_maps: list[KeyMapShape] = Field(default_factory=list)
     step_list: list[StepShape] = Field(default_factory=list)
     output_list: list[OutputShape] = Field(default_factory=list)
     settings: dict[str, Any] = Field(default_factory=dict)

@@ -109,6 +109,7 @@ class ChunkShape(BaseModel):
     error: str
     not_before: float | None
     finished_at: float | None
+    claimed_at: float | None = Field(None, description="By whoever had it last; null in runs of older versions")
 
 
 class WorkerShape(BaseModel):
@@ -122,6 +123,11 @@ class WorkerShape(BaseModel):
     doing: str = Field(examples=["writing"])
     cpu: float
     memory: int
+    chunk: str | None = Field(None, description="What it holds now")
+    chunk_units: int | None = None
+    chunk_first: str | None = Field(None, description="The first key of that chunk")
+    claimed_at: float | None = None
+    age: float | None = Field(None, description="Seconds for which it has held it")
 
 
 class EventShape(BaseModel):
@@ -267,14 +273,29 @@ class UnitShape(BaseModel):
     calls: list[CallShape]
 
 
+class DifferenceShape(BaseModel):
+    """A cell at a target that is not as it was written, or a row that is missing there (`column` is empty then). `row`
+    counts the rows of the output from 0.
+    """
+
+    output: str
+    row: int
+    kind: str = Field(description="differs or missing")
+    column: str
+    meant: Any = None
+    found: Any = None
+
+
 class UnitRowsShape(BaseModel):
-    """A unit's rows: of the source (as they were when it was set aside, else as they are now), and as written. Masked, the
-    tables and their columns remain.
+    """A unit's rows: of the source (as they were when it was set aside, else as they are now), as written, and as found at
+    the targets (null where that was not asked for). Masked, the tables and their columns remain.
     """
 
     run: str
     key: str
     source: dict[str, list[dict[str, Any]]]
     outputs: dict[str, list[dict[str, Any]]]
+    found: dict[str, list[dict[str, Any]]] | None = None
+    differences: list[DifferenceShape] = Field(default_factory=list)
     note: str
     masked: bool
