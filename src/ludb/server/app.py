@@ -27,6 +27,7 @@ from ludb.server.routes import (
     runs,
     schedules,
     units,
+    windows,
 )
 from ludb.server.rules import COOKIE, admit
 from ludb.server.world import World
@@ -35,7 +36,22 @@ MOST_BODY = 4_000_000
 """Bytes of a request's body; a list of unit keys may be long."""
 ROUTERS = tuple(
     room.router
-    for room in (ops, login, people, jobs, runs, quarantine, units, logs, commands, live, alerts, schedules, dashboard)
+    for room in (
+        ops,
+        login,
+        people,
+        jobs,
+        runs,
+        quarantine,
+        units,
+        logs,
+        commands,
+        live,
+        alerts,
+        schedules,
+        windows,
+        dashboard,
+    )
 )
 
 

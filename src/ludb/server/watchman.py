@@ -17,6 +17,7 @@ from ludb.model.events import Event
 from ludb.model.run import Run, RunState
 from ludb.server.world import World
 from ludb.service.alerts import OVER, Thresholds, conditions
+from ludb.service.forecast import Forecast
 
 WEBHOOK = "LUDB_ALERT_WEBHOOK"
 """The variable that holds the webhook's address: it may hold a secret."""
@@ -48,7 +49,7 @@ class Watchman:
 
     def _watch(self, run: Run) -> None:
         alerts = self.world.repository.alerts
-        found = conditions(self.world.repository, run, self.world.now(), self.limits)
+        found = conditions(self.world.repository, run, self.world.now(), self.limits, self._foretell)
         standing = {one.rule for one in alerts.standing(run.id)}
         for condition in found:
             raised = None if condition.rule in standing else alerts.raise_(run.id, run.job, condition)
@@ -59,6 +60,9 @@ class Watchman:
                 self._send(raised)
         for rule in standing - {one.rule for one in found}:
             alerts.end(run.id, rule)
+
+    def _foretell(self, run: Run, pending: int, now: float) -> Forecast:
+        return self.world.forecasts.of(self.world.repository, run, pending, now)
 
     def _send(self, alert: Alert) -> None:
         address = self.world.site.environment.get(WEBHOOK)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from statistics import median
 
@@ -12,7 +12,9 @@ from ludb.model.alerts import Condition, Severity
 from ludb.model.run import ChunkState, Counters, Run, RunState
 from ludb.model.tasks import Sample
 from ludb.ports.repository import Repository
+from ludb.service.forecast import Forecast, forecast
 from ludb.service.room import paused_by
+from ludb.service.windows import BY, fits, gate_for
 from ludb.wording import plural
 
 OVER = frozenset({RunState.COMPLETED, RunState.EXCEPTIONS, RunState.ABANDONED, RunState.STOPPED})
@@ -34,7 +36,13 @@ class Thresholds:
     waiting: int = 3
 
 
-def conditions(repository: Repository, run: Run, now: float, limits: Thresholds | None = None) -> list[Condition]:
+Foretell = Callable[[Run, int, float], Forecast]
+"""When a run with so many pending units will end, seen from a moment."""
+
+
+def conditions(
+    repository: Repository, run: Run, now: float, limits: Thresholds | None = None, foretell: Foretell | None = None
+) -> list[Condition]:
     """What is so of the run now; nothing for a run that is over. The same answer for the same repository and moment."""
     limits = limits or Thresholds()
     if run.state is RunState.FAILED:
@@ -44,11 +52,12 @@ def conditions(repository: Repository, run: Run, now: float, limits: Thresholds 
     counters = repository.views.counters(run.id)
     found = list(_units(counters, limits))
     if run.state is RunState.PAUSED:
-        if paused_by(run) != "person":
+        if paused_by(run) not in {"person", BY}:
             found.append(Condition("run_paused", Severity.CRITICAL, f"the run paused by itself: {run.reason}"))
         return found
     samples = repository.samples.of(run.id)
     found += [*_pace(run, counters, samples, now, limits), *_host(samples, limits)]
+    found += _window(repository, run, counters, now, foretell or _foretold(repository))
     return [*found, *_workers(repository, run), *_waiting(repository, run, limits)]
 
 
@@ -90,6 +99,24 @@ def _pace(
     if current < limits.slow * usual:
         text = f"{current:,.0f} units/s for {limits.slow_for / 60:.0f} minutes, where {usual:,.0f} were usual"
         yield Condition("slow", Severity.WARNING, text)
+
+
+def _window(
+    repository: Repository, run: Run, counters: Counters, now: float, foretell: Foretell
+) -> Iterator[Condition]:  # fmt: skip
+    """Whether the run will not be done when its window closes; only where that is as good as certain."""
+    gate = gate_for(repository, run, now)
+    if gate.closes_at is None or not counters.pending:
+        return
+    told = foretell(run, counters.pending, now)
+    if fits(gate, told, now) == "no" and told.low is not None:
+        late = (now + told.low - gate.closes_at) / 60
+        text = f"it will need at least {late:.0f} minutes more than its window ({', '.join(gate.names)}) leaves"
+        yield Condition("window", Severity.WARNING, text)
+
+
+def _foretold(repository: Repository) -> Foretell:
+    return lambda run, pending, now: forecast(repository.evidence.pace(run.id), pending, run.started_at or now, now)
 
 
 def _host(samples: Sequence[Sample], limits: Thresholds) -> Iterator[Condition]:

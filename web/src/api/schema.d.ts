@@ -709,6 +709,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/runs/{run}/window": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Window Of Run
+         * @description Whether the run may work now, until when, and whether it will be done by then.
+         */
+        get: operations["window_of_run_api_v1_runs__run__window_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/runs/{run}/workers": {
         parameters: {
             query?: never;
@@ -1031,6 +1051,54 @@ export interface paths {
         options?: never;
         head?: never;
         patch?: never;
+        trace?: never;
+    };
+    "/api/v1/windows": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Windows
+         * @description All windows.
+         */
+        get: operations["windows_api_v1_windows_get"];
+        put?: never;
+        /**
+         * Add Window
+         * @description Have runs of a job work only at some times: they pause and go on by themselves, started by whomever.
+         */
+        post: operations["add_window_api_v1_windows_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/windows/{window}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Remove Window
+         * @description Remove a window: runs that waited for it go on.
+         */
+        delete: operations["remove_window_api_v1_windows__window__delete"];
+        options?: never;
+        head?: never;
+        /**
+         * Change Window
+         * @description Change a window, or switch it on or off; in force within seconds.
+         */
+        patch: operations["change_window_api_v1_windows__window__patch"];
         trace?: never;
     };
     "/health/live": {
@@ -1490,6 +1558,38 @@ export interface components {
             path: string;
             /** Text */
             text: string;
+        };
+        /**
+         * GateShape
+         * @description Whether a run may work now. `windows` is empty where its job has none; then it always may.
+         */
+        GateShape: {
+            /**
+             * Closes At
+             * @description When it closes, while it is open
+             */
+            closes_at?: number | null;
+            /**
+             * Fits
+             * @description Whether the range for the end lies before `closes_at`; unsure where that lies inside it
+             */
+            fits?: ("yes" | "no" | "unsure") | null;
+            /** Open */
+            open: boolean;
+            /**
+             * Opens At
+             * @description When it opens, while it is shut
+             */
+            opens_at?: number | null;
+            /**
+             * Windows
+             * @example [
+             *       "nights"
+             *     ]
+             */
+            windows: string[];
+            /** Zone */
+            zone: string;
         };
         /**
          * HealthShape
@@ -2438,6 +2538,27 @@ export interface components {
          */
         Severity: "warning" | "critical";
         /**
+         * SpanShape
+         * @description From `begin` until `end`, of the next day where that is not later; `days` are those on which it begins.
+         */
+        SpanShape: {
+            /**
+             * Begin
+             * @example 22:00
+             */
+            begin: string;
+            /**
+             * Days
+             * @description Null: every day
+             */
+            days?: ("mon" | "tue" | "wed" | "thu" | "fri" | "sat" | "sun")[] | null;
+            /**
+             * End
+             * @example 22:00
+             */
+            end: string;
+        };
+        /**
          * StartAsked
          * @description Start a job's instance, or go on with it where it was.
          */
@@ -2789,6 +2910,74 @@ export interface components {
             chunks: number;
             /** Reason */
             reason: string;
+        };
+        /**
+         * WindowAsked
+         * @description Runs of `job` work only within `spans` of the time zone.
+         */
+        WindowAsked: {
+            /**
+             * Enabled
+             * @default true
+             */
+            enabled: boolean;
+            /**
+             * Job
+             * @example telco
+             */
+            job: string;
+            /**
+             * Name
+             * @example nights
+             */
+            name: string;
+            /** Spans */
+            spans: components["schemas"]["SpanShape"][];
+            /**
+             * Zone
+             * @default UTC
+             * @example Europe/Berlin
+             */
+            zone: string;
+        };
+        /**
+         * WindowChange
+         * @description What is to change of a window; fields that are left out stay.
+         */
+        WindowChange: {
+            /** Enabled */
+            enabled?: boolean | null;
+            /**
+             * Name
+             * @example nights
+             */
+            name?: string | null;
+            /** Spans */
+            spans?: components["schemas"]["SpanShape"][] | null;
+            /** Zone */
+            zone?: string | null;
+        };
+        /**
+         * WindowShape
+         * @description A window. Several of one job add up.
+         */
+        WindowShape: {
+            /** Changed At */
+            changed_at: number;
+            /** Changed By */
+            changed_by: string;
+            /** Enabled */
+            enabled: boolean;
+            /** Id */
+            id: string;
+            /** Job */
+            job: string;
+            /** Name */
+            name: string;
+            /** Spans */
+            spans: components["schemas"]["SpanShape"][];
+            /** Zone */
+            zone: string;
         };
         /**
          * WorkerShape
@@ -4194,6 +4383,38 @@ export interface operations {
             503: components["responses"]["Problem503"];
         };
     };
+    window_of_run_api_v1_runs__run__window_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                run: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GateShape"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            503: components["responses"]["Problem503"];
+        };
+    };
     workers_api_v1_runs__run__workers_get: {
         parameters: {
             query?: {
@@ -4858,6 +5079,136 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["NewUserShape"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    windows_api_v1_windows_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WindowShape"][];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    add_window_api_v1_windows_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WindowAsked"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WindowShape"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    remove_window_api_v1_windows__window__delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                window: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    change_window_api_v1_windows__window__patch: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                window: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WindowChange"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WindowShape"];
                 };
             };
             400: components["responses"]["Problem400"];
