@@ -14,6 +14,7 @@ from ludb.server.live import Hub
 from ludb.server.metrics import Metrics
 from ludb.server.problems import MEDIA, ProblemShape
 from ludb.server.routes import (
+    alert_rules,
     alerts,
     commands,
     dashboard,
@@ -48,6 +49,7 @@ ROUTERS = tuple(
         commands,
         live,
         alerts,
+        alert_rules,
         schedules,
         windows,
         dashboard,
