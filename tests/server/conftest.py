@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import itertools
+import json
 import socket
 import threading
 from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 import uvicorn
@@ -93,4 +95,30 @@ def listening(people):
         thread.start()
         yield f"http://127.0.0.1:{taken.getsockname()[1]}"
         server.should_exit = True
+        thread.join()
+
+
+class Hook(BaseHTTPRequestHandler):
+    """Keeps what is posted; answers with what `server.answer` says."""
+
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.got.append((self.path, json.loads(body), {**self.headers, "body": body}))
+        self.send_response(self.server.answer)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def hook():
+    """Somebody who takes alerts by webhook, on a real socket."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), Hook) as server:
+        server.got, server.answer, server.url = [], 200, f"http://127.0.0.1:{server.server_address[1]}"
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield server
+        server.shutdown()
         thread.join()

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 
 import pytest
 
 from ludb.errors import ConfigError
 from ludb.model.access import Role
-from ludb.model.run import RunState, UnitState
+from ludb.model.run import CallState, RunState, UnitState
 from ludb.model.tasks import Sample
-from ludb.server.watchman import WEBHOOK, Watchman, check_webhook
+from ludb.server.watchman import Watchman
 from ludb.service.alerts import conditions
+from ludb.service.alerts_channels import WEBHOOK, check_webhook
+from ludb.testing.repository_calls import make_call
 from ludb.testing.repository_world import RUN, claimed, fault, moved, owner, started
 
 
@@ -92,6 +93,29 @@ def test_a_run_without_workers_is_told(going):
     assert rules(going) == ["no_worker"]
 
 
+def test_workers_that_died_lately_are_told_and_those_of_long_ago_are_not(going, clock):
+    for name in ("w1", "w2"):
+        going.repository.owners.enrol(owner(name))
+    going.repository.owners.leave("w1", "dead")
+    assert rules(going) == ["workers_lost"]
+    clock.now += 1801
+    assert rules(going) == []
+
+
+def test_a_system_that_fails_more_of_its_calls_than_it_may_is_told(going, clock):
+    chunk = claimed(going.repository, 40)
+    calls = [make_call(at) for at in chunk.positions]
+    going.repository.calls.intend(chunk, calls)
+    going.repository.calls.mark(chunk, calls, CallState.SENT)
+    going.repository.calls.mark(chunk, calls[:9], CallState.REJECTED, "400")
+    assert rules(going) == [], "a handful says nothing"
+    going.repository.calls.mark(chunk, calls[9:11], CallState.REJECTED, "400")
+    (found,) = conditions(going.repository, going.repository.runs.get(RUN), clock.now)
+    assert (found.rule, found.text) == ("api_errors", "crm: 28% of the last 40 calls failed: see the calls")
+    clock.now += 301
+    assert rules(going) == [], "it was well since"
+
+
 def test_chunks_that_wait_again_and_again_are_told_with_what_for(going, clock):
     for _ in range(2):
         chunks = [claimed(going.repository, 5, "a") for _ in range(3)]
@@ -100,18 +124,15 @@ def test_chunks_that_wait_again_and_again_are_told_with_what_for(going, clock):
     assert rules(going) == ["away"]
 
 
-def test_an_alert_is_told_once_taken_care_of_and_over_when_it_is(people, going):
-    sent = []
-    going = people.world = replace(
-        going, site=replace(going.site, environment={WEBHOOK: "https://hook.example/secret"})
-    )
+def test_an_alert_is_told_once_taken_care_of_and_over_when_it_is(people, going, hook):
+    going = people.world = replace(going, site=replace(going.site, environment={WEBHOOK: f"{hook.url}/secret"}))
     people.app.state.world = going
-    watchman = Watchman(going, tell=lambda address, document: sent.append((address, json.loads(document))))
+    watchman = Watchman(going, later=lambda do: do())
     going.repository.runs.change(RUN, RunState.FAILED, "a stop rule spoke")
     watchman.look()
     watchman.look()
-    ((address, document),) = sent
-    assert (address, document["rule"], document["run"]) == ("https://hook.example/secret", "run_failed", RUN)
+    ((path, document, _),) = hook.got
+    assert (path, document["rule"], document["run"]) == ("/secret", "run_failed", RUN)
     client = people.token(Role.OPERATOR)
     answer = client.get("/api/v1/alerts", params={"standing": True})
     assert answer.status_code == 200, answer.text

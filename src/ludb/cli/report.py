@@ -18,6 +18,7 @@ from ludb.service.room import paused_by
 from ludb.service.site import Site
 from ludb.service.steering import told as told_arguments
 from ludb.service.summary import Summary
+from ludb.service.windows import BY as WINDOW
 from ludb.sql.library import told as told_conversions
 from ludb.wording import plural
 
@@ -160,12 +161,16 @@ def next_steps(summary: Summary, site: Site) -> list[str]:
     where = options_for(site)
     steps = []
     held = any(owner.role == "supervisor" for owner in summary.owners)
+    waits = {
+        "room": f"make room: it goes on by itself, or at once with ludb resume {run.id}{where}",
+        WINDOW: "it goes on by itself when its window opens; an editor may change that at the server",
+    }
     if is_dry(run):
         steps.append(f"see it again: ludb status{where}")
     elif run.state in {RunState.RUNNING, RunState.STOPPING} and not held:
         steps.append(f"nobody holds this run; go on with it: {start_again(site, run)}")
-    elif held and paused_by(run) == "room":
-        steps.append(f"make room: it goes on by itself, or at once with ludb resume {run.id}{where}")
+    elif held and paused_by(run) in waits:
+        steps.append(waits[paused_by(run)])
     elif held and run.state is RunState.PAUSED:
         steps.append(f"let it go on: ludb resume {run.id}{where}")
     elif run.state is RunState.FAILED and LIMIT_REACHED in run.reason:

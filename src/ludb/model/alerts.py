@@ -36,3 +36,25 @@ class Alert:
     ended_at: float | None = None
     acknowledged_by: str = ""
     acknowledged_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AlertRule:
+    """Something that is looked for. `limits` are the names of its thresholds."""
+
+    name: str
+    severity: Severity
+    says: str
+    limits: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Tuned:
+    """A rule as people have set it. `channels` are the ids of those that are told; None: all."""
+
+    rule: AlertRule
+    severity: Severity
+    enabled: bool = True
+    channels: tuple[str, ...] | None = None
+    changed_by: str = ""
+    changed_at: float | None = None

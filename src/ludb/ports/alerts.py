@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Protocol
 
 from ludb.model.alerts import Alert, Condition
@@ -24,3 +25,9 @@ class Alerts(Protocol):
 
     def acknowledge(self, number: int, by: str) -> Alert | None:
         """Say that somebody takes care of it; the first one stays. None if there is no such alert."""
+
+    def calls(self, run_id: str, since: float) -> Mapping[str, tuple[int, int]]:
+        """By system: how many of the newest calls of the run that changed after a moment failed, and how many there are."""
+
+    def lost(self, run_id: str, since: float) -> int:
+        """How many workers of a run are dead that still lived after a moment."""

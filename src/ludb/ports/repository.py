@@ -22,6 +22,7 @@ from ludb.ports.pages import Overview, Pages
 from ludb.ports.recovery import Recovery
 from ludb.ports.retention import Retention
 from ludb.ports.schedules import Schedules
+from ludb.ports.setup import Setup
 from ludb.ports.tasks import Answers, Samples, Tasks
 from ludb.ports.views import RunViews
 
@@ -241,3 +242,5 @@ class Repository(Protocol):
     def alerts(self) -> Alerts: ...  # noqa: D102
     @property
     def schedules(self) -> Schedules: ...  # noqa: D102
+    @property
+    def setup(self) -> Setup: ...  # noqa: D102

@@ -15,6 +15,7 @@ from ludb.server.metrics import Metrics
 from ludb.server.problems import MEDIA, ProblemShape
 from ludb.server.routes import (
     across,
+    alert_rules,
     alerts,
     commands,
     dashboard,
@@ -30,6 +31,7 @@ from ludb.server.routes import (
     runs,
     schedules,
     units,
+    windows,
 )
 from ludb.server.rules import COOKIE, admit
 from ludb.server.world import World
@@ -54,6 +56,8 @@ ROUTERS = tuple(
         live,
         alerts,
         schedules,
+        alert_rules,
+        windows,
         dashboard,
     )
 )

@@ -28,7 +28,9 @@ from ludb.server.watchman import Watchman
 from ludb.server.world import World
 from ludb.service.detached import supervise_apart
 from ludb.service.holding import hold, is_held
+from ludb.service.room import paused_by
 from ludb.service.steering import at_work
+from ludb.service.windows import BY as WINDOW
 
 LOOK_EVERY, ADOPT_EVERY, WATCH_EVERY = 0.2, 2.0, 10.0
 """Seconds between two looks at tasks, at schedules and runs that nobody holds, and at what may need a person."""
@@ -138,7 +140,8 @@ class Keeper:
     def _adopt(self) -> None:
         """Hold runs of this host that go on and that nobody holds: their workers are kept alive, commands are taken again."""
         going = self.world.repository.pages.runs(states=[RunState.RUNNING, RunState.STOPPING], limit=500)
-        for _, run in going:
+        waiting = self.world.repository.pages.runs(states=[RunState.PAUSED], limit=500)
+        for _, run in [*going, *((number, one) for number, one in waiting if paused_by(one) == WINDOW)]:
             wait, not_before = self._again.get(run.id, (PATIENCE, 0.0))
             if time.monotonic() < not_before or not self._is_left(run):
                 continue

@@ -15,8 +15,8 @@ from ludb.server.accounts import FIRST_ADMIN, first_admin
 from ludb.server.app import create_app
 from ludb.server.config import ServerConfig
 from ludb.server.keeper import Keeper
-from ludb.server.watchman import WEBHOOK, check_webhook
 from ludb.server.world import World
+from ludb.service.alerts_channels import WEBHOOK, check_webhook
 from ludb.service.site import open_site
 
 KEEP_ALIVE = 75

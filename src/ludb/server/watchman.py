@@ -1,39 +1,42 @@
-"""Watching runs for what needs a person: alerts are raised once, ended when it is over, and told to a webhook."""
+"""Watching runs for what needs a person: alerts are raised once, ended when it is over, and told by webhook and mail."""
 
 from __future__ import annotations
 
-import json
+import contextlib
 import sys
 import threading
-import urllib.request
+import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
-from urllib.error import URLError
-from urllib.parse import urlsplit
+from dataclasses import dataclass, replace
+from functools import partial
 
-from ludb.errors import ConfigError
-from ludb.model.alerts import Alert
+from ludb.errors import TransientError
+from ludb.model.alerts import Alert, Severity, Tuned
 from ludb.model.events import Event
 from ludb.model.run import Run, RunState
 from ludb.server.world import World
-from ludb.service.alerts import OVER, Thresholds, conditions
+from ludb.service.alerts import OVER, conditions
+from ludb.service.alerts_channels import Channel, Untold, channels_of, send
+from ludb.service.alerts_rules import tuned
+from ludb.service.forecast import Forecast
 
-WEBHOOK = "LUDB_ALERT_WEBHOOK"
-"""The variable that holds the webhook's address: it may hold a secret."""
-PATIENCE = 10.0
-"""Seconds that a webhook may take."""
+TRIES = (1.0, 5.0, 25.0)
+"""Seconds before each further try to tell people."""
 _WATCHED = (RunState.RUNNING, RunState.PAUSED, RunState.STOPPING, RunState.FAILED)
-Tell = Callable[[str, bytes], None]
-"""Sends a document to an address."""
+Later = Callable[[Callable[[], None]], None]
+
+
+def _apart(do: Callable[[], None]) -> None:
+    threading.Thread(target=do, name="alert", daemon=True).start()
 
 
 @dataclass(slots=True)
 class Watchman:
-    """Looks at all runs that go on or have failed. `tell` sends a document to an address."""
+    """Looks at all runs that go on or have failed. `later` does something by the side; `wait` lets seconds pass."""
 
     world: World
-    limits: Thresholds = field(default_factory=Thresholds)
-    tell: Tell | None = None
+    later: Later = _apart
+    wait: Callable[[float], None] = time.sleep
 
     def look(self) -> None:
         """One round over all runs that may need somebody."""
@@ -48,41 +51,43 @@ class Watchman:
 
     def _watch(self, run: Run) -> None:
         alerts = self.world.repository.alerts
-        found = conditions(self.world.repository, run, self.world.now(), self.limits)
+        rules, limits = tuned(self.world.repository)
+        told = conditions(self.world.repository, run, self.world.now(), limits, self._foretell)
+        found = [replace(one, severity=rules[one.rule].severity) for one in told if rules[one.rule].enabled]
         standing = {one.rule for one in alerts.standing(run.id)}
         for condition in found:
             raised = None if condition.rule in standing else alerts.raise_(run.id, run.job, condition)
             if raised is not None:
-                data = {"rule": raised.rule, "severity": str(raised.severity), "text": raised.text}
-                event = Event("alert.raised", run.id, "", "warning", lasting=True, data=data)
-                self.world.repository.events.append(event)
-                self._send(raised)
+                self._event("alert.raised", raised, severity=str(raised.severity), text=raised.text)
+                self._send(raised, rules[raised.rule])
         for rule in standing - {one.rule for one in found}:
             alerts.end(run.id, rule)
 
-    def _send(self, alert: Alert) -> None:
-        address = self.world.site.environment.get(WEBHOOK)
-        if not address:
-            return
-        document = json.dumps({"event": "alert.raised", **asdict(alert)}).encode()
-        if self.tell is not None:
-            self.tell(address, document)
-            return
-        threading.Thread(target=post, args=(address, document), daemon=True).start()
+    def _foretell(self, run: Run, pending: int, now: float) -> Forecast:
+        return self.world.forecasts.of(self.world.repository, run, pending, now)
 
+    def _send(self, alert: Alert, rule: Tuned) -> None:
+        """Tell people by every channel of the rule; where that cannot be, an event says so."""
+        environment = self.world.site.environment
+        order = list(Severity)
+        for channel in channels_of(self.world.repository, environment):
+            meant = rule.channels is None or channel.id in rule.channels
+            if channel.enabled and meant and order.index(alert.severity) >= order.index(channel.least):
+                self.later(partial(self._tell, channel, alert))
 
-def post(address: str, document: bytes) -> None:
-    """Send a document; who cannot be reached is told to nobody but the log, without the address."""
-    headers = {"Content-Type": "application/json", "User-Agent": "ludb"}
-    request = urllib.request.Request(address, document, headers, method="POST")  # noqa: S310  (checked at the start)
-    try:
-        with urllib.request.urlopen(request, timeout=PATIENCE) as answer:  # noqa: S310  (as above)
-            answer.read(1)
-    except (URLError, OSError, ValueError) as error:
-        sys.stderr.write(f"the alert webhook was not reached: {type(error).__name__}\n")
+    def _tell(self, channel: Channel, alert: Alert) -> None:
+        for pause in (0.0, *TRIES):
+            self.wait(pause)
+            try:
+                send(channel, alert, self.world.site.environment)
+            except Untold as error:
+                why = str(error)
+            else:
+                return
+        sys.stderr.write(f"alert {alert.number} was not told by {channel.name}: {why}\n")
+        with contextlib.suppress(TransientError):
+            self._event("alert.untold", alert, channel=channel.name, reason=why)
 
-
-def check_webhook(address: str | None) -> None:
-    """`ConfigError` for an address that is none; it is not repeated, since it may hold a secret."""
-    if address and urlsplit(address).scheme not in {"http", "https"}:
-        raise ConfigError(f"${WEBHOOK} holds no http or https address", remedy="Write https://host/path")
+    def _event(self, name: str, alert: Alert, **more: object) -> None:
+        data = {"rule": alert.rule, **more}
+        self.world.repository.events.append(Event(name, alert.run, "", "warning", lasting=True, data=data))

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
 from statistics import median
 
 from ludb.engine.liveness import AT_WORK
@@ -12,29 +11,23 @@ from ludb.model.alerts import Condition, Severity
 from ludb.model.run import ChunkState, Counters, Run, RunState
 from ludb.model.tasks import Sample
 from ludb.ports.repository import Repository
+from ludb.service.alerts_rules import Thresholds
+from ludb.service.forecast import Forecast, forecast
 from ludb.service.room import paused_by
+from ludb.service.windows import BY, fits, gate_for
 from ludb.wording import plural
 
 OVER = frozenset({RunState.COMPLETED, RunState.EXCEPTIONS, RunState.ABANDONED, RunState.STOPPED})
 """States in which nothing is wrong any more."""
 
 
-@dataclass(frozen=True, slots=True)
-class Thresholds:
-    """From where on something is said. Shares are of 1, seconds are of work."""
-
-    quarantined: float = 0.01
-    quarantined_least: int = 10
-    stalled: float = 600.0
-    slow: float = 0.5
-    slow_for: float = 300.0
-    memory: float = 0.92
-    disk: float = 0.92
-    cpu: float = 0.98
-    waiting: int = 3
+Foretell = Callable[[Run, int, float], Forecast]
+"""When a run with so many pending units will end, seen from a moment."""
 
 
-def conditions(repository: Repository, run: Run, now: float, limits: Thresholds | None = None) -> list[Condition]:
+def conditions(
+    repository: Repository, run: Run, now: float, limits: Thresholds | None = None, foretell: Foretell | None = None
+) -> list[Condition]:
     """What is so of the run now; nothing for a run that is over. The same answer for the same repository and moment."""
     limits = limits or Thresholds()
     if run.state is RunState.FAILED:
@@ -44,12 +37,14 @@ def conditions(repository: Repository, run: Run, now: float, limits: Thresholds 
     counters = repository.views.counters(run.id)
     found = list(_units(counters, limits))
     if run.state is RunState.PAUSED:
-        if paused_by(run) != "person":
+        if paused_by(run) not in {"person", BY}:
             found.append(Condition("run_paused", Severity.CRITICAL, f"the run paused by itself: {run.reason}"))
         return found
     samples = repository.samples.of(run.id)
     found += [*_pace(run, counters, samples, now, limits), *_host(samples, limits)]
-    return [*found, *_workers(repository, run), *_waiting(repository, run, limits)]
+    found += _window(repository, run, counters, now, foretell or _foretold(repository))
+    found += _apis(repository, run, now, limits)
+    return [*found, *_workers(repository, run, now, limits), *_waiting(repository, run, limits)]
 
 
 def _units(counters: Counters, limits: Thresholds) -> Iterator[Condition]:
@@ -92,6 +87,24 @@ def _pace(
         yield Condition("slow", Severity.WARNING, text)
 
 
+def _window(
+    repository: Repository, run: Run, counters: Counters, now: float, foretell: Foretell
+) -> Iterator[Condition]:  # fmt: skip
+    """Whether the run will not be done when its window closes; only where that is as good as certain."""
+    gate = gate_for(repository, run, now)
+    if gate.closes_at is None or not counters.pending:
+        return
+    told = foretell(run, counters.pending, now)
+    if fits(gate, told, now) == "no" and told.low is not None:
+        late = (now + told.low - gate.closes_at) / 60
+        text = f"it will need at least {late:.0f} minutes more than its window ({', '.join(gate.names)}) leaves"
+        yield Condition("window", Severity.WARNING, text)
+
+
+def _foretold(repository: Repository) -> Foretell:
+    return lambda run, pending, now: forecast(repository.evidence.pace(run.id), pending, run.started_at or now, now)
+
+
 def _host(samples: Sequence[Sample], limits: Thresholds) -> Iterator[Condition]:
     """Whether the host of the run is at its end; the processor only if it is so for minutes."""
     if not samples:
@@ -100,23 +113,36 @@ def _host(samples: Sequence[Sample], limits: Thresholds) -> Iterator[Condition]:
     for name, most, what in (("host_memory", limits.memory, "memory"), ("host_disk", limits.disk, "disk")):
         if newest.get(name, 0.0) > most:
             yield Condition(what, Severity.CRITICAL, f"{100 * newest[name]:.0f}% of the host's {what} is used")
-    busy = [one for one in samples if samples[-1].at - one.at < limits.slow_for]
-    long_enough = busy[-1].at - busy[0].at + busy[0].span > limits.slow_for * 0.8
+    busy = [one for one in samples if samples[-1].at - one.at < limits.cpu_for]
+    long_enough = busy[-1].at - busy[0].at + busy[0].span > limits.cpu_for * 0.8
     if long_enough and all(one.data.get("host_cpu", 0.0) > limits.cpu for one in busy):
         yield Condition("cpu", Severity.WARNING, "the host's processors are fully used: more workers bring nothing")
 
 
-def _workers(repository: Repository, run: Run) -> Iterator[Condition]:
+def _apis(repository: Repository, run: Run, now: float, limits: Thresholds) -> Iterator[Condition]:
+    """Whether a system fails more calls than it may, of those that are recent."""
+    for system, (failed, calls) in sorted(repository.alerts.calls(run.id, now - limits.api_errors_for).items()):
+        if failed >= limits.api_errors_least and failed > limits.api_errors * calls:
+            text = f"{system}: {100 * failed / calls:.0f}% of the last {calls:,} calls failed: see the calls"
+            yield Condition("api_errors", Severity.WARNING, text)
+            return
+
+
+def _workers(repository: Repository, run: Run, now: float, limits: Thresholds) -> Iterator[Condition]:
     owners = [one for one in repository.owners.all(run.id) if one.role == "worker"]
-    lost = [one for one in owners if one.state == "dead"]
-    if lost and not any(one.state in AT_WORK for one in owners):
-        yield Condition("no_worker", Severity.CRITICAL, f"the last of {len(lost)} worker(s) died: see the logs")
-    elif len(lost) >= 3:
-        yield Condition("workers_lost", Severity.WARNING, f"{len(lost)} workers have died: see the logs")
+    dead = [one for one in owners if one.state == "dead"]
+    if dead and not any(one.state in AT_WORK for one in owners):
+        yield Condition("no_worker", Severity.CRITICAL, f"the last of {len(dead)} worker(s) died: see the logs")
+        return
+    lost = repository.alerts.lost(run.id, now - limits.lost_for)
+    if lost and lost >= limits.lost:
+        text = f"{plural(lost, 'worker')} died within {limits.lost_for / 60:.0f} minutes: see the logs"
+        yield Condition("workers_lost", Severity.WARNING, text)
 
 
 def _waiting(repository: Repository, run: Run, limits: Thresholds) -> Iterator[Condition]:
-    chunks = repository.pages.chunks(run.id, states=[ChunkState.RELEASED], limit=limits.waiting)
+    most = int(limits.waiting)
+    chunks = repository.pages.chunks(run.id, states=[ChunkState.RELEASED], limit=most)
     waiting = [one for one in chunks if one.error and one.attempt > 1]
-    if len(waiting) >= limits.waiting:
+    if len(waiting) >= most:
         yield Condition("away", Severity.WARNING, f"chunks wait again and again: {waiting[0].error}")

@@ -17,7 +17,7 @@ NEEDED = 1024 * 1024
 
 
 def paused_by(run: Run) -> str:
-    """What a paused run waits for: `person`, `room`, `credential`; empty where it is not paused."""
+    """What a paused run waits for: `person`, `room`, `window`, `credential`; empty where it is not paused."""
     pause = run.settings.get("pause")
     return str(pause.get("by", "")) if run.state is RunState.PAUSED and isinstance(pause, dict) else ""
 

@@ -16,6 +16,7 @@ from ludb.project import registry
 from ludb.project.folder import JobFolder
 from ludb.service.holding import is_held
 from ludb.service.site import Site
+from ludb.service.windows import gate_for, pause_of, words
 
 PAUSE, RESUME, STOP, SET, DECLARE_DEAD = "pause", "resume", "stop", "set", "declare-dead"
 """The commands, by the names under which they are kept."""
@@ -142,7 +143,7 @@ def carry_out(site: Site, run_id: str, command: Command) -> str:
             runs.change(run_id, RunState.PAUSED, f"paused by {command.actor}", by)
             return str(runs.adjust(run_id, by).state)  # one that paused by itself does not go on by itself any more
         if command.name == RESUME:
-            return str(runs.change(run_id, RunState.RUNNING).state)
+            return _resumed(site, run_id)
         if command.name == STOP:
             return _stopping(site, run_id, command)
         if command.name == SET:
@@ -151,6 +152,17 @@ def carry_out(site: Site, run_id: str, command: Command) -> str:
     except ConfigError as error:
         return str(error)
     return f"unknown command {command.name} {sorted(command.arguments)}"
+
+
+def _resumed(site: Site, run_id: str) -> str:
+    """The state of a paused run that was let go; outside its window it waits for that, no longer for a person."""
+    run = site.repository.runs.get(run_id)
+    gate = gate_for(site.repository, run, time.time())
+    if gate.open or run.state is not RunState.PAUSED:
+        return str(site.repository.runs.change(run_id, RunState.RUNNING).state)
+    site.repository.runs.change(run_id, RunState.RUNNING)  # so that it may pause for another reason
+    site.repository.runs.change(run_id, RunState.PAUSED, words(gate), pause_of(gate))
+    return f"{RunState.PAUSED}: {words(gate)}"
 
 
 def _stopping(site: Site, run_id: str, command: Command) -> str:

@@ -24,6 +24,7 @@ from ludb.service.hooks import Hooks
 from ludb.service.room import RoomWatch, paused_by
 from ludb.service.site import Site
 from ludb.service.steering import STOP, acknowledge, carry_out, finish_stop
+from ludb.service.windows import BY, WindowWatch
 
 CRASHES = 5
 """Workers that may die without any unit settled in between before the run fails."""
@@ -56,6 +57,7 @@ class Supervisor:
     _settled: int = -1
     _away: str = ""
     _room: RoomWatch = field(default_factory=RoomWatch)
+    _windows: WindowWatch | None = None
     _log: LogObserver | None = None
 
     def supervise(self) -> Run:
@@ -110,10 +112,12 @@ class Supervisor:
     def _turn(self, liveness: Liveness) -> Run | None:
         """One look at the run: obey, fence, start what is missing; the run, if it has ended and nobody is at work."""
         self._take_commands()
-        run = self.site.repository.runs.get(self.run.id)
+        if self._windows is None:
+            self._windows = WindowWatch(self.site.repository, self._tell)
+        run = self._windows.obey(self.site.repository.runs.get(self.run.id))
         living = self._fence(liveness)
         running = self._running()
-        if paused_by(run) in {"person", "room"}:
+        if paused_by(run) in {"person", "room", BY}:
             self._launched = set(running)
             self._wait_for_room(run)
             return None

@@ -210,3 +210,17 @@ class TasksContract:
         assert schedules.get("s1") == changed
         assert [schedules.remove("s1"), schedules.remove("s1"), schedules.change(changed)] == [True, False, False]
         assert schedules.get("s1") is None
+
+    def test_what_was_set_up_is_added_once_replaced_and_taken_once(
+        self, repository: Repository, clock: ManualClock
+    ) -> None:
+        """Otherwise one login could be used twice, and a second user could take a known name."""
+        setup = repository.setup
+        made = setup.add("window", "w1", {"job": "telco"}, "ann")
+        assert made is not None
+        assert (setup.add("window", "w1", {}, "bo"), setup.get("window", "w1"), made.at) == (None, made, clock.now)
+        changed = setup.put("window", "w1", {"job": "shop"}, "bo")
+        setup.put("rule", "w1", {}, "bo")
+        assert (setup.all("window"), setup.get("window", "w2")) == ([changed], None)
+        assert [setup.take("window", "w1"), setup.take("window", "w1"), setup.all("window")] == [changed, None, []]
+        assert (setup.forget("rule", clock.now), setup.forget("rule", clock.now + 1)) == (0, 1)

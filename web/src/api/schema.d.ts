@@ -4,6 +4,118 @@
  */
 
 export interface paths {
+    "/api/v1/alert-channels": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Alert Channels
+         * @description All channels that people have set up.
+         */
+        get: operations["alert_channels_api_v1_alert_channels_get"];
+        put?: never;
+        /**
+         * Add Alert Channel
+         * @description Set up a channel. Its secrets are variables of the server, whose names begin with `LUDB_ALERT_`.
+         */
+        post: operations["add_alert_channel_api_v1_alert_channels_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/alert-channels/{channel}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Replace Alert Channel
+         * @description Set a channel up anew.
+         */
+        put: operations["replace_alert_channel_api_v1_alert_channels__channel__put"];
+        post?: never;
+        /**
+         * Remove Alert Channel
+         * @description Remove a channel; rules that name it tell their others.
+         */
+        delete: operations["remove_alert_channel_api_v1_alert_channels__channel__delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/alert-channels/{channel}/try": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Try Alert Channel
+         * @description Tell people by this channel that it works. Waits for what comes of it, at most 10 seconds for each answer.
+         */
+        post: operations["try_alert_channel_api_v1_alert_channels__channel__try_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/alert-rules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Alert Rules
+         * @description All rules, as they are set.
+         */
+        get: operations["alert_rules_api_v1_alert_rules_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/alert-rules/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Reset Alert Rule
+         * @description Let a rule be as it comes.
+         */
+        delete: operations["reset_alert_rule_api_v1_alert_rules__name__delete"];
+        options?: never;
+        head?: never;
+        /**
+         * Change Alert Rule
+         * @description Change a rule's severity, thresholds and channels, or switch it on or off; in force at the next look.
+         */
+        patch: operations["change_alert_rule_api_v1_alert_rules__name__patch"];
+        trace?: never;
+    };
     "/api/v1/alerts": {
         parameters: {
             query?: never;
@@ -889,6 +1001,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/runs/{run}/window": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Window Of Run
+         * @description Whether the run may work now, until when, and whether it will be done by then.
+         */
+        get: operations["window_of_run_api_v1_runs__run__window_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/runs/{run}/workers": {
         parameters: {
             query?: never;
@@ -1233,6 +1365,54 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/windows": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Windows
+         * @description All windows.
+         */
+        get: operations["windows_api_v1_windows_get"];
+        put?: never;
+        /**
+         * Add Window
+         * @description Have runs of a job work only at some times: they pause and go on by themselves, started by whomever.
+         */
+        post: operations["add_window_api_v1_windows_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/windows/{window}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Remove Window
+         * @description Remove a window: runs that waited for it go on.
+         */
+        delete: operations["remove_window_api_v1_windows__window__delete"];
+        options?: never;
+        head?: never;
+        /**
+         * Change Window
+         * @description Change a window, or switch it on or off; in force within seconds.
+         */
+        patch: operations["change_window_api_v1_windows__window__patch"];
+        trace?: never;
+    };
     "/health/live": {
         parameters: {
             query?: never;
@@ -1520,6 +1700,55 @@ export interface components {
          * @enum {string}
          */
         CallState: "intended" | "unsent" | "sent" | "done" | "rejected" | "absent" | "in_doubt" | "undoing" | "undone";
+        /**
+         * ChannelAsked
+         * @description A way to tell people of alerts: exactly one of `webhook` and `smtp`.
+         */
+        ChannelAsked: {
+            /**
+             * Enabled
+             * @default true
+             */
+            enabled: boolean;
+            /**
+             * @description Alerts that are less grave are not told by it
+             * @default warning
+             */
+            least: components["schemas"]["Severity"];
+            /**
+             * Name
+             * @example night shift
+             */
+            name: string;
+            smtp?: components["schemas"]["MailSettings"] | null;
+            webhook?: components["schemas"]["WebhookSettings"] | null;
+        };
+        /**
+         * ChannelShape
+         * @description A channel. The secrets that it names are not shown, only their names.
+         */
+        ChannelShape: {
+            /** Changed At */
+            changed_at: number;
+            /** Changed By */
+            changed_by: string;
+            /** Enabled */
+            enabled: boolean;
+            /** Id */
+            id: string;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "webhook" | "smtp";
+            least: components["schemas"]["Severity"];
+            /** Name */
+            name: string;
+            /** Settings */
+            settings: {
+                [key: string]: string | number | string[] | null;
+            };
+        };
         /**
          * ChunkShape
          * @description A chunk: positions `lo` to before `hi` of the unit list, `units` of them.
@@ -1971,6 +2200,38 @@ export interface components {
             text: string;
         };
         /**
+         * GateShape
+         * @description Whether a run may work now. `windows` is empty where its job has none; then it always may.
+         */
+        GateShape: {
+            /**
+             * Closes At
+             * @description When it closes, while it is open
+             */
+            closes_at?: number | null;
+            /**
+             * Fits
+             * @description Whether the range for the end lies before `closes_at`; unsure where that lies inside it
+             */
+            fits?: ("yes" | "no" | "unsure") | null;
+            /** Open */
+            open: boolean;
+            /**
+             * Opens At
+             * @description When it opens, while it is shut
+             */
+            opens_at?: number | null;
+            /**
+             * Windows
+             * @example [
+             *       "nights"
+             *     ]
+             */
+            windows: string[];
+            /** Zone */
+            zone: string;
+        };
+        /**
          * HealthOfSystemShape
          * @description A system over the newest runs of its job. `away` is told from what the runs that go on have met last.
          */
@@ -2262,6 +2523,44 @@ export interface components {
              * @example ann
              */
             user: string;
+        };
+        /**
+         * MailSettings
+         * @description A mail is handed to this server.
+         */
+        MailSettings: {
+            /**
+             * Host
+             * @example mail.example.org
+             */
+            host: string;
+            /** Password */
+            password?: string | null;
+            /**
+             * Port
+             * @default 587
+             */
+            port: number;
+            /**
+             * Security
+             * @default starttls
+             * @enum {string}
+             */
+            security: "tls" | "starttls" | "none";
+            /**
+             * Sender
+             * @example ludb@example.org
+             */
+            sender: string;
+            /**
+             * To
+             * @example [
+             *       "night-shift@example.org"
+             *     ]
+             */
+            to: string[];
+            /** User */
+            user?: string | null;
         };
         /**
          * Mistake
@@ -2796,6 +3095,74 @@ export interface components {
             };
         };
         /**
+         * RuleChange
+         * @description What is to change of a rule; fields that are left out stay.
+         */
+        RuleChange: {
+            /**
+             * All Channels
+             * @description Tell all channels, in the place of `channels`
+             * @default false
+             */
+            all_channels: boolean;
+            /** Channels */
+            channels?: string[] | null;
+            /** Enabled */
+            enabled?: boolean | null;
+            /**
+             * Limits
+             * @example {
+             *       "stalled": 1200
+             *     }
+             */
+            limits?: {
+                [key: string]: number;
+            } | null;
+            severity?: components["schemas"]["Severity"] | null;
+        };
+        /**
+         * RuleShape
+         * @description A rule by which alerts are raised, as it is set. `channels` null: all of them are told.
+         */
+        RuleShape: {
+            /** Changed At */
+            changed_at: number | null;
+            /** Changed By */
+            changed_by: string;
+            /** Channels */
+            channels: string[] | null;
+            /** Enabled */
+            enabled: boolean;
+            /**
+             * Limits
+             * @description Thresholds: shares are of 1, what ends in `_for` (and `stalled`) is in seconds
+             * @example {
+             *       "stalled": 600
+             *     }
+             */
+            limits: {
+                [key: string]: number;
+            };
+            /**
+             * Name
+             * @example stalled
+             */
+            name: string;
+            /**
+             * Says
+             * @example no unit was settled for so long
+             */
+            says: string;
+            severity: components["schemas"]["Severity"];
+            /**
+             * Standard
+             * @description The thresholds as they come
+             */
+            standard: {
+                [key: string]: number;
+            };
+        };
+        /**
          * RunShape
          * @description A run. `held`: a supervisor holds it, so that commands are in force at once.
          */
@@ -3112,6 +3479,27 @@ export interface components {
             run: components["schemas"]["RunShape"];
         };
         /**
+         * SpanShape
+         * @description From `begin` until `end`, of the next day where that is not later; `days` are those on which it begins.
+         */
+        SpanShape: {
+            /**
+             * Begin
+             * @example 22:00
+             */
+            begin: string;
+            /**
+             * Days
+             * @description Null: every day
+             */
+            days?: ("mon" | "tue" | "wed" | "thu" | "fri" | "sat" | "sun")[] | null;
+            /**
+             * End
+             * @example 22:00
+             */
+            end: string;
+        };
+        /**
          * StartAsked
          * @description Start a job's instance, or go on with it where it was.
          */
@@ -3365,6 +3753,19 @@ export interface components {
             user: string;
         };
         /**
+         * TriedShape
+         * @description What came of a try.
+         */
+        TriedShape: {
+            /**
+             * Reason
+             * @default
+             */
+            reason: string;
+            /** Told */
+            told: boolean;
+        };
+        /**
          * UnitRowsShape
          * @description A unit's rows: of the source (as they were when it was set aside, else as they are now), as written, and as found at
          *     the targets (null where that was not asked for). Masked, the tables and their columns remain.
@@ -3548,6 +3949,88 @@ export interface components {
             reason: string;
         };
         /**
+         * WebhookSettings
+         * @description A document is posted to `url`; with `secret` it is signed: `X-Ludb-Signature: sha256=` and its HMAC in hexadecimal.
+         */
+        WebhookSettings: {
+            /** Secret */
+            secret?: string | null;
+            /**
+             * Url
+             * @example ${LUDB_ALERT_URL}
+             * @example https://example.org/hook
+             */
+            url: string;
+        };
+        /**
+         * WindowAsked
+         * @description Runs of `job` work only within `spans` of the time zone.
+         */
+        WindowAsked: {
+            /**
+             * Enabled
+             * @default true
+             */
+            enabled: boolean;
+            /**
+             * Job
+             * @example telco
+             */
+            job: string;
+            /**
+             * Name
+             * @example nights
+             */
+            name: string;
+            /** Spans */
+            spans: components["schemas"]["SpanShape"][];
+            /**
+             * Zone
+             * @default UTC
+             * @example Europe/Berlin
+             */
+            zone: string;
+        };
+        /**
+         * WindowChange
+         * @description What is to change of a window; fields that are left out stay.
+         */
+        WindowChange: {
+            /** Enabled */
+            enabled?: boolean | null;
+            /**
+             * Name
+             * @example nights
+             */
+            name?: string | null;
+            /** Spans */
+            spans?: components["schemas"]["SpanShape"][] | null;
+            /** Zone */
+            zone?: string | null;
+        };
+        /**
+         * WindowShape
+         * @description A window. Several of one job add up.
+         */
+        WindowShape: {
+            /** Changed At */
+            changed_at: number;
+            /** Changed By */
+            changed_by: string;
+            /** Enabled */
+            enabled: boolean;
+            /** Id */
+            id: string;
+            /** Job */
+            job: string;
+            /** Name */
+            name: string;
+            /** Spans */
+            spans: components["schemas"]["SpanShape"][];
+            /** Zone */
+            zone: string;
+        };
+        /**
          * WorkerShape
          * @description A worker or supervisor. `cpu` is its share of one core, `memory` in bytes, as its last heartbeat said.
          */
@@ -3694,6 +4177,266 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    alert_channels_api_v1_alert_channels_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChannelShape"][];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    add_alert_channel_api_v1_alert_channels_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChannelAsked"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChannelShape"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    replace_alert_channel_api_v1_alert_channels__channel__put: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                channel: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChannelAsked"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChannelShape"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    remove_alert_channel_api_v1_alert_channels__channel__delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                channel: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    try_alert_channel_api_v1_alert_channels__channel__try_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                channel: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TriedShape"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    alert_rules_api_v1_alert_rules_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RuleShape"][];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    reset_alert_rule_api_v1_alert_rules__name__delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RuleShape"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    change_alert_rule_api_v1_alert_rules__name__patch: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RuleChange"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RuleShape"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            503: components["responses"]["Problem503"];
+        };
+    };
     alerts_api_v1_alerts_get: {
         parameters: {
             query?: {
@@ -5278,6 +6021,38 @@ export interface operations {
             503: components["responses"]["Problem503"];
         };
     };
+    window_of_run_api_v1_runs__run__window_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                run: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GateShape"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            503: components["responses"]["Problem503"];
+        };
+    };
     workers_api_v1_runs__run__workers_get: {
         parameters: {
             query?: {
@@ -5974,6 +6749,136 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["NewUserShape"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    windows_api_v1_windows_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WindowShape"][];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    add_window_api_v1_windows_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WindowAsked"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WindowShape"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    remove_window_api_v1_windows__window__delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                window: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    change_window_api_v1_windows__window__patch: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                window: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WindowChange"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WindowShape"];
                 };
             };
             400: components["responses"]["Problem400"];

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from ludb.model.alerts import Alert, Condition, Severity
+from ludb.model.run import CallState
+from ludb.repositories.store import tables
 from ludb.repositories.store import tables_server as t
 from ludb.repositories.store.database import Database
 
 _FIELDS = tuple(field.name for field in fields(Alert))
+NEWEST = 2000
+"""Calls, of all runs, of which the failed ones are counted."""
+_FAILED = {CallState.REJECTED, CallState.UNSENT, CallState.IN_DOUBT, CallState.ABSENT}
 
 
 class StoreAlerts:
@@ -73,6 +79,27 @@ class StoreAlerts:
             connection.execute(update(t.alert).where(a.number == number, a.acknowledged_at.is_(None)).values(values))
             row = connection.execute(select(t.alert).where(a.number == number)).one_or_none()
         return None if row is None else _alert_of(row)
+
+    def calls(self, run_id: str, since: float) -> Mapping[str, tuple[int, int]]:
+        """Failed and all of the newest calls, by system. Only the end of the table is looked at, however long it is."""
+        c = tables.call.c
+        newest = select(c.run, c.output, c.state, c.changed_at).order_by(c.number.desc()).limit(NEWEST).subquery()
+        n = newest.c
+        query = select(n.output, n.state, func.count()).where(n.run == run_id, n.changed_at > since)
+        counted: dict[str, tuple[int, int]] = {}
+        with self._db.read() as connection:
+            for output, state, number in connection.execute(query.group_by(n.output, n.state)):
+                system = str(output).partition(".")[0]
+                failed, calls = counted.get(system, (0, 0))
+                counted[system] = (failed + number * (state in _FAILED), calls + number)
+        return counted
+
+    def lost(self, run_id: str, since: float) -> int:
+        """How many workers died lately."""
+        o = tables.owner.c
+        dead = (o.run == run_id, o.role == "worker", o.state == "dead", o.beat_at > since)
+        with self._db.read() as connection:
+            return int(connection.execute(select(func.count()).select_from(tables.owner).where(*dead)).scalar_one())
 
 
 def _alert_of(row: Any) -> Alert:

@@ -12,6 +12,7 @@ from ludb.ports.recovery import Recovery
 from ludb.ports.repository import CallJournal, Chunks, Commands, Events, KeyMap, Owners, Runs
 from ludb.ports.retention import Retention
 from ludb.ports.schedules import Schedules
+from ludb.ports.setup import Setup
 from ludb.ports.tasks import Answers, Samples, Tasks
 from ludb.ports.views import RunViews
 from ludb.repositories.store.access import StoreAccess
@@ -34,6 +35,7 @@ from ludb.repositories.store.runs import StoreRuns
 from ludb.repositories.store.schedules import StoreSchedules
 from ludb.repositories.store.schema import open_schema
 from ludb.repositories.store.segments import Segments
+from ludb.repositories.store.setup import StoreSetup
 from ludb.repositories.store.tasks import StoreAnswers, StoreSamples, StoreTasks
 from ludb.repositories.store.views import StoreViews
 
@@ -60,6 +62,7 @@ class StoreRepository:
         self._pages, self._overview = StorePages(database, segments), StoreOverview(database)
         self._alerts, self._schedules = StoreAlerts(database), StoreSchedules(database)
         self._figures = StoreFigures(database, segments)
+        self._setup = StoreSetup(database)
         self._answers, self._samples = StoreAnswers(database), StoreSamples(database)
 
     @property
@@ -171,6 +174,11 @@ class StoreRepository:
     def schedules(self) -> Schedules:
         """When jobs start by themselves."""
         return self._schedules
+
+    @property
+    def setup(self) -> Setup:
+        """What people set up at the server."""
+        return self._setup
 
     def close(self) -> None:
         """Let go of all connections; safe to repeat."""

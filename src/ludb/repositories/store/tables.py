@@ -13,7 +13,7 @@ from sqlalchemy.engine import Dialect
 
 from ludb.repositories.store.types import MYSQL, Big, Blob, Digest, Json, Long, Name, OldKey, Serial, metadata
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 """The version of these tables, and of the newest file in `migrations/versions`; a store that says more is newer than this
 program.
 """

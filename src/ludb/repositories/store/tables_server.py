@@ -173,3 +173,13 @@ slot = Table(
     Column("slot", Name, primary_key=True),
     Column("at", Double, nullable=False),
 )
+
+setup = Table(
+    "setup",
+    metadata,
+    Column("kind", Name, primary_key=True),
+    Column("id", Name, primary_key=True),
+    Column("data", Json, nullable=False),
+    Column("by", Name, nullable=False),
+    Column("at", Double, nullable=False),
+)
