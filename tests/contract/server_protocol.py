@@ -93,7 +93,7 @@ class Silence:
     """A worker that is stopped, or whose machine is cut off."""
 
     idle = 1.0
-    """Seconds that a worker may be silent; MySQL knows whole ones only."""
+    """Seconds that a worker may be silent; MySQL knows whole ones only, and less is over before a busy machine has written."""
 
     def test_attack_12_the_server_ends_a_transaction_whose_worker_is_stopped(self, make):
         """A worker that sleeps with its locks stands in nobody's way for longer than its time."""

@@ -60,7 +60,7 @@ def _end(participant, url):
 
 
 class TestShared(LostConnections, Silence, Conflicts):
-    idle = 0.2
+    """What every server has to bear."""
 
 
 def test_attack_6_a_zombie_that_wakes_after_recovery_finds_its_transaction_done_and_writes_nothing(make):

@@ -174,7 +174,7 @@ class Protocol(LostConnections, Waits, Silence, Conflicts, Restarts):
 
 
 class TestPostgres(OnPostgres, Protocol):
-    server, driver, quick, idle = "postgres", "psycopg", "", 0.3
+    server, driver, quick, idle = "postgres", "psycopg", "", 1.0
     kill = "SELECT pg_terminate_backend({}, 5000)"
     poor = ("CREATE ROLE {user} LOGIN PASSWORD 'h-u-s-h'", "GRANT SELECT ON ALL TABLES IN SCHEMA public TO {user}")
     rich = ("DROP OWNED BY {user}", "DROP ROLE {user}")
