@@ -66,12 +66,13 @@ class UnitDatabase:
     One thread, because row order and results must not depend on timing; workers are the parallelism.
     """
 
-    def __init__(self, *, memory_limit: str = "1GB", spill: str | None = None) -> None:
-        """Open the database; `spill` names a folder for data beyond `memory_limit` (staging), else none is used. Where its
-        disk is full, every method that reads or writes rows raises OSError.
+    def __init__(self, *, memory_limit: str = "1GB", spill: str | None = None, threads: int = 1) -> None:
+        """Open the database; more `threads` are for texts of ours that order all they ask for. `spill` names a folder for
+        data beyond `memory_limit` (staging), else none is used. Where its disk is full, every method that reads or writes
+        rows raises OSError.
         """
         self._spill = spill
-        settings: dict[str, Any] = {"threads": 1, "memory_limit": memory_limit}
+        settings: dict[str, Any] = {"threads": threads, "memory_limit": memory_limit}
         settings["temp_directory"] = spill or ""
         self._connection = duckdb.connect(":memory:", config=settings)
         self._provided: set[str] = set()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
@@ -40,7 +41,9 @@ class Locator:
         spill: Path | None = None,
     ) -> None:
         """Scan and locate; `keys` is the list: `ludb_position` and the key columns."""
-        self._database = UnitDatabase(memory_limit=memory_limit, spill=str(spill) if spill else None)
+        # Nobody else is at work while a run is planned, and every query here says its order.
+        threads = min(4, len(os.sched_getaffinity(0)))
+        self._database = UnitDatabase(memory_limit=memory_limit, spill=str(spill) if spill else None, threads=threads)
         self._unit = unit
         self._refused: dict[str, list[tuple[int, Fault]]] = {}
         self._types: dict[str, pa.Schema] = {}
@@ -123,7 +126,9 @@ class Locator:
         numbers = dict(reversed(self._refused[name]))
         if not numbers:
             return {}
-        at = self._database.query(f"SELECT {_ROW}, {POSITION} FROM {quote(f'at_{name}')} WHERE {POSITION} >= 0")
+        at = self._database.query(
+            f"SELECT {_ROW}, {POSITION} FROM {quote(f'at_{name}')} WHERE {POSITION} >= 0 ORDER BY ALL"
+        )
         hit = at.filter(pc.is_in(at.column(_ROW), value_set=pa.array(sorted(numbers), pa.int64())))
         pairs = zip(hit.column(_ROW).to_pylist(), hit.column(POSITION).to_pylist(), strict=True)
         return {position: numbers[row] for row, position in pairs}
@@ -151,7 +156,7 @@ class Locator:
         return self._database.query(
             f"SELECT DISTINCT a.{POSITION}, m.ludb_first, {columns} FROM (SELECT {_ROW}, min({POSITION}) FILTER "
             f"({POSITION} >= 0) AS ludb_first FROM {at} GROUP BY {_ROW} HAVING count(DISTINCT {POSITION}) > 1) m "
-            f"JOIN {at} a USING ({_ROW}) JOIN {raw} r USING ({_ROW}) WHERE a.{POSITION} >= 0 ORDER BY a.{POSITION}"
+            f"JOIN {at} a USING ({_ROW}) JOIN {raw} r USING ({_ROW}) WHERE a.{POSITION} >= 0 ORDER BY ALL"
         )
 
     def count(self, name: str) -> int:
