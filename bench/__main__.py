@@ -46,7 +46,7 @@ def main(
     parser.add_argument("--folder", type=Path, default=None, help="where to work [default: a temporary folder]")
     parser.add_argument("--quick", action="store_true", help="leave the curves out (workers, chunk, size, skew)")
     options = parser.parse_args(arguments)
-    out, err = Console(width=None if sys.stdout.isatty() else WIDTH), Console(stderr=True)
+    out, err = Console(width=None if sys.stdout.isatty() else WIDTH), Console(stderr=True, soft_wrap=True)
     known = existing() if areas is None else areas
     if options.area and options.area not in known:
         err.print(f"no area is called {options.area}; there are {', '.join(known)}")

@@ -31,7 +31,18 @@ def environment_of(name: str) -> Path:
         return place
     shutil.rmtree(place, ignore_errors=True)
     _run([sys.executable, "-m", "venv", str(place)], name)
-    _run([str(place / "bin" / "pip"), "install", "--quiet", "--disable-pip-version-check", "-r", str(listed)], name)
+    _run(
+        [
+            str(place / "bin" / "pip"),
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+            "--require-hashes",
+            "-r",
+            str(listed),
+        ],
+        name,
+    )
     ready.write_text(wanted)
     return place
 

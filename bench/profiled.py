@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -21,7 +21,8 @@ from rich.table import Table
 from bench import telco
 from bench.engine import CHUNK_UNITS, CUSTOMERS, WORKERS
 
-PARTS = (
+Parts = Sequence[tuple[str, str]]
+PARTS: Parts = (
     ("interpreter and imports", r"<module>|_find_and_load|adapter \(ludb/project|open_site|load_pinned|read_job"),
     ("plan", r"plan_run|pin \(ludb/service|_create \(ludb/service"),
     ("extract: SQLite", r"SqliteSource\._batches|SqliteSource\._keep_keys"),
@@ -40,24 +41,34 @@ PARTS = (
 """Part -> how its functions are named in a stack. The first part that any frame of ours fits takes the sample."""
 
 
-def parts(lines: Iterable[str]) -> dict[str, Counter[str]]:
+def parts(lines: Iterable[str], named: Parts = PARTS) -> dict[str, Counter[str]]:
     """Samples by kind of process (`ludb run`, `ludb worker`) and part; `lines` are py-spy's raw stacks. Threads that only
-    wait are not sampled; the heartbeat's are left out.
+    wait are not sampled unless py-spy was asked for them; the heartbeat's are left out, and what is none of ours.
     """
     found: dict[str, Counter[str]] = {}
     for line in lines:
         stack, _, count = line.rstrip().rpartition(" ")
-        if not count.isdigit() or "heartbeat" in stack.lower():
+        if not count.isdigit() or "heartbeat" in stack.lower() or "ludb" not in stack.partition(";")[2]:
             continue
         kind = "ludb worker" if "ludb worker" in stack else "ludb run"
         frames = [frame for frame in stack.split(";") if not frame.startswith("process ")]
-        found.setdefault(kind, Counter())[_part(frames)] += int(count)
+        found.setdefault(kind, Counter())[_part(frames, named)] += int(count)
     return found
 
 
-def _part(frames: Sequence[str]) -> str:
+def _part(frames: Sequence[str], named: Parts) -> str:
     text = ";".join(frame for frame in frames[1:] if "<module> (ludb/__main__" not in frame)
-    return next((name for name, pattern in PARTS if re.search(pattern, text)), "other")
+    return next((name for name, pattern in named if re.search(pattern, text)), "other")
+
+
+def sampled(arguments: Sequence[str], known: Mapping[str, str], raw: Path, *options: str) -> list[str]:
+    """py-spy's raw stacks of `ludb <arguments>` and all its processes, 100 times a second; `options` are py-spy's."""
+    sampler = ["py-spy", "record", "--subprocesses", "--rate", "100", "--format", "raw", *options, "--output", str(raw)]
+    command = [str(Path(sys.executable).with_name(sampler[0])), *sampler[1:], "--", sys.executable, "-m", "ludb"]
+    subprocess.run(  # noqa: S603  (our own interpreter)
+        [*command, *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False, env=known
+    )
+    return raw.read_text(encoding="utf-8").splitlines()
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -71,14 +82,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         chunk = max(20, round(CHUNK_UNITS * options.scale))
         job = telco.make_job(folder, chunk_units=chunk, workers=WORKERS)
         billing, archive = estate.targets(folder / "targets")
-        raw = folder / "raw"
-        sampler = ["py-spy", "record", "--subprocesses", "--rate", "100", "--format", "raw", "--output", str(raw)]
-        command = [str(Path(sys.executable).with_name(sampler[0])), *sampler[1:], "--", sys.executable, "-m", "ludb"]
-        subprocess.run(  # noqa: S603  (our own interpreter)
-            [*command, "run", str(job), "--json"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False,
-            env=telco.environment(estate.legacy, billing, archive, folder / "state"),
-        )  # fmt: skip
-        found = parts(raw.read_text(encoding="utf-8").splitlines())
+        known = telco.environment(estate.legacy, billing, archive, folder / "state")
+        found = parts(sampled(["run", str(job), "--json"], known, folder / "raw"))
     total = sum(sum(counted.values()) for counted in found.values())
     table = Table("process", "part", "share of all samples")
     for kind, counted in sorted(found.items()):

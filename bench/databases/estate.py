@@ -16,6 +16,7 @@ from typing import Any
 
 import psycopg
 
+from bench.databases.shape import shape
 from bench.environments import environment_of
 from ludb.testing.services import Server
 
@@ -23,6 +24,8 @@ HERE = Path(__file__).resolve().parent
 PLACES = {"customer": "crm", "orders": "billing", "lineitem": "logistics"}
 """Table -> the target database that it goes to. All peers write there."""
 KEYS = {"customer": "c_custkey", "orders": "o_orderkey", "lineitem": "l_orderkey, l_linenumber"}
+PREFIXES = {"customer": "c_", "orders": "o_", "lineitem": "l_"}
+"""Table -> how the names of its own columns begin; others are what a peer adds."""
 POSTGRES = (
     "fsync=on", "synchronous_commit=on", "full_page_writes=on", "wal_level=replica", "shared_buffers=1GB",
     "max_wal_size=8GB", "checkpoint_timeout=1h", "autovacuum=off", "shared_preload_libraries=pg_stat_statements",
@@ -148,8 +151,12 @@ def fresh(server: Server) -> None:
 
 
 def check(estate: Estate, expected: Mapping[str, str], who: str) -> None:
-    """`Wrong` unless every target holds exactly the expected rows, all columns, each once."""
+    """`Wrong` unless every target is still the table that was made, with exactly the expected rows, all columns, each once."""
     for table, place in PLACES.items():
+        found_shape = shape(estate.target(table), table, PREFIXES[table])
+        made = shape(estate.server.url(f"empty_{place}"), table, PREFIXES[table])
+        if found_shape is None or made is None or not found_shape.keeps(made):
+            raise Wrong(f"{who}: {place}.{table} has not the columns and keys any more that it was made with")
         names = _columns(estate.target(table), table)
         found = digest(estate.target(table), f"SELECT {names} FROM {table} ORDER BY {KEYS[table]}")
         if found != expected[table]:
@@ -158,10 +165,23 @@ def check(estate: Estate, expected: Mapping[str, str], who: str) -> None:
 
 def _columns(url: str, table: str) -> str:
     """The columns of the DDL, without those that a peer adds."""
-    prefix = {"customer": "c_", "orders": "o_", "lineitem": "l_"}[table]
     with _session(url) as session:
         found = [column.name for column in session.execute(f"SELECT * FROM {table} LIMIT 0").description or ()]
-    return ", ".join(name for name in found if name.startswith(prefix))
+    return ", ".join(name for name in found if name.startswith(PREFIXES[table]))
+
+
+def first(estate: Estate, customers: int) -> Mapping[str, str]:
+    """As `Truth.moved`, of the first customers alone, in the order of their keys."""
+    last = f"(SELECT max(c_custkey) FROM (SELECT c_custkey FROM customer ORDER BY 1 LIMIT {customers}) AS c)"
+    theirs = {
+        "customer": f"c_custkey <= {last}",
+        "orders": f"o_custkey <= {last}",
+        "lineitem": f"l_orderkey IN (SELECT o_orderkey FROM orders WHERE o_custkey <= {last})",
+    }
+    return {
+        table: digest(estate.source, f"SELECT * FROM ({sql}) AS every WHERE {theirs[table]} ORDER BY {KEYS[table]}")
+        for table, sql in zip(PLACES, statements("moved.sql"), strict=True)
+    }
 
 
 def digest(url: str, sql: str) -> str:

@@ -49,11 +49,11 @@ def move(
     shutil.rmtree(folder / "state", ignore_errors=True)
     job = make_job(folder / "job", source=kind, **known)
     fresh(estate.server)
-    environment, staging = _environment(estate, folder, source), 0.0
+    known_to_it, staging = environment(estate, folder, source), 0.0
     with watched(estate) as watching:
         if known.get("extract") == "staged":
-            staging = _stage(job, environment, folder)
-        ran = run(["ludb", "run", str(job), "--json"], environment, folder)
+            staging = _stage(job, known_to_it, folder)
+        ran = run(["ludb", "run", str(job), "--json"], known_to_it, folder)
     if ran.code:
         raise Wrong(f"ludb run ended with {ran.code}: {(folder / 'messages').read_text()[-3000:]}{ran.answer}")
     counters = json.loads(ran.answer)["counters"]
@@ -64,13 +64,14 @@ def move(
     return Moved(staging + ran.seconds, max(ran.memory.values(), default=0.0), watching.cost, staging)
 
 
-def _stage(job: Path, environment: Mapping[str, str], folder: Path) -> float:
-    ran = run(["ludb", "stage", str(job)], environment, folder)
+def _stage(job: Path, known_to_it: Mapping[str, str], folder: Path) -> float:
+    ran = run(["ludb", "stage", str(job)], known_to_it, folder)
     if ran.code:
         raise Wrong(f"ludb stage ended with {ran.code}: {(folder / 'messages').read_text()[-3000:]}{ran.answer}")
     return ran.seconds
 
 
-def _environment(estate: Estate, folder: Path, source: str | None) -> Mapping[str, str]:
+def environment(estate: Estate, folder: Path, source: str | None = None) -> Mapping[str, str]:
+    """What a run is told of the addresses of its systems, and of its state directory."""
     urls = {f"{place.upper()}_URL": estate.target(table) for table, place in PLACES.items()}
     return os.environ | urls | {"LEGACY_URL": source or estate.source, "LUDB_STATE": str(folder / "state")}

@@ -1,59 +1,111 @@
-"""Curves as SVG: a few points, joined, with their values beside them; nothing that a browser cannot show by itself."""
+"""Curves and bars as SVG, with their values beside them; nothing that a browser cannot show by itself."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from xml.sax.saxutils import escape
 
-WIDTH, HEIGHT, LEFT, BOTTOM, TOP, RIGHT = 640, 360, 70, 50, 50, 30
-COLOURS = ("#1f6feb", "#d1242f", "#1a7f37", "#9a6700")
+WIDTH, HEIGHT, LEFT, BOTTOM, TOP, RIGHT = 720, 400, 70, 50, 84, 40
+COLOURS = ("#1f6feb", "#d1242f", "#1a7f37", "#9a6700", "#8250df", "#57606a")
+COLUMNS = 3
+"""Names in a line of the legend."""
+ROW = 26
+"""Height of a bar with its space."""
 
 Points = Sequence[tuple[float, float]]
 
 
-def curves(path: Path, title: str, across: str, up: str, lines: Mapping[str, Points]) -> None:
-    """Write a chart of lines over a logarithmic x axis; y begins at 0."""
+def curves(
+    path: Path, title: str, across: str, up: str, lines: Mapping[str, Points], flat: Mapping[str, float] | None = None
+) -> None:
+    """Write a chart of lines over a logarithmic x axis; y begins at 0. `flat` has values that depend on no x: dashed lines."""
     every = [point for points in lines.values() for point in points]
     if not every:
         return
+    flat = flat or {}
     low, high = min(x for x, _ in every), max(x for x, _ in every)
-    most = max(y for _, y in every) * 1.1 or 1.0
+    most = max([*(y for _, y in every), *flat.values()]) * 1.08 or 1.0
     span = math.log(high / low) or 1.0
 
     def at(x: float, y: float) -> tuple[float, float]:
         right = LEFT + (WIDTH - LEFT - RIGHT) * math.log(x / low) / span
         return right, HEIGHT - BOTTOM - (HEIGHT - BOTTOM - TOP) * y / most
 
-    parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" font-family="sans-serif" font-size="12">',
-        f'<rect width="{WIDTH}" height="{HEIGHT}" fill="white"/>',
-        f'<text x="{LEFT}" y="22" font-size="15">{escape(title)}</text>',
-        f'<text x="{WIDTH / 2}" y="{HEIGHT - 8}" text-anchor="middle">{escape(across)}</text>',
-        f'<text x="16" y="{HEIGHT / 2}" text-anchor="middle" transform="rotate(-90 16 {HEIGHT / 2})">{escape(up)}</text>',
-        f'<path d="M{LEFT} {TOP}V{HEIGHT - BOTTOM}H{WIDTH - RIGHT}" fill="none" stroke="#888"/>',
-    ]
-    for x in sorted({x for x, _ in every}):
-        right, down = at(x, 0)
-        parts.append(f'<text x="{right:.1f}" y="{down + 16:.1f}" text-anchor="middle">{x:,g}</text>')
-    for part in range(5):
-        y = most * part / 4
-        _, down = at(low, y)
-        parts.append(f'<text x="{LEFT - 6}" y="{down + 4:.1f}" text-anchor="end">{_short(y)}</text>')
-        parts.append(f'<path d="M{LEFT} {down:.1f}H{WIDTH - RIGHT}" stroke="#eee"/>')
+    parts = [*_frame(title, across, up), *_scale(sorted({x for x, _ in every}), most, at)]
     for number, (name, points) in enumerate(lines.items()):
         colour = COLOURS[number % len(COLOURS)]
         placed = [at(x, y) for x, y in sorted(points)]
         parts.append(f'<polyline points="{_path(placed)}" fill="none" stroke="{colour}" stroke-width="2"/>')
         for (right, down), (_, y) in zip(placed, sorted(points), strict=True):
             parts.append(f'<circle cx="{right:.1f}" cy="{down:.1f}" r="3" fill="{colour}"/>')
-            parts.append(
-                f'<text x="{right:.1f}" y="{down - 8:.1f}" text-anchor="middle" fill="{colour}">{_short(y)}</text>'
-            )
-        parts.append(f'<text x="{LEFT + 150 * number}" y="40" fill="{colour}">{escape(name)}</text>')
+            parts.append(_text(right, down - 7 if number % 2 == 0 else down + 15, _short(y), colour, "middle"))
+        parts.append(_name(number, name, colour))
+    for number, (name, y) in enumerate(flat.items(), start=len(lines)):
+        colour = COLOURS[number % len(COLOURS)]
+        _, down = at(low, y)
+        parts.append(f'<path d="M{LEFT} {down:.1f}H{WIDTH - RIGHT}" stroke="{colour}" stroke-dasharray="6 4"/>')
+        parts.append(_text(WIDTH - RIGHT + 3, down + 4, _short(y), colour, "start"))
+        parts.append(_name(number, f"{name} (dashed)", colour))
+    _write(path, HEIGHT, parts)
+
+
+def bars(path: Path, title: str, along: str, values: Mapping[str, float]) -> None:
+    """Write a chart of horizontal bars, the largest first; whoever begins with `ludb` has a colour of its own."""
+    if not values:
+        return
+    height, left, most = TOP + ROW * len(values) + 16, 230, max(values.values()) or 1.0
+    parts = [_text(16, 22, title, "black", "start", 15), _text(16, 44, along, "#57606a", "start")]
+    for number, (name, value) in enumerate(sorted(values.items(), key=lambda one: -one[1])):
+        top, colour = 60 + ROW * number, COLOURS[0] if name.startswith("ludb") else "#9da7b1"
+        long = (WIDTH - left - 80) * value / most
+        parts.append(_text(left - 8, top + 14, name, "black", "end"))
+        parts.append(f'<rect x="{left}" y="{top}" width="{long:.1f}" height="{ROW - 8}" fill="{colour}"/>')
+        parts.append(_text(left + long + 6, top + 14, _short(value), "black", "start"))
+    _write(path, height, parts)
+
+
+def _frame(title: str, across: str, up: str) -> list[str]:
+    middle = (TOP + HEIGHT - BOTTOM) / 2
+    return [
+        _text(LEFT, 22, title, "black", "start", 15),
+        _text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 10, across, "black", "middle"),
+        f'<text x="16" y="{middle}" text-anchor="middle" transform="rotate(-90 16 {middle})">{escape(up)}</text>',
+        f'<path d="M{LEFT} {TOP}V{HEIGHT - BOTTOM}H{WIDTH - RIGHT}" fill="none" stroke="#888"/>',
+    ]
+
+
+def _scale(ticks: Sequence[float], most: float, at: Callable[[float, float], tuple[float, float]]) -> list[str]:
+    parts = []
+    for x in ticks:
+        right, down = at(x, 0)
+        parts.append(_text(right, down + 17, f"{x:,g}", "black", "middle"))
+        parts.append(f'<path d="M{right:.1f} {down:.1f}v4" stroke="#888"/>')
+    for part in range(5):
+        y = most * part / 4
+        _, down = at(ticks[0], y)
+        parts.append(_text(LEFT - 6, down + 4, _short(y), "black", "end"))
+        parts.append(f'<path d="M{LEFT} {down:.1f}H{WIDTH - RIGHT}" stroke="#eee"/>')
+    return parts
+
+
+def _name(number: int, name: str, colour: str) -> str:
+    row, column = divmod(number, COLUMNS)
+    return _text(LEFT + 215 * column, 44 + 17 * row, name, colour, "start")
+
+
+def _text(x: float, y: float, said: str, colour: str, anchor: str, size: int = 12) -> str:
+    return (
+        f'<text x="{x:.1f}" y="{y:.1f}" font-size="{size}" text-anchor="{anchor}" fill="{colour}">{escape(said)}</text>'
+    )
+
+
+def _write(path: Path, height: int, parts: Sequence[str]) -> None:
+    head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" font-family="sans-serif" font-size="12">'
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("\n".join([*parts, "</svg>"]) + "\n", encoding="utf-8")
+    white = f'<rect width="{WIDTH}" height="{height}" fill="white"/>'
+    path.write_text("\n".join([head, white, *parts, "</svg>"]) + "\n", encoding="utf-8")
 
 
 def _path(points: Sequence[tuple[float, float]]) -> str:

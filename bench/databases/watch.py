@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import resource
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -30,7 +31,8 @@ WHERE d.datname = %s AND query !~ 'pg_stat'
 @dataclass(frozen=True, slots=True)
 class Cost:
     """`longest`: seconds of the longest transaction open on the source. `blocks` (8 KiB) and `rows` that its statements
-    touched and returned, in `calls` statements. `server`: processor seconds of the whole server, targets too.
+    touched and returned, in `calls` statements. `server`: processor seconds of the whole server, targets too; `own`: of the
+    programs that ran.
     """
 
     longest: float
@@ -38,6 +40,7 @@ class Cost:
     rows: int
     calls: int
     server: float
+    own: float
 
 
 @dataclass(slots=True)
@@ -57,17 +60,17 @@ def watched(estate: Estate) -> Iterator[Watching]:
     with psycopg.connect(estate.source, autocommit=True) as session:
         session.execute("SELECT pg_stat_statements_reset()")
         looker = threading.Thread(target=_look, args=(url, estate.name, watching), daemon=True)
-        before = processor_seconds(estate.server)
+        before, own = processor_seconds(estate.server), _ended()
         looker.start()
         try:
             yield watching
         finally:
             watching.over.set()
             looker.join()
-        server = processor_seconds(estate.server) - before
+        server, own = processor_seconds(estate.server) - before, _ended() - own
         row = session.execute(_READ, (estate.name,)).fetchone()
     blocks, rows, calls = row or (0, 0, 0)
-    watching.cost = Cost(watching.longest, int(blocks), int(rows), int(calls), server)
+    watching.cost = Cost(watching.longest, int(blocks), int(rows), int(calls), server, own)
 
 
 def _look(url: str, name: str, watching: Watching) -> None:
@@ -75,3 +78,9 @@ def _look(url: str, name: str, watching: Watching) -> None:
         while not watching.over.wait(EVERY):
             row = session.execute(_OPEN, (name,)).fetchone()
             watching.longest = max(watching.longest, float(row[0]) if row else 0.0)
+
+
+def _ended() -> float:
+    """Processor seconds of all processes that this one has started, with theirs, and that have ended; the server has not."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime

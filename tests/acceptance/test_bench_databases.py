@@ -10,9 +10,9 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from bench import databases, environments
+from bench import environments
 from bench.databases import estate as places
-from bench.databases import ours, plot
+from bench.databases import ours, peers, plot, sides, verdicts
 from bench.databases.ours import Moved
 from bench.environments import Missing
 from bench.harness import Plan
@@ -68,6 +68,23 @@ def test_one_row_that_differs_in_one_column_gives_no_number(estate):
         places.check(estate, estate.truth.plain, "somebody")
 
 
+@pytest.mark.parametrize(
+    "less", ["DROP CONSTRAINT customer_pkey", "SET UNLOGGED", "ALTER c_acctbal TYPE TEXT", "ALTER c_name DROP NOT NULL"]
+)
+def test_a_table_that_is_cheaper_to_write_than_the_others_gives_no_number(estate, less):
+    places.fresh(estate.server)
+    with psycopg.connect(estate.target("customer"), autocommit=True) as target:
+        target.execute(f"ALTER TABLE customer {less}")
+    with pytest.raises(places.Wrong, match=r"crm\.customer has not the columns and keys"):
+        places.check(estate, estate.truth.plain, "somebody")
+
+
+def test_the_program_that_takes_one_at_a_time_is_checked_too(estate, tmp_path):
+    assert peers.one_by_one(estate, tmp_path, 5) > 0
+    with pytest.raises(places.Wrong, match=r"crm\.customer are not"):
+        places.check(estate, places.first(estate, 4), "one customer at a time")
+
+
 def test_a_peer_that_cannot_be_installed_is_told_loudly_and_listed(tmp_path):
     told, missed = [], {}
 
@@ -75,11 +92,21 @@ def test_a_peer_that_cannot_be_installed_is_told_loudly_and_listed(tmp_path):
         raise Missing("dlt: no such package")
 
     runners = {"dlt": absent, "COPY": lambda: Moved(2.0)}
-    taken = databases.taken(runners, Plan(1.0, 3, tmp_path, told.append), missed)
+    taken = sides.taken(runners, Plan(1.0, 3, tmp_path, told.append), missed)
     assert list(taken) == ["COPY"]
     assert len(taken["COPY"]) == 3
     assert missed == {"dlt": "dlt: no such package"}
     assert any("MISSING" in line for line in told)
+
+
+def test_a_side_that_is_far_slower_runs_once_and_the_table_says_so(estate, tmp_path):
+    runners = {"ludb": lambda: Moved(1.0), "slow": lambda: Moved(9.0), "near": lambda: Moved(2.9)}
+    plan = Plan(1.0, 3, tmp_path, lambda _: None)
+    found = sides.Taken(sides.taken(runners, plan, {}), {})
+    assert {name: len(runs) for name, runs in found.runs.items()} == {"ludb": 3, "slow": 1, "near": 3}
+    named = [one.name for one in verdicts.by_side(estate, found, plan)]
+    assert "slow (1 run): pace" in named
+    assert "near: pace" in named
 
 
 @pytest.mark.long
