@@ -10,16 +10,19 @@ import pyarrow.parquet as pq
 import pytest
 
 from ludb.dialects.files import FilesSystem
+from ludb.dialects.http.settings import RestSystem
 from ludb.dialects.postgres import PostgresSystem
 from ludb.dialects.settings import Surroundings
 from ludb.dialects.sqlite import SqliteSystem
-from ludb.ports.source import CanFetch, Source
+from ludb.ports.source import CanFetch, ReadsOnce, Source
 from ludb.sources.files import FilesSource
 from ludb.sources.postgres import PostgresSource
+from ludb.sources.rest import RestSource
 from ludb.sources.sqlite import SqliteSource
 from ludb.testing.inspect import PriceContract
 from ludb.testing.reflect import ReflectContract
 from ludb.testing.source import FetchContract, FilterContract, SourceContract
+from tests.unit.paged_api import PagedApi
 
 POSTGRES = {pa.int64(): "bigint", pa.string(): "text", pa.float64(): "double precision"}
 NATIVE = {pa.int64(): "INTEGER", pa.string(): "TEXT", pa.float64(): "REAL"}
@@ -122,3 +125,31 @@ class TestParquetFiles(SourceContract, PriceContract):
             return source
 
         return load
+
+
+NAMES = {pa.int64(): "integer", pa.string(): "text", pa.float64(): "number"}
+
+
+class TestRest(SourceContract):
+    @pytest.fixture
+    def load(self, tmp_path):
+        api, opened = PagedApi(), []
+
+        def load(tables):
+            told = {}
+            for name, table in tables.items():
+                api.shelves[name] = table.to_pylist()
+                types = {field.name: NAMES[field.type] for field in table.schema}
+                declared = types if not table.num_rows else {n: kind for n, kind in types.items() if kind == "number"}
+                told[name] = {"get": f"/{name}", "rows": "data.items", "page": {"by": "link"}, "types": declared}
+            settings = RestSystem(type="rest", url=api.url, tables=told)
+            opened.append(RestSource("legacy", settings, Surroundings(tmp_path, tmp_path)))
+            assert isinstance(opened[-1], Source)
+            assert isinstance(opened[-1], ReadsOnce)
+            assert not isinstance(opened[-1], CanFetch)
+            return opened[-1]
+
+        yield load
+        for source in opened:
+            source.close()
+        api.end()

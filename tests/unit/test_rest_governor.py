@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from ludb.targets.rest.governor import Governor
-from ludb.targets.rest.limits import hold_for
-from ludb.targets.rest.pace import Bucket
+from ludb.dialects.http.governor import Governor
+from ludb.dialects.http.limits import hold_for
+from ludb.dialects.http.pace import Bucket
 
 NOW = datetime(2024, 5, 1, 12, 0, 0, tzinfo=UTC)
 STEP, PLACES = 0.001, 16

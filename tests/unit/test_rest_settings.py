@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from ludb.dialects.http.settings import Identity, RestSystem
 from ludb.dialects.settings import Surroundings
-from ludb.targets.rest.settings import Identity, RestSystem
 
 URL = "https://crm.example/tmf-api"
 

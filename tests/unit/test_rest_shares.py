@@ -5,11 +5,11 @@ from types import SimpleNamespace
 
 import pytest
 
+from ludb.dialects.http.pace import Gate
 from ludb.engine.workplace import Told
 from ludb.model.run import RunState
 from ludb.model.steering import CallLimits, Live, Orders
 from ludb.service.worker_process import Obedience
-from ludb.targets.rest.pace import Gate
 
 
 class Target:

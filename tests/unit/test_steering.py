@@ -11,6 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from ludb.dialects.http.pace import Bucket, Gate
 from ludb.engine.liveness import LOCKS_AGE, OwnerLock, sweep_locks
 from ludb.errors import ConfigError, ConfigErrors
 from ludb.model.run import Counters, Owner, RunState
@@ -18,7 +19,6 @@ from ludb.model.steering import CallLimits, Live, per_second
 from ludb.repositories.memory import MemoryRepository
 from ludb.service.room import FIRST_WAIT, LONGEST_WAIT, RoomWatch, paused_by
 from ludb.service.steering import STOP, carry_out, checked, held
-from ludb.targets.rest.pace import Bucket, Gate
 from ludb.testing.repository_world import planned, segments
 
 SETTINGS = {"workers": 2, "chunk_units": 500, "calls": {"crm": {"pace": "10/s", "in_flight": 8}}}

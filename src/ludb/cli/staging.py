@@ -26,7 +26,7 @@ def stage(
     repository: options.Repository = None,
     json: options.Json = False,
 ) -> None:
-    """Read the sources of a job with `extract: staged` once, in one snapshot each, and keep that here for its runs."""
+    """Read the sources of a job with `extract: staged`, and APIs, once, in one snapshot each, and keep that here for its runs."""
     from ludb.project.folder import read_job
     from ludb.project.load import load_migration
     from ludb.service import staging
@@ -49,7 +49,7 @@ def stage(
                 options.confirm(yes, "Remove it all the same?", what="anything is removed")
             dropped = staging.drop_takes(site, read, migration)
         elif not status:
-            _refuse_direct(read.job.settings.extract)
+            _refuse_direct(read.job.settings.extract, must=staging.must_be_staged(migration))
             for one in staging.what_is_staged(site, read, migration):
                 staging.take_of(site, read, migration, one.system, refresh=refresh)
         found = staging.what_is_staged(site, read, migration)
@@ -64,8 +64,8 @@ def stage(
         _show(one)
 
 
-def _refuse_direct(extract: str) -> None:
-    if extract == "direct":
+def _refuse_direct(extract: str, *, must: bool) -> None:
+    if extract == "direct" and not must:
         raise ConfigError(
             "the job asks its sources directly: nothing of it is staged", file="job.yaml", field="settings.extract",
             remedy="Write settings: {extract: staged}",
@@ -84,6 +84,8 @@ def _show(one: Staged) -> None:
     for held in one.take.tables:
         table.add_row(escape(held.table), f"{held.rows:,}", f"{held.refused:,}", told(held.size))
     out.print(table)
+    for note in one.take.notes:
+        out.print(note, soft_wrap=True, markup=False)
     if one.runs:
         out.print(f"planned from it: {', '.join(one.runs)}", soft_wrap=True, markup=False)
 
@@ -93,5 +95,5 @@ def _facts(one: Staged) -> dict[str, object]:
         return {"system": one.system, "take": None}
     return {
         "system": one.system, "take": one.take.id, "taken_at": one.take.taken_at, "seconds": one.take.told["seconds"],
-        "runs": one.runs, "tables": one.take.tables,
+        "runs": one.runs, "tables": one.take.tables, "notes": one.take.notes,
     }  # fmt: skip

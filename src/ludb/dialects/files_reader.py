@@ -39,7 +39,7 @@ def schema_of(file: TableFile) -> pa.Schema:
     kinds: dict[str, pa.DataType] = {}
     for record in records(file):
         for name, value in record.items():
-            kinds[name] = _widened(kinds.get(name, pa.null()), value)
+            kinds[name] = widened(kinds.get(name, pa.null()), value)
     try:
         return pa.schema([(name, pa.string() if pa.types.is_null(kind) else kind) for name, kind in kinds.items()])
     except UnicodeEncodeError as error:
@@ -170,7 +170,7 @@ def _parquet(file: TableFile) -> pq.ParquetFile:
         raise ConfigError(f"table {file.table}: not a Parquet file: {error}", file=file.path) from error
 
 
-def _widened(kind: pa.DataType, value: Any) -> pa.DataType:
+def widened(kind: pa.DataType, value: Any) -> pa.DataType:
     """The type that holds what was seen before and this value too; text where nothing else does."""
     if value is None:
         return kind

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 import pyarrow as pa
@@ -63,6 +64,17 @@ class CanFetch(Protocol):
 
     def count(self, table: UnitTable) -> int:
         """How many rows the table has."""
+
+
+@runtime_checkable
+class ReadsOnce(Protocol):
+    """A source that can only be read from end to end, at a price: it is always staged as a take, whatever the job says."""
+
+    def gather(self, tables: Sequence[str], folder: Path, before: Path | None) -> Sequence[str]:
+        """Read all that these tables are made of, once, and keep it in `folder`; `columns`, `keys` and `scan` answer from it
+        from then on. `before` is the folder of the take before, None without one: what has not changed since may be taken
+        from it. Returns what a person should know of the reading, one sentence each.
+        """
 
 
 @runtime_checkable

@@ -28,12 +28,12 @@ from ludb.engine.plan import reflect
 from ludb.errors import ConfigError
 from ludb.model.run import Run, RunState
 from ludb.model.unit import UnitTable
-from ludb.ports.source import CanFetch, Source
+from ludb.ports.source import CanFetch, ReadsOnce, Source
 from ludb.project.folder import JobFolder
 from ludb.project.places import placed
 from ludb.project.registry import SOURCES
 from ludb.service.site import Site, writing_below
-from ludb.unitdb.takes import TOLD, Scan, Take, write_take
+from ludb.unitdb.takes import GATHERED, TOLD, Scan, Take, write_take
 
 STAGED = "staged"
 """The value of `settings.extract` that asks for takes, and where a run's settings keep which takes it was planned from."""
@@ -51,22 +51,19 @@ class Staged:
 
 
 def staged(site: Site, job: JobFolder, migration: Migration) -> Migration:
-    """The job over its takes, if it wants to be staged: those that are there, and new ones of systems that have none.
+    """The job over its takes, if it wants to be staged: those that are there, and new ones of systems that have none. Systems
+    that are read once (APIs) are staged in any job.
 
     Files are staged with each run, and are left as they are. `ConfigError` while another process takes one of them,
     `RoomError` where the disk is full.
     """
-    if job.job.settings.extract != STAGED:
-        return migration
-    takes = {system: take_of(site, job, migration, system) for system in _systems(migration)}
+    takes = {system: take_of(site, job, migration, system) for system in _wanted(job, migration)}
     return _over(migration, takes)
 
 
 def staged_already(site: Site, job: JobFolder, migration: Migration) -> Migration:
     """As `staged`, but nothing is taken: a system without a take is asked itself."""
-    if job.job.settings.extract != STAGED:
-        return migration
-    found = {system: current_take(_place(site, job, migration, system)) for system in _systems(migration)}
+    found = {system: current_take(_place(site, job, migration, system)) for system in _wanted(job, migration)}
     return _over(migration, {system: take for system, take in found.items() if take is not None})
 
 
@@ -76,8 +73,9 @@ def take_of(site: Site, job: JobFolder, migration: Migration, system: str, *, re
     found = None if refresh else current_take(place)
     if found is not None:
         return found
-    with placed(job.folder):
-        reflect(migration)  # what cannot be carried at all is told before anything is read
+    if not isinstance(migration.sources[system], ReadsOnce):
+        with placed(job.folder):
+            reflect(_over_read_once(site, job, migration))  # what cannot be carried is told before anything is read
     with writing_below(site.staged), alone(site, place, system):
         found = None if refresh else current_take(place)
         if found is not None:
@@ -85,7 +83,7 @@ def take_of(site: Site, job: JobFolder, migration: Migration, system: str, *, re
         previous = current_take(place)
         fresh = place / uuid.uuid4().hex[:12]
         try:
-            _write(fresh, migration, system, _tables(migration, system))
+            _write(fresh, migration, system, _tables(migration, system), previous)
             _point(place, fresh)
         except BaseException:
             shutil.rmtree(fresh, ignore_errors=True)
@@ -96,7 +94,7 @@ def take_of(site: Site, job: JobFolder, migration: Migration, system: str, *, re
 
 def _point(place: Path, fresh: Path) -> None:
     """Make a take the current one, once all of it is on the disk: a loss of power leaves the old one, or the new one."""
-    for path in (*fresh.iterdir(), fresh):
+    for path in (*(file for file in fresh.rglob("*") if file.is_file()), fresh):
         sync_file(path)
     pointer = place / f"current.{fresh.name}"
     pointer.write_text(fresh.name, encoding="utf-8")
@@ -161,9 +159,28 @@ def _over(migration: Migration, takes: Mapping[str, Take]) -> Migration:
 
 
 def _systems(migration: Migration) -> list[str]:
-    """The systems of the unit that can be asked by key, and so need not be staged, but may."""
+    """The systems of the unit that may be staged as takes: first those that must be, then those that can be asked by key."""
     systems = migration.job.unit.systems
-    return [name for name in systems if isinstance(migration.sources[name], CanFetch)]
+    once = [name for name in systems if isinstance(migration.sources[name], ReadsOnce)]
+    return once + [name for name in systems if isinstance(migration.sources[name], CanFetch)]
+
+
+def must_be_staged(migration: Migration) -> bool:
+    """Whether a system of the unit is staged whatever the job says."""
+    return any(isinstance(migration.sources[name], ReadsOnce) for name in migration.job.unit.systems)
+
+
+def _wanted(job: JobFolder, migration: Migration) -> list[str]:
+    every = job.job.settings.extract == STAGED
+    return [name for name in _systems(migration) if every or isinstance(migration.sources[name], ReadsOnce)]
+
+
+def _over_read_once(site: Site, job: JobFolder, migration: Migration) -> Migration:
+    """The migration with the takes that are there of systems that are read once: their columns cost no second reading."""
+    once = [name for name in migration.job.unit.systems if isinstance(migration.sources[name], ReadsOnce)]
+    found = {name: current_take(_place(site, job, migration, name)) for name in once}
+    takes: dict[str, Source] = {name: take for name, take in found.items() if take is not None}
+    return replace(migration, sources={**migration.sources, **takes})
 
 
 def _tables(migration: Migration, system: str) -> list[UnitTable]:
@@ -174,20 +191,25 @@ def _tables(migration: Migration, system: str) -> list[UnitTable]:
     return list({(table.table.name, tuple(sorted(table.types))): table for table in tables}.values())
 
 
-def _write(folder: Path, migration: Migration, system: str, tables: Sequence[UnitTable]) -> None:
+def _write(folder: Path, migration: Migration, system: str, tables: Sequence[UnitTable], previous: Take | None) -> None:
     source, unit = migration.sources[system], migration.job.unit
-    assert isinstance(source, CanFetch)
-    with source.snapshot():
-        began = time.time()
-        refuse_folded(
-            unit,
-            {**migration.sources},
-            [table.name for table in unit.tables if table.table.system == system],
-            "Write these values in the source as their parents have them, or read it directly (extract: direct)",
-        )
+    began, notes = time.time(), list[str]()
+    with contextlib.ExitStack() as held:
+        if isinstance(source, ReadsOnce):
+            names = list(dict.fromkeys(table.table.name for table in tables))
+            before = None if previous is None else previous.gathered
+            notes += source.gather(names, folder / GATHERED, before)
+        if isinstance(source, CanFetch):
+            held.enter_context(source.snapshot())
+            refuse_folded(
+                unit,
+                {**migration.sources},
+                [table.name for table in unit.tables if table.table.system == system],
+                "Write these values in the source as their parents have them, or read it directly (extract: direct)",
+            )
         keys = source.keys(unit.root, unit.key) if unit.root.table.system == system else None
         scans = (Scan(table, source.columns(table), source.scan(table)) for table in tables)
-        write_take(folder, system, scans, keys, taken_at=began)
+        write_take(folder, system, scans, keys, taken_at=began, notes=notes)
 
 
 def _place(site: Site, job: JobFolder, migration: Migration, system: str) -> Path:

@@ -21,6 +21,8 @@ from ludb.model.unit import Column, Fetched, Refusal, UnitTable
 
 TOLD = "take.json"
 """The file that makes a folder a take; it is written last."""
+GATHERED = "gathered"
+"""The folder in a take that is its source's own: what it was made from, for the next one."""
 BATCH = 50_000
 """Rows that are handed over at a time."""
 _FIELDS = ("name", "native", "nullable", "key", "required", "generated")
@@ -73,6 +75,16 @@ class Take:
     def taken_at(self) -> float:
         """When its snapshot was opened (Unix seconds, this host's clock)."""
         return float(self.told["taken_at"])
+
+    @property
+    def gathered(self) -> Path:
+        """What the source has kept beside it."""
+        return self._folder / GATHERED
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a person should know of how it was read."""
+        return tuple(self.told.get("notes", ()))
 
     @property
     def tables(self) -> tuple[Taken, ...]:
@@ -139,17 +151,24 @@ class Take:
 
 
 def write_take(
-    folder: Path, system: str, scans: Iterable[Scan], keys: Iterator[pa.Table] | None, *, taken_at: float
+    folder: Path,
+    system: str,
+    scans: Iterable[Scan],
+    keys: Iterator[pa.Table] | None,
+    *,
+    taken_at: float,
+    notes: Sequence[str] = (),
 ) -> Take:
-    """Write a take into `folder`, which must not be there. `keys` are the unit keys in the source's order, where the root
-    lives in this system. Everything must come from one snapshot of the source. OSError where the disk fails.
+    """Write a take into `folder`, where nothing but `GATHERED` may be. `keys` are the unit keys in the source's order, where
+    the root lives in this system. Everything must come from one snapshot of the source. OSError where the disk fails.
     """
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     began = time.monotonic()
     listed = _write(folder / "keys.parquet", keys) if keys is not None else 0
     entries = [_entry(folder, number, scan) for number, scan in enumerate(scans)]
     seconds = time.monotonic() - began
     told = {"system": system, "taken_at": taken_at, "seconds": seconds, "keys": listed, "tables": entries}
+    told |= {"notes": list(notes)} if notes else {}
     (folder / TOLD).write_text(json.dumps(told, ensure_ascii=False), encoding="utf-8")
     return Take(folder)
 

@@ -8,50 +8,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from ludb.dialects.http.heard import Heard
+from ludb.dialects.http.paths import JsonPath
+from ludb.dialects.http.settings import Identity
+from ludb.dialects.http.statuses import Meaning, meaning_of
 from ludb.model.calls import Action, Answer, Result
 from ludb.targets.rest.echo import differences
-from ludb.targets.rest.heard import WAIT_LIMIT, Heard
 from ludb.targets.rest.later import Later, values
-from ludb.targets.rest.paths import JsonPath
 from ludb.targets.rest.request import Route
-from ludb.targets.rest.settings import Identity
-from ludb.targets.rest.statuses import Meaning, meaning_of
 
 BODY_LIMIT = 4096
 """Characters of a server's answer that are kept as evidence."""
-BACKOFF_BASE = 0.1
-BACKOFF_LIMIT = 5.0
-"""Waits in seconds after a 429 that names none: doubled each time from the base, with jitter, up to the limit."""
-
-_NOTHING_SAID: Mapping[str, str] = {}
 _ID = JsonPath.parse("$.id")
 _UNCLEAR = frozenset({HTTPStatus.SEE_OTHER, HTTPStatus.REQUEST_TIMEOUT})
 """303 speaks of a request that was processed; 408 of one that arrived in part."""
-
-
-def wait_for(
-    heard: Heard, attempt: int, jitter: float, now: datetime, statuses: Mapping[str, str] = _NOTHING_SAID
-) -> float | None:
-    """How many seconds to wait before sending again; None where the answer is final.
-
-    Only for 429, and 503 with a readable Retry-After, there nothing happened, and for what `statuses` call `retry`.
-    `attempt` counts from 0; `jitter` is in [0, 1).
-    """
-    asked = _retry_after(heard.headers.get("retry-after", ""), now)
-    busy = heard.status == HTTPStatus.TOO_MANY_REQUESTS or (
-        heard.status == HTTPStatus.SERVICE_UNAVAILABLE and asked is not None
-    )
-    meant = meaning_of(statuses, heard.status)
-    if meant == "retry" or (busy and meant is None):
-        backoff = min(BACKOFF_BASE * 2.0 ** min(attempt, 16), BACKOFF_LIMIT) * (0.5 + jitter / 2)
-        return min(max(asked or 0.0, backoff), WAIT_LIMIT)
-    return None
 
 
 def conclude(action: Action, heard: Heard, route: Route, identity: Identity) -> Result:
@@ -245,18 +219,6 @@ def _no_list(document: Any) -> str:
     """Why an answer cannot mean "not there": it lists nothing (`{"error": "..."}` with status 200)."""
     wraps = isinstance(document, dict) and any(isinstance(value, list | dict) for value in document.values())
     return "" if wraps or isinstance(document, list) else "the look-up's answer is no list of objects"
-
-
-def _retry_after(text: str, now: datetime) -> float | None:
-    """Seconds that a Retry-After header asks for (a number, or an HTTP date); None if it is none."""
-    text = text.strip()
-    if text.isascii() and text.isdecimal():
-        return float(text)
-    try:
-        until = parsedate_to_datetime(text)
-    except ValueError:
-        return None
-    return max((until.replace(tzinfo=until.tzinfo or UTC) - now).total_seconds(), 0.0)
 
 
 def _phrase(status: int) -> str:

@@ -8,11 +8,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from ludb.dialects.http.heard import Heard
+from ludb.dialects.http.paths import JsonPath, Marker, Template
 from ludb.errors import ConfigError
 from ludb.model.calls import Action
 from ludb.model.job import BulkSpec, CallSpec
-from ludb.targets.rest.heard import Heard
-from ludb.targets.rest.paths import JsonPath, Marker, Template
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from ludb.targets.rest.paths import JsonPath
+from ludb.dialects.http.paths import JsonPath
 
 EVERYTHING = "$"
 """The place that stands for the whole document."""

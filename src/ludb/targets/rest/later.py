@@ -7,12 +7,11 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import aiohttp
-from yarl import URL
 
+from ludb.dialects.http.heard import Heard, retry_after_of
+from ludb.dialects.http.paths import JsonPath, Template
 from ludb.errors import ConfigError
 from ludb.model.job import AcceptedSpec
-from ludb.targets.rest.heard import Heard, retry_after_of
-from ludb.targets.rest.paths import JsonPath, Template
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,17 +114,6 @@ def _document(heard: Heard) -> Any:
         return heard.json()
     except ValueError:
         return None
-
-
-def same_server(base: str, location: str, path: str) -> str | None:
-    """The whole address of a Location relative to what was asked for, where it is on the same server."""
-    try:
-        asked = URL(base + path, encoded=True)
-        found = asked.join(URL(location, encoded=True))
-        same = found.origin() == asked.origin()
-    except ValueError:
-        return None
-    return str(found.with_user(asked.user).with_password(asked.password)) if same else None
 
 
 def values(later: Later, heard: Heard) -> dict[str, str]:

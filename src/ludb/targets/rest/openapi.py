@@ -22,8 +22,8 @@ from referencing.jsonschema import DRAFT4, DRAFT202012
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
+from ludb.dialects.http.paths import Template
 from ludb.errors import ConfigError, UnitError
-from ludb.targets.rest.paths import Template
 
 SHOWN = 5
 """Mistakes of one document that are named; the others are counted."""

@@ -13,22 +13,23 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import aiohttp
 import pyarrow as pa
 
+from ludb.dialects.http.auth import by_reference
+from ludb.dialects.http.exchange import Exchange
+from ludb.dialects.http.heard import Heard
+from ludb.dialects.http.paths import Template, is_segment
+from ludb.dialects.http.pool import Pool
+from ludb.dialects.http.settings import Identity, RestSystem
+from ludb.dialects.http.statuses import meaning_of
+from ludb.dialects.http.waiting import wait_for
 from ludb.dialects.settings import Surroundings
 from ludb.errors import ConfigError, UnitError
 from ludb.model.calls import Ability, Action, Answer, CallRequest, Governed, Metered, Result
 from ludb.model.findings import Finding
 from ludb.model.job import OutputSpec
-from ludb.targets.rest.answer import conclude, wait_for
-from ludb.targets.rest.auth import by_reference
+from ludb.targets.rest.answer import conclude
 from ludb.targets.rest.bulk import Bulk
-from ludb.targets.rest.exchange import Exchange
-from ludb.targets.rest.heard import Heard
 from ludb.targets.rest.later import brought_to_its_end
-from ludb.targets.rest.paths import Template, is_segment
-from ludb.targets.rest.pool import Pool
 from ludb.targets.rest.request import Route
-from ludb.targets.rest.settings import Identity, RestSystem
-from ludb.targets.rest.statuses import meaning_of
 
 if TYPE_CHECKING:
     from ludb.targets.rest.checks import Checks

@@ -1,4 +1,4 @@
-"""What `job.yaml` may say of a `rest` system, and how that system is named in messages without showing a secret."""
+"""What `job.yaml` may say of a system that speaks HTTP, and how that system is named in messages without showing a secret."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 from pydantic import BeforeValidator, ConfigDict, Field, SecretStr, WithJsonSchema, field_validator, model_validator
 
+from ludb.dialects.http.auth import AuthSettings, TlsSettings
+from ludb.dialects.http.tables import ApiTable, check_tables
 from ludb.dialects.settings import CallSystemSettings, Surroundings
-from ludb.targets.rest.auth import AuthSettings, TlsSettings
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
 _SPAN = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(ms|s|min|m|h)\s*")
@@ -51,12 +52,17 @@ Seconds = Annotated[
 """Seconds as a number, or as text with a unit."""
 
 
-class RestSystem(CallSystemSettings):
-    """One `rest` entry of `systems:`; a mistake in it is shown without the value, which may be a secret."""
+def _header_name(name: str | None) -> str | None:
+    if name is not None and not _TOKEN.fullmatch(name):
+        raise ValueError("must be a header name")
+    return name
+
+
+class HttpSystem(CallSystemSettings):
+    """What systems that speak HTTP share of their entry; a mistake in it is shown without the value, which may be a secret."""
 
     model_config = ConfigDict(hide_input_in_errors=True)
 
-    type: Literal["rest"] = Field(default="rest", description="An HTTP API that takes JSON documents")
     url: SecretStr = Field(description="Base URL; paths of calls are put behind it")
     headers: dict[str, SecretStr] = Field(default_factory=dict, description="Headers of every request")
     auth: AuthSettings | None = Field(default=None, description="How it is opened: api_key, basic, bearer or oauth2")
@@ -73,11 +79,6 @@ class RestSystem(CallSystemSettings):
         WithJsonSchema({"anyOf": [{"type": "integer", "minimum": 1}, {"type": "string", "pattern": SIZE}]}),
     ] = Field(default=None, ge=1, description="Largest document that the API takes: 1MB, 64KiB, or a number of bytes")
     retry_for: Seconds = Field(default=20.0, ge=0, description="How long 429, and 503 with Retry-After, are waited out")
-    idempotency_header: str | None = Field(default="Idempotency-Key", description="Header that carries the call id")
-    openapi: Path | None = Field(
-        default=None, description="The API's description (Swagger 2, OpenAPI 3): every document is checked by it"
-    )
-    health: str | None = Field(default=None, description="Path that answers 2xx when the API is well", pattern="^/")
 
     @field_validator("url")
     @classmethod
@@ -100,15 +101,8 @@ class RestSystem(CallSystemSettings):
                 )
         return headers
 
-    @field_validator("idempotency_header")
-    @classmethod
-    def _token(cls, name: str | None) -> str | None:
-        if name is not None and not _TOKEN.fullmatch(name):
-            raise ValueError("must be a header name")
-        return name
-
     @model_validator(mode="after")
-    def _one_credential(self) -> RestSystem:
+    def _one_credential(self) -> HttpSystem:
         named = {name.lower() for name in self.headers}
         held = [
             name
@@ -128,6 +122,25 @@ class RestSystem(CallSystemSettings):
         return self
 
 
+class RestSystem(HttpSystem):
+    """One `rest` entry of `systems:`."""
+
+    type: Literal["rest"] = Field(default="rest", description="An HTTP API that takes or gives JSON documents")
+    idempotency_header: str | None = Field(default="Idempotency-Key", description="Header that carries the call id")
+    openapi: Path | None = Field(
+        default=None, description="The API's description (Swagger 2, OpenAPI 3): every document is checked by it"
+    )
+    health: str | None = Field(default=None, description="Path that answers 2xx when the API is well", pattern="^/")
+    tables: dict[str, ApiTable] = Field(default_factory=dict, description="Source: what is read from which path")
+
+    _token = field_validator("idempotency_header")(_header_name)
+
+    @model_validator(mode="after")
+    def _whole_tables(self) -> RestSystem:
+        check_tables(self.tables)
+        return self
+
+
 @dataclass(frozen=True, slots=True)
 class Identity:
     """How a system is named in reasons: `address` is host:port, `credential` names what it was opened with.
@@ -142,7 +155,7 @@ class Identity:
     secrets: tuple[str, ...]
 
     @classmethod
-    def of(cls, system: str, settings: RestSystem, surroundings: Surroundings) -> Identity:
+    def of(cls, system: str, settings: HttpSystem, surroundings: Surroundings) -> Identity:
         """The identity of a system, from its settings and the variables they came from."""
         parts = urlsplit(settings.url.get_secret_value())
         port = parts.port or (443 if parts.scheme == "https" else 80)
@@ -170,7 +183,7 @@ def _split(url: SecretStr) -> SplitResult | None:
     return parts
 
 
-def _credential(settings: RestSystem, variables: Mapping[str, tuple[str, ...]], *, in_url: bool) -> str:
+def _credential(settings: HttpSystem, variables: Mapping[str, tuple[str, ...]], *, in_url: bool) -> str:
     """The variables that hold a credential, else the headers that do, else where one would go."""
     fields = [f"headers.{name}" for name in settings.headers] + (["url"] if in_url else [])
     if settings.auth is not None:
@@ -183,7 +196,7 @@ def _credential(settings: RestSystem, variables: Mapping[str, tuple[str, ...]], 
     return "credential in the url" if in_url else "missing credential (no headers are set)"
 
 
-def _secrets(settings: RestSystem, parts: SplitResult) -> tuple[str, ...]:
+def _secrets(settings: HttpSystem, parts: SplitResult) -> tuple[str, ...]:
     """Every value that must not come back in a message: whole headers, the token in them, the URL's password as written,
     as it is meant, and as it travels.
     """

@@ -15,7 +15,7 @@ from authlib.common.errors import AuthlibBaseError
 from authlib.integrations.requests_client import OAuth2Session
 from requests.adapters import HTTPAdapter
 
-from ludb.targets.rest.auth import OAuth2, TlsSettings, TokenAway, TokenRefused
+from ludb.dialects.http.auth import OAuth2, TlsSettings, TokenAway, TokenRefused
 
 EARLY = 0.1
 """Share of a token's life before whose end it is renewed, so that none ends on its way."""

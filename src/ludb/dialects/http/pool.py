@@ -12,9 +12,11 @@ from typing import TypeVar
 
 import aiohttp
 
-from ludb.targets.rest.pace import Gate
+from ludb.dialects.http.pace import Gate
 
 T = TypeVar("T")
+Session = aiohttp.ClientSession
+"""Connections that are kept for one system."""
 Job = Callable[[aiohttp.ClientSession], Awaitable[T]]
 """One piece of work on the shared session."""
 

@@ -16,18 +16,17 @@ from urllib.parse import quote
 import aiohttp
 from yarl import URL
 
-from ludb.targets.rest.answer import wait_for
-from ludb.targets.rest.auth import OAuth2, TlsSettings, TokenAway, TokenRefused
-from ludb.targets.rest.governor import Governor
-from ludb.targets.rest.heard import Heard
-from ludb.targets.rest.later import same_server
-from ludb.targets.rest.limits import hold_for
-from ludb.targets.rest.meter import Meter
-from ludb.targets.rest.pace import Pace
-from ludb.targets.rest.settings import RestSystem
+from ludb.dialects.http.auth import OAuth2, TlsSettings, TokenAway, TokenRefused
+from ludb.dialects.http.governor import Governor
+from ludb.dialects.http.heard import Heard
+from ludb.dialects.http.limits import hold_for
+from ludb.dialects.http.meter import Meter
+from ludb.dialects.http.pace import Pace
+from ludb.dialects.http.settings import HttpSystem
+from ludb.dialects.http.waiting import same_server, wait_for
 
 if TYPE_CHECKING:
-    from ludb.targets.rest.tokens import Tokens
+    from ludb.dialects.http.tokens import Tokens
 
 _NOTHING_SAID: Mapping[str, str] = {}
 _KEEP_ALIVE = 15.0
@@ -45,13 +44,19 @@ class Exchange:
     """Sends requests to one system. Its pace is shared: a Retry-After heard by one request holds back all of them."""
 
     def __init__(
-        self, name: str, settings: RestSystem, folder: Path, jitter: Callable[[], float], now: Callable[[], datetime]
+        self,
+        name: str,
+        settings: HttpSystem,
+        folder: Path,
+        jitter: Callable[[], float],
+        now: Callable[[], datetime],
+        media: str = "application/json",
     ) -> None:
-        """`jitter` gives numbers in [0, 1), `now` the time with its zone (for Retry-After as a date). ConfigError names a
-        certificate of system `name` that cannot be used; their paths start at `folder`.
+        """`jitter` gives numbers in [0, 1), `now` the time with its zone (for Retry-After as a date), `media` is the type of
+        documents, both ways. ConfigError names a certificate of system `name` that cannot be used; their paths start at `folder`.
         """
         self._base = settings.url.get_secret_value().rstrip("/")
-        self._settings, self._jitter, self._now = settings, jitter, now
+        self._settings, self._jitter, self._now, self._media = settings, jitter, now, media
         self.pace = Pace(settings.pace, time.monotonic)
         self.meter = Meter()
         self.governor = Governor(settings.in_flight)
@@ -71,7 +76,7 @@ class Exchange:
         trace = aiohttp.TraceConfig()
         trace.on_connection_create_end.append(_connected)
         trace.on_connection_reuseconn.append(_connected)
-        headers = {"Accept": "application/json", "Content-Type": "application/json"}
+        headers = {"Accept": self._media, "Content-Type": self._media}
         own = {name: value.get_secret_value() for name, value in self._settings.headers.items()}
         own |= self._settings.auth.headers() if self._settings.auth else {}
         named = {name.lower() for name in own}
@@ -217,7 +222,7 @@ class Exchange:
 
 
 def _tokens(settings: OAuth2, tls: TlsSettings | None, folder: Path, timeout: float) -> Tokens:
-    from ludb.targets.rest.tokens import Tokens  # noqa: PLC0415  (two libraries that only this needs: 0.1 s)
+    from ludb.dialects.http.tokens import Tokens  # noqa: PLC0415  (two libraries that only this needs: 0.1 s)
 
     return Tokens(settings, tls, folder, timeout)
 
