@@ -117,11 +117,12 @@ def table(results: Sequence[Result]) -> Table:
     shown.add_column("holds")
     for one in results:
         verdict = {True: "yes", False: "[bold red]NO[/]", None: ""}[one.holds]
-        against = "" if one.against is None else _number(one.against)
+        against = "" if one.against is None else number(one.against)
         ratio = "" if one.ratio is None else f"{one.ratio:.3g}"
-        shown.add_row(one.area, one.name, f"{_number(one.value)} {one.unit}", against, ratio, one.bar or "", verdict)
+        shown.add_row(one.area, one.name, f"{number(one.value)} {one.unit}", against, ratio, one.bar or "", verdict)
     return shown
 
 
-def _number(value: float) -> str:
+def number(value: float) -> str:
+    """Four digits, or all before the point where there are more."""
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"

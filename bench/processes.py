@@ -31,9 +31,9 @@ def run(arguments: Sequence[str], environment: Mapping[str, str], cwd: Path) -> 
     memory: dict[int, float] = {}
     with (cwd / "answer").open("w+", encoding="utf-8") as answer, (cwd / "messages").open("w") as messages:
         began = time.monotonic()
-        # An installed program is not compiled anew at every start: whoever forbids that here means the tests.
-        kept = {name: value for name, value in environment.items() if name != "PYTHONDONTWRITEBYTECODE"}
-        process = subprocess.Popen(command, env=kept, stdout=answer, stderr=messages)  # noqa: S603  (ours)
+        process = subprocess.Popen(  # noqa: S603  (ours)
+            command, env=as_installed(environment), stdout=answer, stderr=messages
+        )
         while process.poll() is None:
             for pid in children(process.pid):
                 peak = high_water(pid)
@@ -43,6 +43,13 @@ def run(arguments: Sequence[str], environment: Mapping[str, str], cwd: Path) -> 
         seconds = time.monotonic() - began
         answer.seek(0)
         return Ran(seconds, process.returncode, answer.read(), memory)
+
+
+def as_installed(environment: Mapping[str, str]) -> dict[str, str]:
+    """The environment of an installed program, which is not compiled anew at every start: whoever forbids Python to keep what
+    it compiled means the tests.
+    """
+    return {name: value for name, value in environment.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
 
 def children(pid: int) -> list[int]:

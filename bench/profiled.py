@@ -1,4 +1,4 @@
-"""Where the time of a run goes: `python -m bench.profiled [--scale S]` samples one with py-spy and sums it up.
+"""Where the time of a run goes: `python -m bench.profiled [engine|databases] [--scale S]` samples it with py-spy and sums it up.
 
 Each sample counts for the innermost function of ours that stands in the engine's phases table below; what no line names is
 `other`. Sampling slows a run down, so shares are told, not seconds.
@@ -20,6 +20,7 @@ from rich.table import Table
 
 from bench import telco
 from bench.engine import CHUNK_UNITS, CUSTOMERS, WORKERS
+from bench.processes import as_installed
 
 Parts = Sequence[tuple[str, str]]
 PARTS: Parts = (
@@ -39,6 +40,7 @@ PARTS: Parts = (
     ("verdicts, counts", r"Verdicts|rows_moved|Produced\.writes"),
 )
 """Part -> how its functions are named in a stack. The first part that any frame of ours fits takes the sample."""
+WORKER = re.compile(r"ludb worker|\bworker \(ludb/cli")
 
 
 def parts(lines: Iterable[str], named: Parts = PARTS) -> dict[str, Counter[str]]:
@@ -46,14 +48,22 @@ def parts(lines: Iterable[str], named: Parts = PARTS) -> dict[str, Counter[str]]
     wait are not sampled unless py-spy was asked for them; the heartbeat's are left out, and what is none of ours.
     """
     found: dict[str, Counter[str]] = {}
-    for line in lines:
+    stacks = list(lines)
+    workers = {_process(stack) for stack in stacks if WORKER.search(stack)}
+    for line in stacks:
         stack, _, count = line.rstrip().rpartition(" ")
         if not count.isdigit() or "heartbeat" in stack.lower() or "ludb" not in stack.partition(";")[2]:
             continue
-        kind = "ludb worker" if "ludb worker" in stack else "ludb run"
+        kind = "ludb worker" if _process(stack) in workers else "ludb run"
         frames = [frame for frame in stack.split(";") if not frame.startswith("process ")]
         found.setdefault(kind, Counter())[_part(frames, named)] += int(count)
     return found
+
+
+def _process(stack: str) -> str:
+    """The id of the process that a stack is of, the innermost that it names. Its name may still be that of its parent."""
+    named: list[str] = re.findall(r"process (\d+)", stack)
+    return named[-1] if named else ""
 
 
 def _part(frames: Sequence[str], named: Parts) -> str:
@@ -66,30 +76,51 @@ def sampled(arguments: Sequence[str], known: Mapping[str, str], raw: Path, *opti
     sampler = ["py-spy", "record", "--subprocesses", "--rate", "100", "--format", "raw", *options, "--output", str(raw)]
     command = [str(Path(sys.executable).with_name(sampler[0])), *sampler[1:], "--", sys.executable, "-m", "ludb"]
     subprocess.run(  # noqa: S603  (our own interpreter)
-        [*command, *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False, env=known
+        [*command, *arguments],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        check=False,
+        env=as_installed(known),
     )
     return raw.read_text(encoding="utf-8").splitlines()
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Make the estate, sample one run of it, print the shares."""
+    """Make the estate of an area, sample one run of it, print the shares."""
     parser = argparse.ArgumentParser(prog="bench.profiled", description=__doc__)
+    parser.add_argument("area", nargs="?", default="engine", choices=("engine", "databases"))
     parser.add_argument("--scale", type=float, default=1.0)
     options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory(prefix="ludb-profile-") as scratch:
-        folder = Path(scratch)
-        estate = telco.make_estate(folder / "estate", round(CUSTOMERS * options.scale))
-        chunk = max(20, round(CHUNK_UNITS * options.scale))
-        job = telco.make_job(folder, chunk_units=chunk, workers=WORKERS)
-        billing, archive = estate.targets(folder / "targets")
-        known = telco.environment(estate.legacy, billing, archive, folder / "state")
-        found = parts(sampled(["run", str(job), "--json"], known, folder / "raw"))
+        shown = (of_engine if options.area == "engine" else of_databases)(Path(scratch), options.scale)
+    Console().print(shown)
+
+
+def of_engine(folder: Path, scale: float) -> Table:
+    """One run of the area `engine`."""
+    estate = telco.make_estate(folder / "estate", round(CUSTOMERS * scale))
+    chunk = max(20, round(CHUNK_UNITS * scale))
+    job = telco.make_job(folder, chunk_units=chunk, workers=WORKERS)
+    billing, archive = estate.targets(folder / "targets")
+    known = telco.environment(estate.legacy, billing, archive, folder / "state")
+    found = parts(sampled(["run", str(job), "--json"], known, folder / "raw"))
     total = sum(sum(counted.values()) for counted in found.values())
     table = Table("process", "part", "share of all samples")
     for kind, counted in sorted(found.items()):
         for part, count in counted.most_common():
             table.add_row(kind, part, f"{100 * count / total:.1f}%")
-    Console().print(table)
+    return table
+
+
+def of_databases(folder: Path, scale: float) -> Table:
+    """The profile of the area `databases`, as the area itself takes it."""
+    from bench.databases import profile
+    from bench.databases.estate import POSTGRES, generate, load, serving
+    from bench.harness import Plan, table
+
+    with serving("postgres", folder.parent, POSTGRES) as server:
+        estate = load(server, "legacy", generate(scale, folder))
+        return table(list(profile.measure(estate, Plan(scale, 1, folder, print))))
 
 
 if __name__ == "__main__":

@@ -34,13 +34,14 @@ def curves(
         return right, HEIGHT - BOTTOM - (HEIGHT - BOTTOM - TOP) * y / most
 
     parts = [*_frame(title, across, up), *_scale(sorted({x for x, _ in every}), most, at)]
+    values: dict[float, list[tuple[float, str, str]]] = {}
     for number, (name, points) in enumerate(lines.items()):
         colour = COLOURS[number % len(COLOURS)]
         placed = [at(x, y) for x, y in sorted(points)]
         parts.append(f'<polyline points="{_path(placed)}" fill="none" stroke="{colour}" stroke-width="2"/>')
         for (right, down), (_, y) in zip(placed, sorted(points), strict=True):
             parts.append(f'<circle cx="{right:.1f}" cy="{down:.1f}" r="3" fill="{colour}"/>')
-            parts.append(_text(right, down - 7 if number % 2 == 0 else down + 15, _short(y), colour, "middle"))
+            values.setdefault(right, []).append((down, _short(y), colour))
         parts.append(_name(number, name, colour))
     for number, (name, y) in enumerate(flat.items(), start=len(lines)):
         colour = COLOURS[number % len(COLOURS)]
@@ -48,7 +49,7 @@ def curves(
         parts.append(f'<path d="M{LEFT} {down:.1f}H{WIDTH - RIGHT}" stroke="{colour}" stroke-dasharray="6 4"/>')
         parts.append(_text(WIDTH - RIGHT + 3, down + 4, _short(y), colour, "start"))
         parts.append(_name(number, f"{name} (dashed)", colour))
-    _write(path, HEIGHT, parts)
+    _write(path, HEIGHT, parts + _apart(values))
 
 
 def bars(path: Path, title: str, along: str, values: Mapping[str, float]) -> None:
@@ -82,11 +83,29 @@ def _scale(ticks: Sequence[float], most: float, at: Callable[[float, float], tup
         right, down = at(x, 0)
         parts.append(_text(right, down + 17, f"{x:,g}", "black", "middle"))
         parts.append(f'<path d="M{right:.1f} {down:.1f}v4" stroke="#888"/>')
-    for part in range(5):
-        y = most * part / 4
+    step = _step(most / 4)
+    for y in (step * part for part in range(int(most / step) + 1)):
         _, down = at(ticks[0], y)
         parts.append(_text(LEFT - 6, down + 4, _short(y), "black", "end"))
         parts.append(f'<path d="M{LEFT} {down:.1f}H{WIDTH - RIGHT}" stroke="#eee"/>')
+    return parts
+
+
+def _step(about: float) -> float:
+    """A round number near this one."""
+    power = float(10 ** math.floor(math.log10(about)))
+    return min((power * part for part in (1.0, 2.0, 2.5, 5.0, 10.0)), key=lambda step: abs(step - about))
+
+
+def _apart(values: Mapping[float, Sequence[tuple[float, str, str]]]) -> list[str]:
+    """Values above their points; where lines come near each other, one below the other."""
+    parts = []
+    for right, labels in values.items():
+        free, anchor = 0.0, "start" if right <= LEFT else "middle"
+        for down, said, colour in sorted(labels):
+            free = max(down - 7, free + 13)
+            text = _text(right + (4 if anchor == "start" else 0), free, said, colour, anchor)
+            parts.append(text.replace("<text ", '<text paint-order="stroke" stroke="white" stroke-width="3" ', 1))
     return parts
 
 
@@ -113,4 +132,6 @@ def _path(points: Sequence[tuple[float, float]]) -> str:
 
 
 def _short(value: float) -> str:
-    return f"{value / 1000:,.0f}k" if value >= 10_000 else f"{value:,.3g}"
+    if value < 1000:
+        return f"{value:,.3g}"
+    return f"{value / 1000:,.0f}k" if value >= 10_000 else f"{value / 1000:.3g}k"

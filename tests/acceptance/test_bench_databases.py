@@ -122,3 +122,10 @@ def test_a_plot_is_a_picture_with_every_point(tmp_path):
     plot.curves(tmp_path / "a.svg", "Rows & more", "workers", "rows/s", {"direct": [(1, 10.0), (4, 30.0)]})
     drawn = ET.parse(tmp_path / "a.svg").getroot()
     assert len(drawn.findall("{http://www.w3.org/2000/svg}circle")) == 2
+
+
+def test_a_bar_is_as_long_as_its_value(tmp_path):
+    plot.bars(tmp_path / "a.svg", "Rows", "rows/s", {"ludb, direct": 10.0, "COPY": 40.0})
+    drawn = ET.parse(tmp_path / "a.svg").getroot().findall("{http://www.w3.org/2000/svg}rect")
+    widths = [float(one.attrib["width"]) for one in drawn[1:]]
+    assert widths[0] == pytest.approx(4 * widths[1], rel=0.01)

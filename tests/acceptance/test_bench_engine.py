@@ -44,13 +44,23 @@ def test_samples_count_for_the_innermost_room_that_has_a_name():
     lines = [
         worker + "transform (ludb/engine/transform.py:65);open_batch (ludb/engine/assemble.py:31) 3",
         worker + "transform (ludb/engine/transform.py:65);_run_folder (ludb/engine/transform.py:81) 2",
-        'process 1:"python -m ludb run";main (ludb/cli/app.py:5);plan_run (ludb/service/runs.py:55) 4',
+        'process 2:"python -m ludb run";main (ludb/cli/app.py:5);plan_run (ludb/service/runs.py:55) 4',
         worker.replace("main (ludb/cli/app.py:5)", "Heartbeat._run (ludb/engine/heartbeat.py:9)") + "x 9",
     ]
     assert parts(lines) == {
         "ludb worker": {"assemble: DuckDB, key maps": 3, "steps": 2},
         "ludb run": {"plan": 4},
     }
+
+
+def test_samples_of_a_worker_count_for_it_even_while_it_still_bears_the_name_of_who_started_it():
+    named = 'process 1:"python -m ludb run";process 7:"python -m ludb run";'
+    lines = [
+        named + "worker (ludb/cli/moving.py:195);transform (ludb/engine/transform.py:65) 2",
+        named + "<module> (ludb/__main__.py:6);_find_and_load (importlib:1) 3",
+        'process 1:"python -m ludb run";main (ludb/cli/app.py:5);plan_run (ludb/service/runs.py:55) 4',
+    ]
+    assert parts(lines) == {"ludb worker": {"steps": 2, "interpreter and imports": 3}, "ludb run": {"plan": 4}}
 
 
 def test_the_repository_is_asked_little_for_a_chunk_without_calls(tmp_path):

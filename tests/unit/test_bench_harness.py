@@ -6,8 +6,9 @@ import json
 
 import pytest
 
+from bench import report
 from bench.__main__ import main
-from bench.harness import Bar, interleaved, median, result
+from bench.harness import Bar, interleaved, keep, median, result
 
 AT_LEAST = Bar("at least", 0.35, of="ratio")
 
@@ -81,3 +82,34 @@ def test_sides_take_turns_so_that_neither_has_the_better_minutes():
     assert order == ["ours", "plain", "plain", "ours", "ours", "plain"]
     assert found == {"ours": [1.0, 4.0, 5.0], "plain": [2.0, 3.0, 6.0]}
     assert median(found["ours"]) == 4.0
+
+
+def test_a_side_with_its_figures_is_one_line_of_the_page(tmp_path, capsys):
+    found = [
+        result("databases", "direct, against COPY", 30.0, "rows/s", against=60.0, bar=Bar("at least", 0.9, of="ratio")),
+        result("databases", "COPY: pace", 60.0, "rows/s", against=60.0),
+        result("databases", "COPY: blocks", 7, ""),
+        result("databases", "direct, workers: 2", 31.0, "rows/s"),
+    ]
+    keep(found, tmp_path / "results.json")
+    page = tmp_path / "page.md"
+    page.write_text("Before\n<!-- databases: begin -->\nold\n<!-- databases: end -->\nAfter\n")
+    places = {"results": tmp_path / "results.json", "page": page}
+    assert report.main(["databases"], **places) == 0
+    assert "| COPY | 60 (1 x) | 7 |" in capsys.readouterr().out
+    assert report.main(["--write"], **places) == 0
+    text = page.read_text()
+    assert "| direct, against COPY | 30 rows/s | 60 | 0.5 | at least 0.9 x | **no** |" in text
+    assert "| direct, workers: 2 | 31 rows/s |  |  |  |  |" in text
+    assert "\nold\n" not in text
+    assert text.startswith("Before")
+    assert text.endswith("After\n")
+
+
+def test_a_page_without_a_place_for_an_area_is_left_alone_and_told(tmp_path):
+    keep([result("api", "calls", 1.0, "")], tmp_path / "results.json")
+    page = tmp_path / "page.md"
+    page.write_text("Before\n")
+    assert report.main(["--write"], results=tmp_path / "results.json", page=page) == 2
+    assert report.main(["engine"], results=tmp_path / "results.json", page=page) == 2
+    assert page.read_text() == "Before\n"
