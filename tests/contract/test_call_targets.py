@@ -13,9 +13,11 @@ from aiohttp import web
 from ludb.dialects.settings import Surroundings
 from ludb.ports.target import CallTarget
 from ludb.targets.rest import RestTarget
+from ludb.targets.soap import SoapTarget
 from ludb.testing.calls import OUTPUT, CallTargetContract, Mischief, Subject
 from ludb.testing.memory_calls import MemoryCalls, MemoryServer
 from ludb.testing.steering import SteeringContract
+from tests.unit import soap_service
 
 SECRET = "Bearer tell-nobody-4711"
 OUTPUTS = {OUTPUT.name: OUTPUT}
@@ -195,6 +197,41 @@ class TestRest(CallTargetContract, SteeringContract):
         assert any(thread.name == "ludb-calls-crm" for thread in threading.enumerate())
         subject.target.close()
         assert not any(thread.name == "ludb-calls-crm" for thread in threading.enumerate())
+
+
+def soap(service, folder, digest=False, **settings):
+    (folder / "crm.wsdl").write_text(soap_service.wsdl(service.version), encoding="utf-8")
+    given = {
+        "type": "soap", "url": service.url, "wsdl": "crm.wsdl", "in_flight": 8,
+        "security": {"user": soap_service.USER, "password": soap_service.PASSWORD, "digest": digest},
+        "call_id_header": f"{{{soap_service.URN}}}CallId", "faults": [{"detail": "NotFound", "means": "absent"}], **settings,
+    }  # fmt: skip
+    names = {"security.password": ("CRM_TOKEN",), "url": ("CRM_URL",)}
+    outputs = {soap_service.OUTPUT.name: soap_service.OUTPUT}
+    made = SoapTarget("crm", SoapTarget.Settings.model_validate(given), Surroundings(folder, folder, names), outputs)
+    assert isinstance(made, CallTarget)
+    return made
+
+
+class _Soap(CallTargetContract):
+    version, digest = "1.1", False
+
+    @pytest.fixture
+    def subject(self, tmp_path):
+        server = soap_service.SoapService(self.version, self.digest)
+        target, impatient = (soap(server, tmp_path, self.digest, timeout=one) for one in ("10s", "300ms"))
+        yield Subject(target, impatient, server, soap_service.PASSWORD, in_flight=8)
+        target.close()
+        impatient.close()
+        server.end()
+
+
+class TestSoap11(_Soap):
+    pass
+
+
+class TestSoap12(_Soap, SteeringContract):
+    version, digest = "1.2", True
 
 
 class TestMemory(CallTargetContract):

@@ -11,13 +11,13 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ludb.dialects.http.answer import Heard
 from ludb.engine.migration import Folder, Rule
 from ludb.errors import Fault, UnitError
 from ludb.model.job import CallSpec, Job, KeySpec, OutputSpec, Settings
 from ludb.model.run import UnitState
 from ludb.model.unit import POSITION, Column, TableRef, UnitSchema, UnitTable
 from ludb.steps.rows import Units
-from ludb.targets.rest.answer import Heard
 from ludb.testing.memory_calls import MemoryServer
 from ludb.testing.memory_target import MemoryStore
 from ludb.unitdb.batch import UnitBatch

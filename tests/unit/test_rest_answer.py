@@ -6,13 +6,13 @@ from datetime import UTC, datetime
 
 import pytest
 
+from ludb.dialects.http.answer import BODY_LIMIT, conclude
 from ludb.dialects.http.heard import Heard
+from ludb.dialects.http.request import Route
 from ludb.dialects.http.settings import Identity
 from ludb.dialects.http.waiting import wait_for
 from ludb.model.calls import Action, Answer
 from ludb.model.job import OutputSpec
-from ludb.targets.rest.answer import BODY_LIMIT, conclude
-from ludb.targets.rest.request import Route
 from ludb.testing.calls import OUTPUT, make_call
 from ludb.testing.memory_calls import MemoryCalls, MemoryServer
 

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ludb.dialects.http.request import Route
 from ludb.errors import ConfigError, UnitError
 from ludb.model.job import CallSpec, OutputSpec
-from ludb.targets.rest.request import Route
 
 ROW = ("unit_key",)
 

@@ -14,15 +14,15 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from ludb.dialects.http.answer import conclude
 from ludb.dialects.http.heard import Heard
 from ludb.dialects.http.paths import is_segment
+from ludb.dialects.http.request import Route
 from ludb.dialects.http.settings import Identity
 from ludb.dialects.http.waiting import wait_for
 from ludb.errors import ConfigError
 from ludb.model.calls import Ability, Action, Answer, CallRequest, Result
 from ludb.model.job import OutputSpec
-from ludb.targets.rest.answer import conclude
-from ludb.targets.rest.request import Route
 from ludb.testing.calls import Mischief
 
 _NOW = datetime(2024, 1, 1, tzinfo=UTC)

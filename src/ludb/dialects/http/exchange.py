@@ -133,7 +133,7 @@ class Exchange:
             attempt += 1
 
     async def ask(self, session: aiohttp.ClientSession, path: str) -> Heard:
-        """A GET; see `ludb.targets.rest.later.Asker`."""
+        """A GET; see `ludb.dialects.http.later.Asker`."""
         return await self.send(session, "GET", path, headers={})
 
     async def pause(self, seconds: float) -> bool:

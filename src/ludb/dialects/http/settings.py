@@ -79,6 +79,7 @@ class HttpSystem(CallSystemSettings):
         WithJsonSchema({"anyOf": [{"type": "integer", "minimum": 1}, {"type": "string", "pattern": SIZE}]}),
     ] = Field(default=None, ge=1, description="Largest document that the API takes: 1MB, 64KiB, or a number of bytes")
     retry_for: Seconds = Field(default=20.0, ge=0, description="How long 429, and 503 with Retry-After, are waited out")
+    health: str | None = Field(default=None, description="Path that answers 2xx when the API is well", pattern="^/")
 
     @field_validator("url")
     @classmethod
@@ -130,7 +131,6 @@ class RestSystem(HttpSystem):
     openapi: Path | None = Field(
         default=None, description="The API's description (Swagger 2, OpenAPI 3): every document is checked by it"
     )
-    health: str | None = Field(default=None, description="Path that answers 2xx when the API is well", pattern="^/")
     tables: dict[str, ApiTable] = Field(default_factory=dict, description="Source: what is read from which path")
 
     _token = field_validator("idempotency_header")(_header_name)

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from ludb.dialects.http.request import Route
 from ludb.model.findings import Finding
 from ludb.model.unit import POSITION
 from ludb.targets.rest.openapi import Description, Operation
 from ludb.targets.rest.openapi_compare import compare
-from ludb.targets.rest.request import Route
 
 
 class Checks:

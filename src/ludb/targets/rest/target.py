@@ -13,23 +13,21 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import aiohttp
 import pyarrow as pa
 
-from ludb.dialects.http.auth import by_reference
-from ludb.dialects.http.exchange import Exchange
+from ludb.dialects.http.answer import conclude
+from ludb.dialects.http.bulk import Bulk
+from ludb.dialects.http.client import HttpClient
 from ludb.dialects.http.heard import Heard
+from ludb.dialects.http.later import brought_to_its_end
 from ludb.dialects.http.paths import Template, is_segment
-from ludb.dialects.http.pool import Pool
-from ludb.dialects.http.settings import Identity, RestSystem
+from ludb.dialects.http.request import Route
+from ludb.dialects.http.settings import RestSystem
 from ludb.dialects.http.statuses import meaning_of
 from ludb.dialects.http.waiting import wait_for
 from ludb.dialects.settings import Surroundings
 from ludb.errors import ConfigError, UnitError
-from ludb.model.calls import Ability, Action, Answer, CallRequest, Governed, Metered, Result
+from ludb.model.calls import Ability, Action, Answer, CallRequest, Result
 from ludb.model.findings import Finding
 from ludb.model.job import OutputSpec
-from ludb.targets.rest.answer import conclude
-from ludb.targets.rest.bulk import Bulk
-from ludb.targets.rest.later import brought_to_its_end
-from ludb.targets.rest.request import Route
 
 if TYPE_CHECKING:
     from ludb.targets.rest.checks import Checks
@@ -47,7 +45,7 @@ def _checks(name: str, settings: RestSystem, folder: Path, routes: Mapping[str, 
     return Checks(name, folder / settings.openapi, routes)
 
 
-class RestTarget:
+class RestTarget(HttpClient):
     """Writes documents to an HTTP API, one row one call (`ludb.ports.target.CallTarget`; docs/reference/rest.md).
 
     Connections open with the first `perform` and live in one background thread until `close`.
@@ -66,16 +64,10 @@ class RestTarget:
         now: Callable[[], datetime] = _utc,
     ) -> None:
         """`outputs` by full name (`crm.customer`). ConfigError names a template, marker or path that is wrong."""
-        self._name, self._settings = name, settings
-        self._jitter, self._now = jitter, now
-        self._identity = Identity.of(name, settings, surroundings)
+        super().__init__(name, settings, surroundings, jitter, now)
+        self._settings = settings
         self._routes = {output.name: Route.of(output) for output in outputs.values()}
-        by_reference(settings.auth, "auth", surroundings.variables, f"systems.{name}")
-        by_reference(settings.tls, "tls", surroundings.variables, f"systems.{name}")
         self._checks = _checks(name, settings, surroundings.folder, self._routes)
-        self._exchange = Exchange(name, settings, surroundings.folder, jitter, now)
-        self._pool = Pool(name, self._exchange.session, settings.in_flight)
-        self._exchange.resize = self._pool.resize
 
     def ability(self, output: str) -> Ability:
         """What the output's templates allow; see the port."""
@@ -128,57 +120,6 @@ class RestTarget:
             for result in results:
                 self._exchange.meter.answered(result.answer)
                 yield result
-
-    def check(self) -> None:
-        """Reach the system once; see the port. Without `health`, a connection is all that is asked for."""
-        path = self._settings.health
-
-        async def knock(session: aiohttp.ClientSession) -> Heard:
-            return await self._exchange.send(session, "GET", path or "/", headers={})
-
-        (heard,) = self._pool.run([knock])
-        where = f"system {self._name} at {self._identity.address}"
-        source = f"`url` ({self._identity.url_variables})" if self._identity.url_variables else "`url`"
-        if heard.refused or (path and heard.status in {401, 403}):
-            said = heard.refused or f"it answered {heard.status} to GET {path}"
-            raise ConfigError(
-                f"{where}: {self._identity.credential} was refused: {said}",
-                field=f"systems.{self._name}.{'auth' if self._settings.auth else 'headers'}",
-                remedy="Mend the credential",
-            )
-        if not heard.reached or (path and heard.status is None):
-            raise ConfigError(
-                f"{where} cannot be reached: {heard.failure}",
-                field=f"systems.{self._name}.url",
-                remedy=f"Start it, or mend {source}",
-            )
-        if path and not 200 <= (heard.status or 0) < 300:
-            raise ConfigError(
-                f"{where} answered {heard.status} to GET {path}",
-                field=f"systems.{self._name}.health",
-                remedy="Wait until it is well, or mend `health`",
-            )
-
-    def steer(self, pace: float | None, in_flight: int | None) -> None:
-        """Requests a second of this process, and on their way at a time; see `ludb.ports.target.CanSteer`."""
-        self._exchange.steer(pace, in_flight or self._settings.in_flight)
-
-    def halt(self) -> None:
-        """Let nothing leave any more; see `ludb.ports.target.CanSteer`."""
-        self._exchange.pace.halted = True
-
-    def told(self) -> list[Governed]:
-        """What was changed of pace and places, and why; see `ludb.ports.target.CanTell`."""
-        changes, self._exchange.governor.changes = self._exchange.governor.changes, []
-        return changes
-
-    def metered(self) -> Metered:
-        """What passed so far; see `ludb.ports.target.CanMeter`."""
-        return self._exchange.meter.told()
-
-    def close(self) -> None:
-        """End open connections and their thread; see the port."""
-        self._pool.close()
 
     def _route(self, output: str) -> Route:
         route = self._routes.get(output)

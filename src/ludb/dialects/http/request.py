@@ -15,12 +15,12 @@ from typing import Any, TypeVar
 from urllib.parse import quote
 from uuid import UUID
 
+from ludb.dialects.http.bulk import Bulk
+from ludb.dialects.http.later import Later
 from ludb.dialects.http.paths import JsonPath, Marker, Template, is_segment
 from ludb.errors import ConfigError, UnitError
 from ludb.model.calls import CallRequest
 from ludb.model.job import CallSpec, OutputSpec
-from ludb.targets.rest.bulk import Bulk
-from ludb.targets.rest.later import Later
 
 T = TypeVar("T")
 _HOLE = re.compile(r"\{([^{}]*)\}")

@@ -12,14 +12,14 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from ludb.dialects.http.echo import differences
 from ludb.dialects.http.heard import Heard
+from ludb.dialects.http.later import Later, values
 from ludb.dialects.http.paths import JsonPath
+from ludb.dialects.http.request import Route
 from ludb.dialects.http.settings import Identity
 from ludb.dialects.http.statuses import Meaning, meaning_of
 from ludb.model.calls import Action, Answer, Result
-from ludb.targets.rest.echo import differences
-from ludb.targets.rest.later import Later, values
-from ludb.targets.rest.request import Route
 
 BODY_LIMIT = 4096
 """Characters of a server's answer that are kept as evidence."""
