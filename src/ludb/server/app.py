@@ -22,6 +22,7 @@ from ludb.server.routes import (
     live,
     login,
     logs,
+    oidc,
     ops,
     people,
     quarantine,
@@ -40,6 +41,7 @@ ROUTERS = tuple(
     for room in (
         ops,
         login,
+        oidc,
         people,
         jobs,
         runs,
