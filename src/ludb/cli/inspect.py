@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ludb.service.site import Site
+    from ludb.service.units import UnitView
 
 
 def latest_run(site: Site, run_id: str | None, job: Path | None = None) -> str:
@@ -88,6 +89,12 @@ def unit(
         bool,
         typer.Option("--try", help="Run the steps, as they are in the job folder now, on this unit; write nothing."),
     ] = False,
+    sql: Annotated[
+        str | None,
+        typer.Option(
+            "--sql", metavar="QUERY", help="Answer a query on its rows instead; - reads it from standard input."
+        ),
+    ] = None,
     job: options.JobFolder = None,
     state: options.State = None,
     repository: options.Repository = None,
@@ -104,6 +111,9 @@ def unit(
     if not trial:
         site = open_site(state=state, repository=repository, folder=job, create=False)
         view = view_unit(site, latest_run(site, run, job), key, job)
+        if sql is not None:
+            _answer_query(view, sys.stdin.read() if sql == "-" else sql, json=json)
+            return
         answer(view) if json else render_unit(out, view)
         return
     try:
@@ -118,6 +128,20 @@ def unit(
         made = try_unit(site, folder, options.texts(known.parameters) | options.parameters(param), key)
     answer(made) if json else render_trial(out, made)
     sys.exit(0 if made.verdict is None else 3)
+
+
+def _answer_query(view: UnitView, sql: str, *, json: bool) -> None:
+    from ludb.service.unit_sql import ask_rows
+
+    told = ask_rows(view.source, view.outputs, sql)
+    if json:
+        answer({"columns": told.columns, "rows": told.rows, "more": told.more, "note": view.note})
+        return
+    out.print("\t".join(one["name"] for one in told.columns), soft_wrap=True, markup=False)
+    for row in told.rows:
+        out.print("\t".join("" if value is None else str(value) for value in row), soft_wrap=True, markup=False)
+    if told.more or view.note:
+        out.print("there are more rows" if told.more else view.note, soft_wrap=True, markup=False)
 
 
 def schema(json: options.Json = False) -> None:

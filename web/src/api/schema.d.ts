@@ -1173,6 +1173,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/units/{job}/{key}/sql": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Unit Sql
+         * @description Answer a query on a unit's rows, in a locked database of its own process: nothing is changed by it. Needs the right to
+         *     see row values, since a query may tell of a value without showing it. May take seconds.
+         */
+        post: operations["unit_sql_api_v1_units__job___key__sql_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/users": {
         parameters: {
             query?: never;
@@ -1619,6 +1640,19 @@ export interface components {
          * @enum {string}
          */
         ChunkState: "claimed" | "decided" | "finished" | "released" | "split";
+        /**
+         * ColumnShape
+         * @description A column of an answer, with DuckDB's name of its type.
+         */
+        ColumnShape: {
+            /** Name */
+            name: string;
+            /**
+             * Type
+             * @example DECIMAL(18,2)
+             */
+            type: string;
+        };
         /**
          * CommandShape
          * @description A command. `outcome` is null until it took effect; `held`: a supervisor carries it out.
@@ -2447,6 +2481,40 @@ export interface components {
              * @default false
              */
             with_exceptions: boolean;
+        };
+        /**
+         * QueryAsked
+         * @description One query on the rows of a unit: tables of the source by name, outputs as `<target>.<table>`.
+         */
+        QueryAsked: {
+            /**
+             * Run
+             * @description Null: the newest run of the job that has the unit
+             */
+            run?: string | null;
+            /**
+             * Sql
+             * @example SELECT sum(amount) FROM invoices
+             */
+            sql: string;
+        };
+        /**
+         * QueryShape
+         * @description The first rows of an answer. Values that JSON lacks (dates, decimals) are texts; `note` says which rows were not there.
+         */
+        QueryShape: {
+            /** Columns */
+            columns: components["schemas"]["ColumnShape"][];
+            /** Key */
+            key: string;
+            /** More */
+            more: boolean;
+            /** Note */
+            note: string;
+            /** Rows */
+            rows: unknown[][];
+            /** Run */
+            run: string;
         };
         /**
          * ReasonShape
@@ -5675,6 +5743,44 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["UnitShape"][];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    unit_sql_api_v1_units__job___key__sql_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                job: string;
+                /** @description The unit key; parts of a composite key are joined by | */
+                key: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["QueryAsked"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QueryShape"];
                 };
             };
             400: components["responses"]["Problem400"];
