@@ -93,6 +93,12 @@ def unit(
         bool,
         typer.Option("--found", help="Also read the targets: where a cell is not as it was written."),
     ] = False,
+    sql: Annotated[
+        str | None,
+        typer.Option(
+            "--sql", metavar="QUERY", help="Answer a query on its rows instead; - reads it from standard input."
+        ),
+    ] = None,
     job: options.JobFolder = None,
     state: options.State = None,
     repository: options.Repository = None,
@@ -110,6 +116,9 @@ def unit(
         site = open_site(state=state, repository=repository, folder=job, create=False)
         name = latest_run(site, run, job)
         view = view_unit(site, name, key, job)
+        if sql is not None:
+            _answer_query(view, sys.stdin.read() if sql == "-" else sql, json=json)
+            return
         _show(site, name, view, found=found, json=json)
         return
     try:
@@ -143,6 +152,20 @@ def _show(site: Site, run: str, view: UnitView, *, found: bool, json: bool) -> N
         return
     render_unit(out, view)
     render_differences(out, compared)
+
+
+def _answer_query(view: UnitView, sql: str, *, json: bool) -> None:
+    from ludb.service.unit_sql import ask_rows
+
+    told = ask_rows(view.source, view.outputs, sql)
+    if json:
+        answer({"columns": told.columns, "rows": told.rows, "more": told.more, "note": view.note})
+        return
+    out.print("\t".join(one["name"] for one in told.columns), soft_wrap=True, markup=False)
+    for row in told.rows:
+        out.print("\t".join("" if value is None else str(value) for value in row), soft_wrap=True, markup=False)
+    if told.more or view.note:
+        out.print("there are more rows" if told.more else view.note, soft_wrap=True, markup=False)
 
 
 def schema(json: options.Json = False) -> None:

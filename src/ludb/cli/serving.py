@@ -26,6 +26,9 @@ def serve(
     adopt: Annotated[
         bool, typer.Option("--adopt/--no-adopt", help="Hold runs again whose supervisor on this host has died.")
     ] = True,
+    oidc: Annotated[
+        Path | None, typer.Option("--oidc", metavar="FILE", help="Settings of an identity provider, TOML.")
+    ] = None,
     state: options.State = None,
     repository: options.Repository = None,
     json: options.Json = False,
@@ -40,5 +43,5 @@ def serve(
             f"the server needs a package that is not installed: {error.name}", remedy="Install ludb[server]"
         ) from error
     places = tuple(place.resolve() for place in jobs or [Path()])
-    config = ServerConfig(host, port, places, tls_cert, tls_key, behind_proxy=behind_proxy, adopt=adopt)
+    config = ServerConfig(host, port, places, tls_cert, tls_key, behind_proxy=behind_proxy, adopt=adopt, oidc=oidc)
     run_server(config, state=state, repository=repository)

@@ -25,6 +25,7 @@ from ludb.server.routes import (
     live,
     login,
     logs,
+    oidc,
     ops,
     people,
     quarantine,
@@ -43,6 +44,7 @@ ROUTERS = tuple(
     for room in (
         ops,
         login,
+        oidc,
         people,
         jobs,
         insight,

@@ -31,11 +31,13 @@ def environment_of(world: World, actor: str) -> dict[str, str]:
     return {**os.environ, **world.site.environment, **mine}
 
 
-def ask(world: World, actor: str, words: Sequence[str]) -> dict[str, Any]:
-    """Run `ludb` and return what it answered; its error as ours. `TransientError` if it takes too long."""
+def ask(world: World, actor: str, words: Sequence[str], said: str = "") -> dict[str, Any]:
+    """Run `ludb` and return what it answered; its error as ours. `said` is its standard input, which nobody else on the host
+    sees. `TransientError` if it takes too long.
+    """
     try:
         ended = subprocess.run(  # noqa: S603  (our own interpreter and module)
-            command_of(world, words), env=environment_of(world, actor), stdin=subprocess.DEVNULL, capture_output=True,
+            command_of(world, words), env=environment_of(world, actor), input=said.encode(), capture_output=True,
             timeout=PATIENCE, check=False, start_new_session=True,
         )  # fmt: skip
     except subprocess.TimeoutExpired as error:

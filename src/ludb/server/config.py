@@ -15,6 +15,7 @@ class ServerConfig:
 
     `jobs` are job folders, or folders whose sub-folders are jobs. `behind_proxy` says that somebody in front speaks TLS and
     tells the caller's address. `adopt`: runs of this state directory whose supervisor died are held again.
+    `oidc` is the file of settings of an identity provider.
     """
 
     host: str = "127.0.0.1"
@@ -27,6 +28,7 @@ class ServerConfig:
     session_hours: float = 12.0
     idle_minutes: float = 120.0
     look_every: float = 0.5
+    oidc: Path | None = None
 
     @property
     def secure(self) -> bool:

@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Annotated, cast
+from typing import TYPE_CHECKING, Annotated, cast
 
 from fastapi import Depends, Request
 
@@ -19,6 +19,9 @@ from ludb.server.forecasts import Forecasts
 from ludb.server.kept import Kept
 from ludb.server.passwords import Passwords
 from ludb.service.site import Site
+
+if TYPE_CHECKING:
+    from ludb.server.oidc import Provider
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +39,20 @@ class World:
     forecasts: Forecasts = field(default_factory=Forecasts)
     kept: Kept = field(default_factory=Kept)
     wake: threading.Event = field(default_factory=threading.Event)
+    provider: Provider | None = field(init=False)
 
     def __post_init__(self) -> None:
-        """Nothing is read of the jobs yet."""
+        """Nothing is read of the jobs yet; `ConfigError` for settings of an identity provider that cannot be used."""
         object.__setattr__(self, "catalogue", Catalogue(self.config.jobs, self.site.environment))
+        object.__setattr__(self, "provider", self._provider())
+
+    def _provider(self) -> Provider | None:
+        if self.config.oidc is None:
+            return None
+        from ludb.server.oidc import Provider  # noqa: PLC0415  (its libraries are large, and few servers need them)
+        from ludb.server.oidc_settings import read_settings  # noqa: PLC0415  (as above)
+
+        return Provider(read_settings(self.config.oidc), self.now)
 
     @property
     def repository(self) -> Repository:

@@ -1109,6 +1109,86 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/session/methods": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Login Methods
+         * @description How one may log in here: for the login page.
+         */
+        get: operations["login_methods_api_v1_session_methods_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/session/oidc/callback": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Oidc Callback
+         * @description Take a browser back from the provider: to its page, logged in, or to `/login?refused=` with the kind of reason.
+         */
+        get: operations["oidc_callback_api_v1_session_oidc_callback_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/session/oidc/login": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Oidc Login
+         * @description Send a browser to the provider. It comes back to `/oidc/callback`.
+         */
+        get: operations["oidc_login_api_v1_session_oidc_login_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/session/oidc/logout": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Oidc Logout
+         * @description End this session, and tell where the provider ends its own.
+         */
+        post: operations["oidc_logout_api_v1_session_oidc_logout_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/session/password": {
         parameters: {
             query?: never;
@@ -1287,6 +1367,27 @@ export interface paths {
         get: operations["unit_of_job_api_v1_units__job___key__get"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/units/{job}/{key}/sql": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Unit Sql
+         * @description Answer a query on a unit's rows, in a locked database of its own process: nothing is changed by it. Needs the right to
+         *     see row values, since a query may tell of a value without showing it. May take seconds.
+         */
+        post: operations["unit_sql_api_v1_units__job___key__sql_post"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1835,6 +1936,19 @@ export interface components {
             origins: components["schemas"]["PlaceShape"][];
             /** Sources */
             sources: components["schemas"]["PlaceShape"][];
+        };
+        /**
+         * ColumnShape
+         * @description A column of an answer, with DuckDB's name of its type.
+         */
+        ColumnShape: {
+            /** Name */
+            name: string;
+            /**
+             * Type
+             * @example DECIMAL(18,2)
+             */
+            type: string;
         };
         /**
          * CommandShape
@@ -2444,6 +2558,14 @@ export interface components {
          */
         Kind: "cron" | "once" | "after";
         /**
+         * LeaveShape
+         * @description Where to go, so that the provider ends its session too; null: nowhere.
+         */
+        LeaveShape: {
+            /** Redirect */
+            redirect: string | null;
+        };
+        /**
          * LiveShape
          * @description What may be turned while the run goes on.
          */
@@ -2561,6 +2683,15 @@ export interface components {
             to: string[];
             /** User */
             user?: string | null;
+        };
+        /**
+         * MethodsShape
+         * @description How one may log in here.
+         */
+        MethodsShape: {
+            oidc: components["schemas"]["ProviderShape"] | null;
+            /** Password */
+            password: boolean;
         };
         /**
          * Mistake
@@ -2950,6 +3081,22 @@ export interface components {
             workers: number;
         };
         /**
+         * ProviderShape
+         * @description An identity provider that people may log in by: the page sends them to `login`.
+         */
+        ProviderShape: {
+            /**
+             * Label
+             * @example Single sign-on
+             */
+            label: string;
+            /**
+             * Login
+             * @example /api/v1/session/oidc/login
+             */
+            login: string;
+        };
+        /**
          * PurgeAsked
          * @description What old runs have left behind is to be removed.
          */
@@ -2977,6 +3124,40 @@ export interface components {
              * @default false
              */
             with_exceptions: boolean;
+        };
+        /**
+         * QueryAsked
+         * @description One query on the rows of a unit: tables of the source by name, outputs as `<target>.<table>`.
+         */
+        QueryAsked: {
+            /**
+             * Run
+             * @description Null: the newest run of the job that has the unit
+             */
+            run?: string | null;
+            /**
+             * Sql
+             * @example SELECT sum(amount) FROM invoices
+             */
+            sql: string;
+        };
+        /**
+         * QueryShape
+         * @description The first rows of an answer. Values that JSON lacks (dates, decimals) are texts; `note` says which rows were not there.
+         */
+        QueryShape: {
+            /** Columns */
+            columns: components["schemas"]["ColumnShape"][];
+            /** Key */
+            key: string;
+            /** More */
+            more: boolean;
+            /** Note */
+            note: string;
+            /** Rows */
+            rows: unknown[][];
+            /** Run */
+            run: string;
         };
         /**
          * ReasonShape
@@ -6248,6 +6429,129 @@ export interface operations {
             503: components["responses"]["Problem503"];
         };
     };
+    login_methods_api_v1_session_methods_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MethodsShape"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    oidc_callback_api_v1_session_oidc_callback_get: {
+        parameters: {
+            query?: {
+                code?: string;
+                state?: string;
+                error?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description See Other */
+            303: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    oidc_login_api_v1_session_oidc_login_get: {
+        parameters: {
+            query?: {
+                /** @description The page to come back to */
+                next?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description See Other */
+            303: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    oidc_logout_api_v1_session_oidc_logout_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LeaveShape"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            503: components["responses"]["Problem503"];
+        };
+    };
     password_api_v1_session_password_put: {
         parameters: {
             query?: never;
@@ -6555,6 +6859,44 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["UnitShape"][];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    unit_sql_api_v1_units__job___key__sql_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                job: string;
+                /** @description The unit key; parts of a composite key are joined by | */
+                key: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["QueryAsked"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QueryShape"];
                 };
             };
             400: components["responses"]["Problem400"];

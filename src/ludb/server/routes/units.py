@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
@@ -9,13 +10,17 @@ from fastapi import APIRouter, Path, Query
 from ludb.model.access import Role
 from ludb.server.children import ask
 from ludb.server.lookup import known_run, known_unit
-from ludb.server.problems import refused_as
+from ludb.server.problems import Problem, refused_as
 from ludb.server.rules import AnyCaller, Caller, rule
 from ludb.server.shapes.runs import DifferenceShape, HistoryShape, UnitRowsShape, UnitShape
+from ludb.server.shapes.units import ColumnShape, QueryAsked, QueryShape
 from ludb.server.shaping import call_shape, exception_shape, history_data, masked_rows
 from ludb.server.world import AnyWorld, World
 
 router = APIRouter(prefix="/api/v1", tags=["units"])
+_AT_ONCE = threading.BoundedSemaphore(2)
+WAIT = 15.0
+"""Seconds that a query waits for those before it; two are answered at a time."""
 Key = Annotated[str, Path(description="The unit key; parts of a composite key are joined by |", examples=["4711"])]
 
 
@@ -54,6 +59,46 @@ def unit_of_job(job: str, key: Key, world: AnyWorld, caller: AnyCaller) -> list[
         if world.repository.pages.position(run.id, key) is not None:
             found.append(_unit(world, run.id, key, caller))
     return found
+
+
+@router.post("/units/{job}/{key:path}/sql", **rule(Role.VIEWER))
+def unit_sql(job: str, key: Key, asked: QueryAsked, world: AnyWorld, caller: AnyCaller) -> QueryShape:
+    """Answer a query on a unit's rows, in a locked database of its own process: nothing is changed by it. Needs the right to
+    see row values, since a query may tell of a value without showing it. May take seconds.
+    """
+    run = _newest(world, job, key, asked.run)
+    if not caller.personal:
+        raise Problem(
+            403, "forbidden", f"{caller.name} may not see row values, and a query tells them however it is masked",
+            remedy="Ask an admin for the right `personal`",
+        )  # fmt: skip
+    if not _AT_ONCE.acquire(timeout=WAIT):
+        raise Problem(
+            429, "throttled", "others have their queries answered", remedy="Try again", headers={"Retry-After": "5"}
+        )
+    try:
+        told = ask(world, caller.name, ["unit", key, "--run", run, "--sql", "-"], asked.sql)
+    finally:
+        _AT_ONCE.release()
+    world.note(caller.name, caller.address, "unit.sql", f"{run} {key}")
+    return QueryShape(
+        run=run, key=key, columns=[ColumnShape(**one) for one in told["columns"]], rows=told["rows"], more=told["more"],
+        note=str(told["note"]),
+    )  # fmt: skip
+
+
+def _newest(world: World, job: str, key: str, run: str | None) -> str:
+    """The run that is asked for, or the newest one of the job whose list holds the unit; 404 if there is none."""
+    if run is not None:
+        found = known_run(world, run)
+        known_unit(world, found.id, key)
+        if found.job != job:
+            raise Problem(404, "not-found", f"run {run} is of another job", where="body.run")
+        return found.id
+    for _, one in world.repository.pages.runs(job=job, limit=50):
+        if world.repository.pages.position(one.id, key) is not None:
+            return one.id
+    raise Problem(404, "not-found", f"no run of job {job} has such a unit", where="path.key")
 
 
 def _unit(world: World, run_id: str, key: str, caller: Caller) -> UnitShape:
