@@ -16,7 +16,7 @@ def web(people, tmp_path):
 
 
 def test_every_page_of_it_is_the_one_page(web):
-    for path in ("/", "/runs/telco-1", "/units/telco/4711"):
+    for path in ("/", "/runs/telco-1", "/units/telco/4711", "/units/telco/a.b%2Fc.d", "/units/telco/4711.js"):
         answer = web.get(path)
         assert (answer.status_code, answer.text, answer.headers["cache-control"]) == (
             200,
@@ -34,6 +34,7 @@ def test_no_file_beside_it_is_served_and_the_api_keeps_its_404(web):
         "/%2e%2e/secret.txt",
         "/..%2fsecret.txt",
         "/assets/none.js",
+        "/favicon.ico",
         "/api/v1/nonesuch",
         "/api/v2",
     ):

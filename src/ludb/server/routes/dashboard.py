@@ -20,7 +20,10 @@ _FOREVER = "public, max-age=31536000, immutable"
 
 @router.get("/{path:path}", **rule("public"))
 def dashboard(path: str, request: Request) -> Response:
-    """A file of the dashboard, or its page. Files below `assets/` carry a hash in their names and never change."""
+    """A file of the dashboard, or its page. Files below `assets/` carry a hash in their names and never change.
+
+    Files lie at the root and below `assets/` alone: elsewhere a dot belongs to a name, as in the unit `a.b`.
+    """
     if path.startswith(_OURS):
         raise Problem(404, "not-found", "there is nothing at this address", remedy="See /api/v1/openapi.json")
     folder = Path(getattr(request.app.state, "web", BUILT))
@@ -28,9 +31,10 @@ def dashboard(path: str, request: Request) -> Response:
     if not page.is_file():
         return PlainTextResponse(MISSING, 200 if not path else 404)
     file = (folder / path).resolve()
-    if path and file.is_relative_to(folder.resolve()) and file.is_file():
+    beyond = not file.is_relative_to(folder.resolve())
+    if path and not beyond and file.is_file():
         kept = _FOREVER if path.startswith("assets/") else "no-cache"
         return FileResponse(file, headers={"Cache-Control": kept})
-    if path.startswith("assets/") or path.rpartition("/")[2].count("."):
+    if beyond or path.startswith("assets/") or ("." in path and "/" not in path):
         raise Problem(404, "not-found", "the dashboard has no such file")
     return FileResponse(page, headers={"Cache-Control": "no-cache"})

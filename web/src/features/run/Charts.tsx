@@ -1,88 +1,58 @@
-import { Box, Stack, Typography } from "@mui/material";
+import { Stack } from "@mui/material";
 import { useQuery } from "@tanstack/react-query";
-import { CartesianGrid, Line, LineChart, ReferenceLine, ResponsiveContainer, Tooltip, XAxis, YAxis } from "recharts";
 import { get, type Shape } from "../../api/client";
-import { bytes, clock, percent, rate } from "../../shared/format";
+import { bytes, percent, rate } from "../../shared/format";
 import { Empty, Panel, Told } from "../../shared/parts";
-import { marks, points, whereTimeGoes, type Mark, type Point } from "./figures";
+import { span, systemsOf, withLatency } from "./costs";
+import { marks, points } from "./figures";
+import { LineChart, type Curve } from "./LineChart";
 import { beat, keyOf } from "./live";
 
-interface Of {
-  data: Point[];
-  made: Mark[];
-  title: string;
-  lines: { of: keyof Point; name: string; colour: string; dash?: string }[];
-  show: (value: number) => string;
-  top?: number;
-}
+const COLOURS = ["accent", "doubt", "done", "quarantined", "failed", "gone"];
+const DASHES = [undefined, "6 3", "2 3", "8 3 2 3"];
+/** A colour and a dash for each system: neither stands alone. */
+const look = (index: number) => ({ colour: `var(--s-${COLOURS[index % COLOURS.length]})`, dash: DASHES[index % DASHES.length] });
+const RATE: Curve[] = [{ name: "units/s", of: (point) => point.rate, colour: "var(--s-accent)" }];
+const HOST: Curve[] = [
+  { name: "processor", of: (point) => point.cpu, colour: "var(--s-accent)" },
+  { name: "memory", of: (point) => point.memory, colour: "var(--s-doubt)", dash: "5 3" },
+];
+const HELD: Curve[] = [{ name: "memory", of: (point) => point.workersMemory, colour: "var(--s-doubt)" }];
+const CORES: Curve[] = [{ name: "cores", of: (point) => point.workersCpu, colour: "var(--s-accent)" }];
 
-/** Charts of one time axis: whoever points at one reads them all. */
-export default function Charts({ run, state }: { run: string; state: Shape<"RunState"> }) {
+/** Charts of one time axis, the whole run: pace and latency, or what host and workers spend. */
+export default function Charts({ run, state, of }: { run: string; state: Shape<"RunState">; of: "pace" | "machines" }) {
   const series = useQuery({ queryKey: keyOf(run, "series"), queryFn: () => get("/api/v1/runs/{run}/series", { run }), refetchInterval: beat(state) });
+  const costs = useQuery({ queryKey: keyOf(run, "costs"), queryFn: () => get("/api/v1/runs/{run}/figures/series", { run }), refetchInterval: beat(state, 5_000) });
   const commands = useQuery({ queryKey: keyOf(run, "commands"), queryFn: () => get("/api/v1/runs/{run}/commands", { run }) });
   return (
     <Stack sx={{ gap: 2, minWidth: 0 }}>
-      <Told query={series} lines={8}>
+      <Told query={series} lines={16}>
         {(samples) => {
-          const data = points(samples);
+          const data = withLatency(points(samples), costs.data ?? []);
           const made = marks(commands.data ?? []);
+          const all = { data, made };
           if (data.length < 2) return <Panel title="Throughput" min={220}><Empty>The first samples come a few seconds after the start.</Empty></Panel>;
           const share = (value: number) => percent(value, 1);
+          if (of === "machines") {
+            return (
+              <>
+                <LineChart {...all} title="Host: processor and memory" show={share} top={1} lines={HOST} />
+                <LineChart {...all} title="Processors used by the workers" show={(value) => value.toFixed(1)} lines={CORES} />
+                <LineChart {...all} title="Memory of the workers" show={bytes} lines={HELD} />
+              </>
+            );
+          }
+          const systems = systemsOf(costs.data ?? []).map((name, index): Curve => ({ name, of: (point) => point.p95[name] ?? null, ...look(index) }));
           return (
             <>
-              <Chart title="Throughput, units/s" data={data} made={made} show={rate} lines={[{ of: "rate", name: "units/s", colour: "var(--s-accent)" }]} />
-              <Chart title="Host: processor and memory" data={data} made={made} show={share} top={1} lines={[{ of: "cpu", name: "processor", colour: "var(--s-accent)" }, { of: "memory", name: "memory", colour: "var(--s-doubt)", dash: "5 3" }]} />
-              <Chart title="Memory of the workers" data={data} made={made} show={bytes} lines={[{ of: "workersMemory", name: "memory", colour: "var(--s-doubt)" }]} />
-              <Shares samples={samples} />
+              <LineChart {...all} title="Throughput, units/s" show={rate} lines={RATE} />
+              <LineChart {...all} title="Latency of the systems, p95" show={span} lines={systems} />
+              <LineChart {...all} title="Host: processor and memory" show={share} top={1} lines={HOST} />
             </>
           );
         }}
       </Told>
     </Stack>
-  );
-}
-
-function Chart({ data, made, title, lines, show, top }: Of) {
-  const from = data[0]?.at ?? 0;
-  const to = data[data.length - 1]?.at ?? 1;
-  const seen = made.filter((mark) => mark.at >= from && mark.at <= to);
-  const said = (at: number) => [clock(at), ...seen.filter((mark) => Math.abs(mark.at - at) <= (to - from) / 60).map((mark) => mark.text)].join(" · ");
-  return (
-    <Panel title={title} aside={lines.length > 1 && <span>{lines.map((line) => <Box key={line.of} component="span" sx={{ color: line.colour, ml: 1 }}>{line.dash ? "╌" : "─"} {line.name}</Box>)}</span>}>
-      <div role="img" aria-label={`${title}, from ${clock(from)} to ${clock(to)}; changes: ${seen.map((mark) => mark.text).join("; ") || "none"}`}>
-        <ResponsiveContainer width="100%" height={160}>
-          <LineChart data={data} syncId="run" syncMethod="value" margin={{ top: 8, right: 8, bottom: 0, left: 0 }} accessibilityLayer={false}>
-            <CartesianGrid stroke="var(--grid)" vertical={false} />
-            <XAxis dataKey="at" type="number" domain={[from, to]} tickFormatter={(at: number) => clock(at)} minTickGap={48} stroke="var(--s-pending)" fontSize={11} />
-            <YAxis width={64} domain={[0, top ?? "auto"]} tickFormatter={show} stroke="var(--s-pending)" fontSize={11} />
-            <Tooltip
-              isAnimationActive={false}
-              contentStyle={{ background: "var(--mui-palette-background-paper)", border: "1px solid var(--grid)" }}
-              labelFormatter={(at) => said(Number(at))}
-              formatter={(value) => show(Number(value))}
-            />
-            {seen.map((mark) => <ReferenceLine key={mark.at + mark.text} x={mark.at} stroke="var(--s-quarantined)" strokeDasharray="3 3" label={{ value: "▼", position: "insideTop", fill: "var(--s-quarantined)", fontSize: 10 }} />)}
-            {lines.map((line) => <Line key={line.of} dataKey={line.of} name={line.name} stroke={line.colour} strokeDasharray={line.dash} dot={false} strokeWidth={1.5} isAnimationActive={false} connectNulls={false} type="linear" />)}
-          </LineChart>
-        </ResponsiveContainer>
-      </div>
-      {seen.length > 0 && <Typography color="text.secondary" sx={{ fontSize: 12 }}>▼ {seen.slice(-4).map((mark) => `${clock(mark.at)} ${mark.text}`).join(" · ")}</Typography>}
-    </Panel>
-  );
-}
-
-function Shares({ samples }: { samples: Shape<"SampleShape">[] }) {
-  const found = whereTimeGoes(samples);
-  return (
-    <Panel title="Where the workers’ time goes">
-      {found.length === 0 && <Empty>No worker has been seen at work yet.</Empty>}
-      {found.slice(0, 8).map((one) => (
-        <Stack key={one.doing} direction="row" sx={{ gap: 1, alignItems: "center", mb: 0.5 }}>
-          <Box sx={{ width: 150, overflow: "hidden", textOverflow: "ellipsis" }}>{one.doing}</Box>
-          <Box sx={{ flex: 1 }}><Box sx={{ height: 8, width: `${one.share * 100}%`, bgcolor: "var(--s-accent)", borderRadius: 1 }} /></Box>
-          <Box sx={{ width: 56, textAlign: "right" }}>{percent(one.share, 1)}</Box>
-        </Stack>
-      ))}
-    </Panel>
   );
 }

@@ -6,11 +6,11 @@ import { Empty, Panel } from "../../shared/parts";
 const told = (data: Record<string, unknown>) => Object.entries(data).map(([name, value]) => `${name} ${typeof value === "object" ? JSON.stringify(value) : String(value)}`).join(", ");
 
 /** What happened, the newest first. */
-export function Events({ events, connected }: { events: Shape<"EventShape">[]; connected: boolean }) {
+export function Events({ events, connected, height = 320 }: { events: Shape<"EventShape">[]; connected: boolean; height?: number | string }) {
   return (
     <Panel title="Events" aside={<span role="status">{connected ? "● live" : "○ polling"}</span>}>
       {events.length === 0 && <Empty>Nothing has happened yet.</Empty>}
-      <Box tabIndex={0} role="region" aria-label="events" sx={{ maxHeight: 320, overflow: "auto" }}>
+      <Box tabIndex={0} role="region" aria-label="events" sx={{ maxHeight: height, overflow: "auto" }}>
         {[...events].reverse().map((event) => (
           <Box key={event.number} sx={{ display: "flex", gap: 1, py: 0.25 }}>
             <span>{clock(event.at)}</span>

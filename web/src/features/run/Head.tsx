@@ -1,4 +1,5 @@
 import { Alert, Box, Paper, Stack, Typography } from "@mui/material";
+import { Link } from "react-router-dom";
 import type { Shape } from "../../api/client";
 import { May } from "../../api/session";
 import { count, duration, etaText, moment, percent, rate } from "../../shared/format";
@@ -6,6 +7,7 @@ import { RunSign } from "../../shared/parts";
 import { StateBar, StateCounts } from "../../shared/StateBar";
 import { LIVE, settledOf } from "../../shared/states";
 import { Actions } from "./Actions";
+import { Window } from "./Window";
 
 /** State, percent of the frozen list, the states that add up, rate, end. */
 export function Head({ run, progress }: { run: Shape<"RunShape">; progress: Shape<"ProgressShape"> | undefined }) {
@@ -19,10 +21,11 @@ export function Head({ run, progress }: { run: Shape<"RunShape">; progress: Shap
   return (
     <Paper variant="outlined" sx={{ p: 2 }}>
       <Stack direction="row" sx={{ alignItems: "center", flexWrap: "wrap", gap: 2, mb: 1.5 }}>
-        <Typography variant="h1">{run.job}</Typography>
+        <Typography variant="h1"><Link to={`/jobs/${encodeURIComponent(run.job)}`}>{run.job}</Link></Typography>
         <code>{run.id}</code>
         <Box sx={{ fontSize: 15 }} data-testid="run-state" role="status"><RunSign state={state} /></Box>
         <span title={`started ${moment(run.started_at)}`}>{duration(seconds)}</span>
+        {LIVE.has(state) && <Window run={run.id} now={now} />}
         <Box sx={{ flex: 1 }} />
         <May role="operator"><Actions run={run.id} state={state} /></May>
       </Stack>

@@ -7,7 +7,7 @@ import { Empty, Panel, Told } from "../../shared/parts";
 import { beat, keyOf } from "./live";
 
 /** The end of the logs; it can be held still to be read. */
-export function Logs({ run, state }: { run: string; state: Shape<"RunState"> }) {
+export function Logs({ run, state, height = 320 }: { run: string; state: Shape<"RunState">; height?: number | string }) {
   const [held, setHeld] = useState(false);
   const logs = useQuery({
     queryKey: keyOf(run, "logs"),
@@ -18,7 +18,7 @@ export function Logs({ run, state }: { run: string; state: Shape<"RunState"> }) 
     <Panel title="Log" aside={<Button onClick={() => setHeld(!held)} aria-pressed={held}>{held ? "Follow" : "Hold still"}</Button>}>
       <Told query={logs}>
         {(lines) => lines.length === 0 ? <Empty>No line yet.</Empty> : (
-          <Box component="pre" tabIndex={0} role="region" aria-label="log" sx={{ m: 0, maxHeight: 320, overflow: "auto", whiteSpace: "pre-wrap", overflowWrap: "anywhere" }}>
+          <Box component="pre" tabIndex={0} role="region" aria-label="log" sx={{ m: 0, maxHeight: height, overflow: "auto", whiteSpace: "pre-wrap", overflowWrap: "anywhere" }}>
             {[...lines].reverse().map((line) => `${clock(Date.parse(line.at) / 1000)} ${line.level} ${line.file} ${line.event} ${JSON.stringify(line.data)}`).join("\n")}
           </Box>
         )}

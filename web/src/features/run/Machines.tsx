@@ -1,15 +1,15 @@
 import { Box, Stack, Table, TableBody, TableCell, TableContainer, TableHead, TableRow } from "@mui/material";
 import { useQuery } from "@tanstack/react-query";
 import { get, type Shape } from "../../api/client";
-import { bytes, count, percent } from "../../shared/format";
-import { Empty, Panel, Told } from "../../shared/parts";
+import { bytes, count, duration, percent } from "../../shared/format";
+import { Empty, Panel, Told, UnitLink } from "../../shared/parts";
 import { LIVE } from "../../shared/states";
 import { beat, keyOf } from "./live";
 
 const HOT = 0.92;
 
 /** Host and workers: how hard they work, and at what. */
-export function Machines({ run, state }: { run: string; state: Shape<"RunState"> }) {
+export function Machines({ run, job, state }: { run: string; job: string; state: Shape<"RunState"> }) {
   const workers = useQuery({ queryKey: keyOf(run, "workers"), queryFn: () => get("/api/v1/runs/{run}/workers", { run }), refetchInterval: beat(state) });
   const series = useQuery({ queryKey: keyOf(run, "series"), queryFn: () => get("/api/v1/runs/{run}/series", { run }) });
   const last = LIVE.has(state) ? series.data?.[series.data.length - 1]?.data : undefined;
@@ -24,7 +24,7 @@ export function Machines({ run, state }: { run: string; state: Shape<"RunState">
         </Stack>
       )}
       <Told query={workers}>
-        {(found) => (found.length === 0 ? <Empty>Nobody works at this run now.</Empty> : <Workers found={found} />)}
+        {(found) => (found.length === 0 ? <Empty>Nobody works at this run now.</Empty> : <Workers found={found} job={job} />)}
       </Told>
     </Panel>
   );
@@ -46,21 +46,23 @@ function Gauge({ name, share, note = "" }: { name: string; share: number | undef
   );
 }
 
-function Workers({ found }: { found: Shape<"WorkerShape">[] }) {
+function Workers({ found, job }: { found: Shape<"WorkerShape">[]; job: string }) {
   const ordered = [...found].sort((a, b) => a.role.localeCompare(b.role) || a.id.localeCompare(b.id));
   return (
     <TableContainer tabIndex={0} role="region" aria-label="workers">
       <Table size="small">
-        <TableHead><TableRow>{["worker", "role", "state", "doing", "cores", "memory", "host", "pid"].map((name) => <TableCell key={name}>{name}</TableCell>)}</TableRow></TableHead>
+        <TableHead><TableRow>{["worker", "role", "state", "doing", "chunk from unit", "held for", "cores", "memory", "host", "pid"].map((name) => <TableCell key={name}>{name}</TableCell>)}</TableRow></TableHead>
         <TableBody>
           {ordered.map((one) => (
             <TableRow key={one.id} data-role={one.role}>
-              <TableCell className="mono">{one.id}</TableCell>
+              <TableCell className="mono" sx={{ whiteSpace: "nowrap" }}>{one.id}</TableCell>
               <TableCell>{one.role}</TableCell>
               <TableCell>{one.state}</TableCell>
-              <TableCell>{one.doing || "–"}</TableCell>
+              <TableCell sx={{ minWidth: 220 }}>{one.doing || "–"}</TableCell>
+              <TableCell sx={{ whiteSpace: "nowrap" }}>{one.chunk_first == null ? "–" : <><UnitLink job={job} of={one.chunk_first} /> ({count(one.chunk_units)})</>}</TableCell>
+              <TableCell sx={{ whiteSpace: "nowrap" }}>{duration(one.age)}</TableCell>
               <TableCell>{one.cpu.toFixed(2)}</TableCell>
-              <TableCell>{bytes(one.memory)}</TableCell>
+              <TableCell sx={{ whiteSpace: "nowrap" }}>{bytes(one.memory)}</TableCell>
               <TableCell>{one.host}</TableCell>
               <TableCell>{one.pid}</TableCell>
             </TableRow>

@@ -1,29 +1,30 @@
 import { Box } from "@mui/material";
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "react-router-dom";
-import { get, type Shape } from "../../api/client";
+import { address, get, type Shape } from "../../api/client";
 import { count } from "../../shared/format";
-import { Empty, Panel, Told } from "../../shared/parts";
+import { Empty, Panel, Told, UnitLink, UnitSign } from "../../shared/parts";
 import { keyOf } from "./live";
 
 const MOST = 10;
 
 /** Why units were set aside, the most frequent first; each reason leads to its units. */
-export function Reasons({ run }: { run: Shape<"RunShape"> }) {
+export function Reasons({ run, whole = false }: { run: Shape<"RunShape">; whole?: boolean }) {
   const reasons = useQuery({ queryKey: keyOf(run.id, "reasons"), queryFn: () => get("/api/v1/runs/{run}/quarantine/reasons", { run: run.id }) });
   return (
-    <Panel title="Set aside, by reason" min={120}>
+    <Panel title="Set aside, by reason" min={120} aside={whole && <span><Link to={`/quarantine?run=${encodeURIComponent(run.id)}`}>one by one</Link> · <a href={address("/api/v1/runs/{run}/quarantine.csv", { run: run.id })} download>CSV</a></span>}>
       <Told query={reasons}>
         {(found) => {
           const ordered = [...found].sort((a, b) => b.units - a.units);
           const most = ordered[0]?.units ?? 1;
           if (ordered.length === 0) return <Empty>No unit was set aside.</Empty>;
-          return ordered.slice(0, MOST).map((one) => (
+          return ordered.slice(0, whole ? undefined : MOST).map((one) => (
             <Box key={one.reason + one.state} sx={{ mb: 1 }}>
               <Box sx={{ display: "flex", gap: 1, justifyContent: "space-between" }}>
                 <Link style={{ overflowWrap: "anywhere" }} to={`/quarantine?${new URLSearchParams({ run: run.id, reason: one.reason }).toString()}`}>{one.reason}</Link>
                 <b>{count(one.units)}</b>
               </Box>
+              {whole && <Box sx={{ color: "text.secondary", mb: 0.5 }}><UnitSign state={one.state} />{one.step && <>, step <code>{one.step}</code></>}, such as {(one.keys ?? []).slice(0, 3).map((key, index) => <span key={key}>{index > 0 && ", "}<UnitLink job={run.job} of={key} /></span>)}</Box>}
               <Box sx={{ height: 4, width: `${(one.units / most) * 100}%`, bgcolor: "var(--s-quarantined)", borderRadius: 1 }} />
             </Box>
           ));

@@ -2,18 +2,23 @@
 import { Alert, Box, Stack } from "@mui/material";
 import { useQuery } from "@tanstack/react-query";
 import { lazy, Suspense } from "react";
-import { useParams } from "react-router-dom";
-import { get } from "../../api/client";
+import { useParams, useSearchParams } from "react-router-dom";
+import { get, type Shape } from "../../api/client";
 import { May } from "../../api/session";
 import { Told, Waiting } from "../../shared/parts";
 import { Chunks } from "./Chunks";
+import { Costs, StepCosts, SystemCosts } from "./Costs";
 import { Events } from "./Events";
 import { Head } from "./Head";
 import { keyOf, useProgress, useStream } from "./live";
+import { Load } from "./Load";
 import { Logs } from "./Logs";
 import { Machines } from "./Machines";
 import { Reasons } from "./Reasons";
 import { Rows } from "./Rows";
+import { Settings } from "./Settings";
+import { Stragglers } from "./Stragglers";
+import { Tabs, tabOf } from "./Tabs";
 import { Turn } from "./Turn";
 
 const Charts = lazy(() => import("./Charts"));
@@ -31,25 +36,63 @@ function OneRun({ id }: { id: string }) {
   const progress = useProgress(id, connected);
   return (
     <Told query={run} lines={10}>
-      {(known) => {
-        const state = progress.data?.state ?? known.state;
-        return (
-          <Stack sx={{ gap: 2 }}>
-            <Head run={known} progress={progress.data} />
-            {progress.error && <Alert severity="warning">The server does not answer; the run goes on without it. This page tries again by itself.</Alert>}
-            <Box sx={TWO}>
-              <Suspense fallback={<Waiting lines={8} />}><Charts run={id} state={state} /></Suspense>
-              <Stack sx={{ gap: 2, minWidth: 0 }}>
-                <May role="operator"><Turn run={known} state={state} /></May>
-                <Reasons run={known} />
-              </Stack>
-            </Box>
-            <Machines run={id} state={state} />
-            <Box sx={EVEN}><Rows run={id} state={state} /><Chunks run={id} state={state} /></Box>
-            <Box sx={EVEN}><Events events={events} connected={connected} /><Logs run={id} state={state} /></Box>
-          </Stack>
-        );
-      }}
+      {(known) => (
+        <Stack sx={{ gap: 2 }}>
+          <Head run={known} progress={progress.data} />
+          {progress.error && <Alert severity="warning">The server does not answer; the run goes on without it. This page tries again by itself.</Alert>}
+          <Parts run={known} state={progress.data?.state ?? known.state} events={events} connected={connected} />
+        </Stack>
+      )}
     </Told>
+  );
+}
+
+interface Of {
+  run: Shape<"RunShape">;
+  state: Shape<"RunState">;
+  events: Shape<"EventShape">[];
+  connected: boolean;
+}
+
+/** One part of the page at a time; which one stands in the address. */
+function Parts(of: Of) {
+  const [params] = useSearchParams();
+  const tab = tabOf(params.get("tab"));
+  const { run, state } = of;
+  const turn = <May role="operator"><Turn run={run} state={state} /></May>;
+  return (
+    <>
+      <Tabs tab={tab} />
+      {tab === "progress" && <Progress {...of} />}
+      {tab === "workers" && (
+        <>
+          <Machines run={run.id} job={run.job} state={state} />
+          <Box sx={TWO}><Stack sx={{ gap: 2, minWidth: 0 }}><Load run={run.id} state={state} /><Chunks run={run.id} state={state} /></Stack>{turn}</Box>
+          <Suspense fallback={<Waiting lines={16} />}><Charts run={run.id} state={state} of="machines" /></Suspense>
+        </>
+      )}
+      {tab === "systems" && <><SystemCosts run={run.id} state={state} /><StepCosts run={run.id} state={state} /><Rows run={run.id} state={state} /></>}
+      {tab === "quarantine" && <Reasons run={run} whole />}
+      {tab === "events" && <><Events events={of.events} connected={of.connected} height="60vh" /><Logs run={run.id} state={state} height="60vh" /></>}
+      {tab === "settings" && <>{turn}<Settings run={run} /></>}
+    </>
+  );
+}
+
+function Progress({ run, state, events, connected }: Of) {
+  return (
+    <>
+      <Box sx={TWO}>
+        <Suspense fallback={<Waiting lines={16} />}><Charts run={run.id} state={state} of="pace" /></Suspense>
+        <Stack sx={{ gap: 2, minWidth: 0 }}>
+          <May role="operator"><Turn run={run} state={state} /></May>
+          <Costs run={run.id} state={state} />
+          <Reasons run={run} />
+        </Stack>
+      </Box>
+      <Machines run={run.id} job={run.job} state={state} />
+      <Box sx={EVEN}><Rows run={run.id} state={state} /><Stragglers run={run.id} job={run.job} state={state} /></Box>
+      <Box sx={EVEN}><Events events={events} connected={connected} /><Logs run={run.id} state={state} /></Box>
+    </>
   );
 }

@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
-import { marks, points, whereTimeGoes } from "./figures";
+import { marks, points } from "./figures";
 import { joined } from "./live";
 import { actionsOf } from "./Actions";
 
-const sample = (at: number, settled: number, data: Record<string, number> = {}) => ({ at, span: 5, settled, data });
+const sample = (at: number, settled: number) => ({ at, span: 5, settled, data: {} });
 
 describe("the charts", () => {
   it("tell the pace between two samples", () => {
@@ -19,9 +19,6 @@ describe("the charts", () => {
       { at: 0, text: "stop now, ada" },
       { at: 2, text: "workers 4, ada" },
     ]);
-  });
-  it("say where time goes, the most first", () => {
-    expect(whereTimeGoes([sample(0, 0, { "doing.steps": 1, "doing.commit": 3, cpu: 9 })])).toEqual([{ doing: "commit", share: 0.75 }, { doing: "steps", share: 0.25 }]);
   });
 });
 

@@ -51,15 +51,3 @@ export function marks(commands: Shape<"CommandShape">[]): Mark[] {
     })
     .sort((a, b) => a.at - b.at);
 }
-
-/** Share of worker time by what they did, largest first; from who did what whenever it was looked at. */
-export function whereTimeGoes(samples: Sample[]): { doing: string; share: number }[] {
-  const sums = new Map<string, number>();
-  for (const sample of samples) {
-    for (const [name, value] of Object.entries(sample.data)) {
-      if (name.startsWith("doing.")) sums.set(name.slice(6), (sums.get(name.slice(6)) ?? 0) + value * sample.span);
-    }
-  }
-  const total = [...sums.values()].reduce((a, b) => a + b, 0);
-  return [...sums].map(([doing, sum]) => ({ doing, share: total > 0 ? sum / total : 0 })).sort((a, b) => b.share - a.share);
-}

@@ -8,7 +8,10 @@ const FAR = 30_000;
 const NEAR = 3_000;
 const AFTER_EVENT = 400;
 const MOST_EVENTS = 200;
-const FOLLOWS = ["run", "progress", "workers", "reasons", "rows", "chunks", "series", "commands"];
+const FOLLOWS = [
+  "run", "progress", "workers", "reasons", "rows", "chunks", "series", "commands",
+  "costs", "figures", "load", "stragglers", "recount", "window",
+];
 
 export const keyOf = (run: string, what: string) => ["runs", run, what];
 

@@ -1,0 +1,93 @@
+import { Box, Button, Stack } from "@mui/material";
+import { useQuery } from "@tanstack/react-query";
+import { useState } from "react";
+import { get, type Shape } from "../../api/client";
+import { bytes, count, duration, percent } from "../../shared/format";
+import { Grid, type Column } from "../../shared/Grid";
+import { Empty, Panel, Told } from "../../shared/parts";
+import { sharesOf, span } from "./costs";
+import { beat, keyOf } from "./live";
+
+type Figure = Shape<"FigureShape">;
+const BY = ["phases", "steps", "systems"] as const;
+const WORD = { phases: "phase", steps: "step", systems: "system" };
+const MOST = 8;
+/** `steps/30_contract/billing.contract.sql` is told by its end; the whole stands in its title. */
+const short = (name: string) => name.replace(/^(steps|rules)\//, "");
+
+export const useCosts = (run: string, state: Shape<"RunState">) =>
+  useQuery({ queryKey: keyOf(run, "figures"), queryFn: () => get("/api/v1/runs/{run}/figures", { run }), refetchInterval: beat(state, 5_000) });
+
+/** Where the time goes: by phase of a chunk, by step, by system. */
+export function Costs({ run, state }: { run: string; state: Shape<"RunState"> }) {
+  const [by, setBy] = useState<(typeof BY)[number]>("phases");
+  const costs = useCosts(run, state);
+  const choice = <Stack direction="row">{BY.map((one) => <Button key={one} aria-pressed={by === one} variant={by === one ? "outlined" : "text"} onClick={() => setBy(one)}>{WORD[one]}</Button>)}</Stack>;
+  return (
+    <Panel title="Where the time goes" aside={choice} min={290}>
+      <Told query={costs}>
+        {(found) => {
+          const parts = sharesOf(found[by]);
+          if (parts.length === 0) return <Empty>No chunk has been timed yet.</Empty>;
+          return parts.slice(0, MOST).map((one) => (
+            <Box key={one.name} sx={{ mb: 0.75 }}>
+              <Stack direction="row" sx={{ justifyContent: "space-between", gap: 1 }}>
+                <Box component="span" title={one.name} sx={{ overflow: "hidden", textOverflow: "ellipsis", whiteSpace: "nowrap" }}>{short(one.name)}</Box>
+                <span style={{ whiteSpace: "nowrap" }}>{long(one.seconds)} · <b>{percent(one.share, 1)}</b></span>
+              </Stack>
+              <Box sx={{ height: 4, width: `${one.share * 100}%`, minWidth: 2, bgcolor: "var(--s-accent)", borderRadius: 1 }} />
+            </Box>
+          ));
+        }}
+      </Told>
+    </Panel>
+  );
+}
+
+const long = (seconds: number) => (seconds < 10 ? span(seconds) : duration(seconds));
+const each = (one: Figure) => (one.count > 0 ? one.seconds / one.count : null);
+const NAME: Column<Figure> = { name: "", cell: (one) => <span title={one.name}>{short(one.name)}</span>, mono: true };
+const TIMES: Column<Figure>[] = [
+  { name: "time", right: true, cell: (one) => long(one.seconds) },
+  { name: "mean", right: true, cell: (one) => span(each(one)) },
+  { name: "p50", right: true, cell: (one) => span(one.p50) },
+  { name: "p95", right: true, cell: (one) => span(one.p95) },
+];
+const STEP: Column<Figure>[] = [{ ...NAME, name: "step" }, { name: "chunks", right: true, cell: (one) => count(one.count) }, { name: "rows", right: true, cell: (one) => count(one.rows) }, ...TIMES];
+const RULE: Column<Figure>[] = [{ ...NAME, name: "rule" }, { name: "chunks", right: true, cell: (one) => count(one.count) }, { name: "found", right: true, cell: (one) => count(one.rows) }, ...TIMES];
+const SYSTEM: Column<Figure>[] = [
+  { ...NAME, name: "system" },
+  { name: "calls", right: true, cell: (one) => count(one.count) },
+  { name: "rows", right: true, cell: (one) => count(one.rows) },
+  ...TIMES,
+  { name: "sent", right: true, cell: (one) => bytes(one.sent) },
+  { name: "received", right: true, cell: (one) => bytes(one.received) },
+  { name: "429", right: true, cell: (one) => count(one.throttled) },
+  { name: "failed", right: true, cell: (one) => (one.failed > 0 ? <Box component="b" sx={{ color: "var(--s-failed)" }}>✕ {count(one.failed)}</Box> : "0") },
+  { name: "waited for pace", right: true, cell: (one) => long(one.waited) },
+];
+
+export function SystemCosts({ run, state }: { run: string; state: Shape<"RunState"> }) {
+  const costs = useCosts(run, state);
+  return (
+    <Panel title="Systems" aside={<span>queries, writes and calls of all workers, added up</span>}>
+      <Told query={costs}>{(found) => (found.systems.length === 0 ? <Empty>No system has been asked yet.</Empty> : <Grid label="systems" columns={SYSTEM} rows={found.systems} keyOf={(one) => one.name} />)}</Told>
+    </Panel>
+  );
+}
+
+export function StepCosts({ run, state }: { run: string; state: Shape<"RunState"> }) {
+  const costs = useCosts(run, state);
+  return (
+    <Panel title="Steps and rules">
+      <Told query={costs}>
+        {(found) => (found.steps.length === 0 ? <Empty>No step has run yet.</Empty> : (
+          <Stack sx={{ gap: 2 }}>
+            <Grid label="steps" columns={STEP} rows={found.steps} keyOf={(one) => one.name} />
+            {found.rules.length > 0 && <Grid label="rules" columns={RULE} rows={found.rules} keyOf={(one) => one.name} />}
+          </Stack>
+        ))}
+      </Told>
+    </Panel>
+  );
+}

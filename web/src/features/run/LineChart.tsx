@@ -1,0 +1,51 @@
+import { Box, Typography } from "@mui/material";
+import { CartesianGrid, Line, LineChart as Drawn, ReferenceLine, ResponsiveContainer, Tooltip, XAxis, YAxis } from "recharts";
+import { clock } from "../../shared/format";
+import { Panel } from "../../shared/parts";
+import type { Timed } from "./costs";
+import type { Mark } from "./figures";
+
+export interface Curve {
+  name: string;
+  of: (point: Timed) => number | null;
+  colour: string;
+  dash?: string;
+}
+interface Asked {
+  data: Timed[];
+  made: Mark[];
+  title: string;
+  lines: Curve[];
+  show: (value: number) => string;
+  top?: number;
+}
+
+/** One of several charts of one time axis: whoever points at one reads them all. */
+export function LineChart({ data, made, title, lines, show, top }: Asked) {
+  const from = data[0]?.at ?? 0;
+  const to = data[data.length - 1]?.at ?? 1;
+  const seen = made.filter((mark) => mark.at >= from && mark.at <= to);
+  const said = (at: number) => [clock(at), ...seen.filter((mark) => Math.abs(mark.at - at) <= (to - from) / 60).map((mark) => mark.text)].join(" · ");
+  return (
+    <Panel title={title} aside={lines.length > 1 && <span>{lines.map((line) => <Box key={line.name} component="span" sx={{ color: line.colour, ml: 1 }}>{line.dash ? "╌" : "─"} {line.name}</Box>)}</span>}>
+      <div role="img" aria-label={`${title}, from ${clock(from)} to ${clock(to)}; changes: ${seen.map((mark) => mark.text).join("; ") || "none"}`}>
+        <ResponsiveContainer width="100%" height={160}>
+          <Drawn data={data} syncId="run" syncMethod="value" margin={{ top: 8, right: 8, bottom: 0, left: 0 }} accessibilityLayer={false}>
+            <CartesianGrid stroke="var(--grid)" vertical={false} />
+            <XAxis dataKey="at" type="number" domain={[from, to]} tickFormatter={(at: number) => clock(at)} minTickGap={48} stroke="var(--s-pending)" fontSize={11} />
+            <YAxis width={64} domain={[0, top ?? "auto"]} tickFormatter={show} stroke="var(--s-pending)" fontSize={11} />
+            <Tooltip
+              isAnimationActive={false}
+              contentStyle={{ background: "var(--mui-palette-background-paper)", border: "1px solid var(--grid)" }}
+              labelFormatter={(at) => said(Number(at))}
+              formatter={(value) => show(Number(value))}
+            />
+            {seen.map((mark) => <ReferenceLine key={mark.at + mark.text} x={mark.at} stroke="var(--s-quarantined)" strokeDasharray="3 3" label={{ value: "▼", position: "insideTop", fill: "var(--s-quarantined)", fontSize: 10 }} />)}
+            {lines.map((line) => <Line key={line.name} dataKey={line.of} name={line.name} stroke={line.colour} strokeDasharray={line.dash} dot={false} strokeWidth={1.5} isAnimationActive={false} connectNulls={false} type="linear" />)}
+          </Drawn>
+        </ResponsiveContainer>
+      </div>
+      {seen.length > 0 && <Typography color="text.secondary" sx={{ fontSize: 12 }}>▼ {seen.slice(-4).map((mark) => `${clock(mark.at)} ${mark.text}`).join(" · ")}</Typography>}
+    </Panel>
+  );
+}
