@@ -116,10 +116,10 @@ def unit(
         site = open_site(state=state, repository=repository, folder=job, create=False)
         name = latest_run(site, run, job)
         view = view_unit(site, name, key, job)
-        if sql is not None:
-            _answer_query(view, sys.stdin.read() if sql == "-" else sql, json=json)
-            return
-        _show(site, name, view, found=found, json=json)
+        if sql is None:
+            _show(site, name, view, found=found, json=json)
+        else:
+            _answer_query(view, sql, json=json)
         return
     try:
         site = open_site(state=state, repository=repository, folder=job, create=False)
@@ -157,7 +157,7 @@ def _show(site: Site, run: str, view: UnitView, *, found: bool, json: bool) -> N
 def _answer_query(view: UnitView, sql: str, *, json: bool) -> None:
     from ludb.service.unit_sql import ask_rows
 
-    told = ask_rows(view.source, view.outputs, sql)
+    told = ask_rows(view.source, view.outputs, sys.stdin.read() if sql == "-" else sql)
     if json:
         answer({"columns": told.columns, "rows": told.rows, "more": told.more, "note": view.note})
         return
