@@ -6,6 +6,7 @@ import argparse
 import importlib
 import importlib.util
 import platform
+import signal
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -91,4 +92,6 @@ def machine() -> str:
 
 
 if __name__ == "__main__":
+    # ended from outside, it still ends its servers and removes their data
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     sys.exit(main())
