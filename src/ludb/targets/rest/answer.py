@@ -30,6 +30,7 @@ BACKOFF_LIMIT = 5.0
 """Waits in seconds after a 429 that names none: doubled each time from the base, with jitter, up to the limit."""
 
 _NOTHING_SAID: Mapping[str, str] = {}
+_BUSY = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
 _ID = JsonPath.parse("$.id")
 _UNCLEAR = frozenset({HTTPStatus.SEE_OTHER, HTTPStatus.REQUEST_TIMEOUT})
 """303 speaks of a request that was processed; 408 of one that arrived in part."""
@@ -43,6 +44,8 @@ def wait_for(
     Only for 429, and 503 with a readable Retry-After, there nothing happened, and for what `statuses` call `retry`.
     `attempt` counts from 0; `jitter` is in [0, 1).
     """
+    if heard.status not in _BUSY and not statuses:
+        return None
     asked = _retry_after(heard.headers.get("retry-after", ""), now)
     busy = heard.status == HTTPStatus.TOO_MANY_REQUESTS or (
         heard.status == HTTPStatus.SERVICE_UNAVAILABLE and asked is not None
@@ -213,14 +216,7 @@ class _Reading:
     ) -> Result:
         """The result, its reason naming system and request line (the template: a filled path may hold row values)."""
         status = self.heard.status
-        lines = {
-            "probe": self.route.probe,
-            "undo": self.route.undo,
-            "update": self.route.update,
-            "send": self.route.send,
-        }
-        code = f"{status} {_phrase(status)} from" if status is not None else "no answer from"
-        reason = f"{code} {self.identity.system} at {self.identity.address} to {lines[self.action.kind]}: {why}"
+        reason = self._reason(status, why) if why else ""
         return Result(
             action=self.action,
             answer=answer,
@@ -228,9 +224,19 @@ class _Reading:
             server_id=server_id,
             returned=returned or {},
             body=self.identity.mask(self.heard.text)[:BODY_LIMIT],
-            reason=reason if why else "",
+            reason=reason,
             retry_after=retry_after,
         )
+
+    def _reason(self, status: int | None, why: str) -> str:
+        lines = {
+            "probe": self.route.probe,
+            "undo": self.route.undo,
+            "update": self.route.update,
+            "send": self.route.send,
+        }
+        code = f"{status} {_phrase(status)} from" if status is not None else "no answer from"
+        return f"{code} {self.identity.system} at {self.identity.address} to {lines[self.action.kind]}: {why}"
 
 
 def _objects(document: Any) -> Sequence[Mapping[str, Any]]:
