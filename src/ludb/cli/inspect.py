@@ -90,8 +90,7 @@ def unit(
         typer.Option("--try", help="Run the steps, as they are in the job folder now, on this unit; write nothing."),
     ] = False,
     found: Annotated[
-        bool,
-        typer.Option("--found", help="Also read the targets: where a cell is not as it was written."),
+        bool, typer.Option("--found", help="Also read the targets: where a cell is not as it was written.")
     ] = False,
     sql: Annotated[
         str | None,
@@ -132,7 +131,7 @@ def unit(
         folder = job or origin(site, known)
         made = try_unit(site, folder, options.texts(known.parameters) | options.parameters(param), key)
     answer(made) if json else render_trial(out, made)
-    sys.exit(0 if made.verdict is None else 3)
+    sys.exit(3 if made.verdict is not None else 0)
 
 
 def _show(site: Site, run: str, view: UnitView, *, found: bool, json: bool) -> None:

@@ -20,7 +20,8 @@ _LEFT = frozenset({CallState.SENT, CallState.DONE, CallState.ABSENT})
 @dataclass(slots=True)
 class Item:
     """One thing wanted (or, with `wanted` None, unwanted) at a server. `since` is on the worker's monotonic clock; `inherited`
-    says that an earlier claim of the chunk may have sent it.
+    says that an earlier claim of the chunk may have sent it; `changed_at` is when this claim did (Unix seconds, 0: not yet);
+    `call_id` is that of the generation that `wanted` was made for.
     """
 
     position: int
@@ -35,6 +36,8 @@ class Item:
     body: str = ""
     status: int | None = None
     inherited: bool = False
+    changed_at: float = 0.0
+    call_id: str = ""
 
 
 def may_have_left(call: Call | None) -> bool:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from ludb.dialects.durable import file_name
-from ludb.engine.calls import RESTORED
+from ludb.engine.call_desk import RESTORED
 from ludb.engine.extract import extract
 from ludb.engine.migration import Migration
 from ludb.engine.workplace import Workplace

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import cast
 
-from ludb.engine.calls import meter
+from ludb.engine.call_waves import meter
 from ludb.engine.heartbeat import Heartbeat
 from ludb.engine.liveness import Liveness, OwnerLock
 from ludb.engine.worker import Worker, measure_process

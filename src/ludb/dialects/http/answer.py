@@ -187,14 +187,7 @@ class _Reading:
     ) -> Result:
         """The result, its reason naming system and request line (the template: a filled path may hold row values)."""
         status = self.heard.status
-        lines = {
-            "probe": self.route.probe,
-            "undo": self.route.undo,
-            "update": self.route.update,
-            "send": self.route.send,
-        }
-        code = f"{status} {_phrase(status)} from" if status is not None else "no answer from"
-        reason = f"{code} {self.identity.system} at {self.identity.address} to {lines[self.action.kind]}: {why}"
+        reason = self._reason(status, why) if why else ""
         return Result(
             action=self.action,
             answer=answer,
@@ -202,9 +195,19 @@ class _Reading:
             server_id=server_id,
             returned=returned or {},
             body=self.identity.mask(self.heard.text)[:BODY_LIMIT],
-            reason=reason if why else "",
+            reason=reason,
             retry_after=retry_after,
         )
+
+    def _reason(self, status: int | None, why: str) -> str:
+        lines = {
+            "probe": self.route.probe,
+            "undo": self.route.undo,
+            "update": self.route.update,
+            "send": self.route.send,
+        }
+        code = f"{status} {_phrase(status)} from" if status is not None else "no answer from"
+        return f"{code} {self.identity.system} at {self.identity.address} to {lines[self.action.kind]}: {why}"
 
 
 def _objects(document: Any) -> Sequence[Mapping[str, Any]]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from datetime import datetime
 from http import HTTPStatus
 from pathlib import Path
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -40,6 +40,10 @@ class _Trip:
     connections: int = 0
 
 
+_TRIP: ContextVar[_Trip] = ContextVar("trip")
+"""The request that this task is sending."""
+
+
 class Exchange:
     """Sends requests to one system. Its pace is shared: a Retry-After heard by one request holds back all of them."""
 
@@ -64,7 +68,8 @@ class Exchange:
         self.resize: Callable[[int], None] = lambda _: None
         self._tls = settings.tls.context(folder, f"systems.{name}") if settings.tls else None
         auth = settings.auth
-        self._key = auth.query() if auth else {}
+        key = auth.query() if auth else {}
+        self._key = "&".join(f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in key.items())
         oauth = auth.oauth2 if auth else None
         self._tokens = _tokens(oauth, settings.tls, folder, settings.timeout) if oauth else None
 
@@ -73,19 +78,15 @@ class Exchange:
         self.pace.begin()
         if self._tokens is not None:
             self._tokens.begin()
-        trace = aiohttp.TraceConfig()
-        trace.on_connection_create_end.append(_connected)
-        trace.on_connection_reuseconn.append(_connected)
         headers = {"Accept": self._media, "Content-Type": self._media}
         own = {name: value.get_secret_value() for name, value in self._settings.headers.items()}
         own |= self._settings.auth.headers() if self._settings.auth else {}
         named = {name.lower() for name in own}
         session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEP_ALIVE, ssl=self._tls or True),
+            connector=_Connector(limit=0, keepalive_timeout=_KEEP_ALIVE, ssl=self._tls or True),
             cookie_jar=aiohttp.DummyCookieJar(),
             headers={**{name: value for name, value in headers.items() if name.lower() not in named}, **own},
             timeout=aiohttp.ClientTimeout(total=self._settings.timeout),
-            trace_configs=[trace],
         )
         # aiohttp sends PUT and DELETE again when a kept connection breaks. Who may send again is not its to say: the
         # first may have been carried out. (`_Trip` still notices, should a version not know this attribute.)
@@ -121,7 +122,8 @@ class Exchange:
             heard = await self._admitted(session, method, path, body, headers)
             wait = wait_for(heard, attempt, self._jitter(), self._now(), statuses)
             self._heed(heard, clock(), clock() - left_at, busy=wait is not None)
-            heard = replace(heard, resent=heard.resent or attempt > 0)
+            if attempt and not heard.resent:
+                heard = replace(heard, resent=True)
             if wait is None:
                 return heard
             if clock() + wait > give_up:
@@ -199,18 +201,16 @@ class Exchange:
         self, session: aiohttp.ClientSession, method: str, path: str, body: str | None, headers: Mapping[str, str]
     ) -> Heard:
         trip = _Trip()
-        # The path is quoted already: `encoded` keeps %2F within its segment.
-        key = "&".join(f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in self._key.items())
+        _TRIP.set(trip)
         whole = path if path.startswith(("http://", "https://")) else self._base + path
-        url = URL(whole + ("" if not key else "&" if "?" in path else "?") + key, encoded=True)
+        # The path is quoted already: `encoded` keeps %2F within its segment.
+        url = URL(whole + ("" if not self._key else "&" if "?" in path else "?") + self._key, encoded=True)
         data = body.encode() if body is not None else None
         began = time.monotonic()
         self.meter.left()
         heard = Heard(None, failure="given up", reached=False)
         try:
-            async with session.request(
-                method, url, data=data, headers=headers, allow_redirects=False, trace_request_ctx=trip
-            ) as response:
+            async with session.request(method, url, data=data, headers=headers, allow_redirects=False) as response:
                 content = await response.read()
                 names = {name.lower(): value for name, value in response.headers.items()}
                 heard = Heard(response.status, names, content, resent=trip.connections > 1)
@@ -227,8 +227,13 @@ def _tokens(settings: OAuth2, tls: TlsSettings | None, folder: Path, timeout: fl
     return Tokens(settings, tls, folder, timeout)
 
 
-async def _connected(_: aiohttp.ClientSession, context: SimpleNamespace, __: Any) -> None:
-    context.trace_request_ctx.connections += 1
+class _Connector(aiohttp.TCPConnector):
+    """Counts for the request that is being sent (`_TRIP`) how often it got a connection, new or kept."""
+
+    async def connect(self, *args: Any, **more: Any) -> aiohttp.connector.Connection:
+        connection = await super().connect(*args, **more)
+        _TRIP.get().connections += 1
+        return connection
 
 
 def _failure(error: Exception, trip: _Trip) -> str:

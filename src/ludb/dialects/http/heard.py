@@ -37,7 +37,7 @@ class Heard:
 
     def json(self) -> Any:
         """The body as JSON with numbers as their own text, so that no digit is lost; ValueError if it is none."""
-        return json.loads(self.body, parse_float=str, parse_int=str, parse_constant=_no_constant)
+        return _EXACT.decode(self.body.decode(json.detect_encoding(self.body), "surrogatepass"))
 
 
 def retry_after_of(heard: Heard) -> float | None:
@@ -48,3 +48,6 @@ def retry_after_of(heard: Heard) -> float | None:
 
 def _no_constant(text: str) -> Any:
     raise ValueError(f"{text} is no JSON")
+
+
+_EXACT = json.JSONDecoder(parse_float=str, parse_int=str, parse_constant=_no_constant)

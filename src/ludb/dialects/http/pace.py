@@ -66,6 +66,9 @@ class Pace:
 
     async def leave(self) -> bool:
         """Wait until a request may leave; False if nothing is to leave any more."""
+        if not self.halted and not self._turn.locked() and self._left(now := self._clock()) <= 0:
+            self._bucket.take(now)  # nobody waits, and nothing is waited for
+            return True
         async with self._turn:
             while not self.halted and (left := self._left(self._clock())) > 0:  # noqa: ASYNC110  (time is what is waited for)
                 await asyncio.sleep(min(left, SLICE))

@@ -222,10 +222,16 @@ def _plain_text(value: Any) -> str | None:
     return value.isoformat() if isinstance(value, date | datetime | time) else None
 
 
+_ORDERED, _AS_IT_COMES = (
+    json.JSONEncoder(ensure_ascii=False, sort_keys=ordered, separators=(",", ":"), allow_nan=False)
+    for ordered in (True, False)
+)
+
+
 def _dump(value: Any, *, ordered: bool) -> str:
     """JSON text of plain values, decimals with all their digits."""
     try:
-        return json.dumps(value, ensure_ascii=False, sort_keys=ordered, separators=(",", ":"), allow_nan=False)
+        return (_ORDERED if ordered else _AS_IT_COMES).encode(value)
     except TypeError:
         return _dump_exact(value, ordered=ordered)
 

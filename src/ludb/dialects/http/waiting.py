@@ -19,6 +19,7 @@ BACKOFF_LIMIT = 5.0
 
 _LINK = re.compile(r'<([^>]*)>[^<]*?;\s*rel="?([^";,]+)"?', re.IGNORECASE)
 _NOTHING_SAID: Mapping[str, str] = {}
+_BUSY = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
 
 
 def wait_for(
@@ -29,6 +30,8 @@ def wait_for(
     Only for 429, and 503 with a readable Retry-After, there nothing happened, and for what `statuses` call `retry`.
     `attempt` counts from 0; `jitter` is in [0, 1).
     """
+    if heard.status not in _BUSY and not statuses:
+        return None
     asked = _retry_after(heard.headers.get("retry-after", ""), now)
     busy = heard.status == HTTPStatus.TOO_MANY_REQUESTS or (
         heard.status == HTTPStatus.SERVICE_UNAVAILABLE and asked is not None

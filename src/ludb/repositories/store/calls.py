@@ -67,15 +67,22 @@ class StoreCalls:
         """Move calls to a state; one that is in it already is only touched."""
         with self._db.write() as connection:
             owned(connection, chunk, ChunkState.CLAIMED)
-            known = _states(connection, [each.id for each in calls])
+            known = _places(connection, [each.id for each in calls])
+            states = {call_id: now_in for call_id, (now_in, _) in known.items()}
             now = self._db.now()
-            changes = []
+            alike: dict[CallState, list[str]] = {}
+            moved = []
             for each in calls:
-                values = _claim(chunk, each.position, now) | {"state": str(state), "reason": reason}
-                if known.get(each.id) is state:
-                    del values["changed_at"]  # how long a call has been in its state decides whether it may be resent
-                changes.append((each, _allowed(chunk, each, known, state), values))
-            _update(connection, chunk, changes)
+                now_in = _allowed(chunk, each, states, state)
+                alike.setdefault(now_in, []).append(each.id)
+                if known[each.id][1] != each.position:  # first called for by another run, whose list is another one
+                    moved.append((each, now_in, {"position": each.position}))
+            _update(connection, chunk, moved)
+            for now_in, ids in alike.items():
+                values = {"run": chunk.run, "chunk": chunk.id, "seq": chunk.seq, "state": str(state), "reason": reason}
+                if now_in is not state:  # how long a call has been in its state decides whether it may be resent
+                    values["changed_at"] = now
+                _update_alike(connection, chunk, ids, now_in, values)
 
     def settle(self, chunk: Chunk, results: Sequence[tuple[CallState, Result]]) -> None:
         """Record what came back; a server id or returned values that an answer lacks stay as they were.
@@ -176,10 +183,15 @@ def _row(chunk: Chunk, call: Call, now: float) -> dict[str, object]:
 
 
 def _states(connection: Connection, ids: Sequence[str]) -> dict[str, CallState]:
-    found: dict[str, CallState] = {}
+    return {call_id: state for call_id, (state, _) in _places(connection, ids).items()}
+
+
+def _places(connection: Connection, ids: Sequence[str]) -> dict[str, tuple[CallState, int]]:
+    """State and list position of the calls that are known, locked."""
+    found: dict[str, tuple[CallState, int]] = {}
     for some in batches(ids):
-        query = select(t.call.c.id, t.call.c.state).where(t.call.c.id.in_(some)).with_for_update()
-        found |= {row.id: CallState(row.state) for row in connection.execute(query)}
+        query = select(t.call.c.id, t.call.c.state, t.call.c.position).where(t.call.c.id.in_(some)).with_for_update()
+        found |= {row[0]: (CallState(row[1]), row[2]) for row in connection.execute(query)}
     return found
 
 
@@ -190,6 +202,16 @@ def _allowed(chunk: Chunk, call: Call, known: Mapping[str, CallState], to: CallS
             f"chunk {chunk.id}: call {call.id} ({call.output}) is {state or 'unknown'}, it cannot become {to}"
         )
     return state
+
+
+def _update_alike(
+    connection: Connection, chunk: Chunk, ids: Sequence[str], state: CallState, values: Mapping[str, object]
+) -> None:
+    """Give calls that are still in this state the same values, in one statement."""
+    for some in batches(ids):
+        changed = update(t.call).where(t.call.c.id.in_(some), t.call.c.state == str(state)).values(values)
+        if connection.execute(changed).rowcount != len(some):
+            raise LeaseLost(f"chunk {chunk.id}: a call of its units was changed by somebody else")
 
 
 def _update(
