@@ -14,6 +14,9 @@ const NewPassword = lazy(() => import("../features/login/NewPassword"));
 const Overview = lazy(() => import("../features/overview/OverviewPage"));
 const Run = lazy(() => import("../features/run/RunPage"));
 const Quarantine = lazy(() => import("../features/quarantine/QuarantinePage"));
+const Calls = lazy(() => import("../features/calls/CallsPage"));
+const Compare = lazy(() => import("../features/compare/ComparePage"));
+const Job = lazy(() => import("../features/job/JobPage"));
 const Unit = lazy(() => import("../features/unit/UnitPage"));
 const Launch = lazy(() => import("../features/launch/LaunchPage"));
 
@@ -53,6 +56,9 @@ function Door() {
           <Routes>
             <Route path="/" element={<Overview />} />
             <Route path="/runs/:run" element={<Run />} />
+            <Route path="/calls" element={<Calls />} />
+            <Route path="/runs/:run/compare/:other" element={<Compare />} />
+            <Route path="/jobs/:job" element={<Job />} />
             <Route path="/quarantine" element={<Quarantine />} />
             <Route path="/units/:job/:key" element={<Unit />} />
             <Route path="/launch" element={<Launch />} />

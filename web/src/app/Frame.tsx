@@ -19,6 +19,7 @@ export function Frame({ children }: { children: ReactNode }) {
           <Typography component="span" sx={{ fontWeight: 700, fontSize: 16 }}>ludb</Typography>
           <Stack component="nav" aria-label="pages" direction="row" sx={{ gap: 2, "& a.active": { fontWeight: 700, textDecoration: "none" } }}>
             <NavLink to="/" end>Runs</NavLink>
+            <NavLink to="/calls">Calls</NavLink>
             <NavLink to="/quarantine">Quarantine</NavLink>
             <May role="operator"><NavLink to="/launch">Launch</NavLink></May>
           </Stack>

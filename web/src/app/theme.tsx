@@ -41,7 +41,7 @@ const GLOBAL = {
   ":root": LIGHT,
   '[data-scheme="dark"]': DARK,
   body: { fontVariantNumeric: "tabular-nums", fontSize: 13 },
-  "code, pre, .mono": { fontFamily: 'ui-monospace, "SF Mono", Menlo, "DejaVu Sans Mono", monospace', fontSize: 12 },
+  "code, pre, .mono, td.mono": { fontFamily: 'ui-monospace, "SF Mono", Menlo, "DejaVu Sans Mono", monospace', fontSize: 12 },
   a: { color: "var(--s-accent)" },
   ":focus-visible": { outline: "2px solid var(--s-accent)", outlineOffset: 2 },
   "@media (prefers-reduced-motion: reduce)": { "*": { transition: "none !important", animation: "none !important" } },

@@ -6,7 +6,7 @@ import { get } from "../../api/client";
 import { roleMay, useSession } from "../../api/session";
 import { Empty, Failure, Panel, Told } from "../../shared/parts";
 import { Problem } from "../../api/client";
-import { LaunchForm } from "./LaunchForm";
+import { LaunchForm } from "../../shared/LaunchForm";
 
 export default function LaunchPage() {
   const session = useSession();

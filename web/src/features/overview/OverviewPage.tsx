@@ -68,7 +68,7 @@ function Recent({ runs }: { runs: Shape<"RunShape">[] }) {
             return (
               <TableRow key={run.id}>
                 <TableCell className="mono" sx={{ whiteSpace: "nowrap" }}><Link to={`/runs/${run.id}`}>{run.id}</Link></TableCell>
-                <TableCell>{run.job}</TableCell>
+                <TableCell><Link to={`/jobs/${encodeURIComponent(run.job)}`}>{run.job}</Link></TableCell>
                 <TableCell><RunSign state={run.state} /></TableCell>
                 <TableCell>{percent(settledOf(run.counters), total)}</TableCell>
                 <TableCell>{count(total)}</TableCell>

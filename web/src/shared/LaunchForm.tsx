@@ -2,9 +2,9 @@ import { Alert, Button, Checkbox, FormControlLabel, Stack, TextField } from "@mu
 import { useMutation } from "@tanstack/react-query";
 import { useState } from "react";
 import { useNavigate } from "react-router-dom";
-import { send, type Shape } from "../../api/client";
-import { finished } from "../../api/tasks";
-import { Failure } from "../../shared/parts";
+import { send, type Shape } from "../api/client";
+import { finished } from "../api/tasks";
+import { Failure } from "./parts";
 import { asked, type Wanted } from "./asked";
 
 export function LaunchForm({ job }: { job: Shape<"JobShape"> }) {
