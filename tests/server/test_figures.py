@@ -60,7 +60,7 @@ def test_figures_of_all_workers_are_one_sum_and_series_are_by_second(people):
         ("crm", 30, 3000, 3)
     ]
     assert 0.005 < told["systems"][0]["p50"] < 0.01 < told["systems"][0]["p95"] < 0.025
-    repository.samples.add(RUN, Sample(10.0, 5.0, 4, {"cpu": 1.0} | rates({(SYSTEM, "crm"): crm}, 5.0)))
+    repository.samples.add(RUN, Sample(10.0, 5.0, 4, {"cpu": 1.0}, rates({(SYSTEM, "crm"): crm}, 5.0)))
     (at,) = get(client, f"/runs/{RUN}/figures/series")
     assert (at["at"], at["span"], at["systems"][0]["count"], at["systems"][0]["sent"]) == (10.0, 5.0, 2.0, 200.0)
     assert get(client, f"/runs/{RUN}/series")[0]["data"] == {"cpu": 1.0}
@@ -69,8 +69,8 @@ def test_figures_of_all_workers_are_one_sum_and_series_are_by_second(people):
 def test_a_merged_sample_keeps_what_passed_in_its_whole_span(people):
     repository, crm = people.world.repository, {(SYSTEM, "crm"): once(0.01)}
     started(repository)
-    repository.samples.add(RUN, Sample(1.0, 1.0, 0, rates(crm, 1.0)), most=1)
-    repository.samples.add(RUN, Sample(2.0, 1.0, 0, {}), most=1)
+    repository.samples.add(RUN, Sample(1.0, 1.0, 0, rates=rates(crm, 1.0)), most=1)
+    repository.samples.add(RUN, Sample(2.0, 1.0, 0), most=1)
     (at,) = get(people.token(Role.VIEWER), f"/runs/{RUN}/figures/series")
     assert at["span"] * at["systems"][0]["count"] == pytest.approx(1.0), "one request, however samples are merged"
 

@@ -12,6 +12,9 @@ import time
 import httpx2
 import pytest
 
+from ludb.server.config import ServerConfig
+from ludb.server.serve import _listen
+
 
 @pytest.fixture
 def served(tmp_path):
@@ -114,3 +117,12 @@ def test_a_server_killed_in_mid_run_leaves_the_run_at_work_and_the_next_one_stee
     until(lambda: ann.get(f"/runs/{run}")["state"] == "completed", "the run does not end")
     ann.http.close()
     assert shop.rows("billing", "select count(*) from charge") == [(3,)]
+
+
+def test_a_short_answer_leaves_at_once():
+    """Otherwise every answer waits 40 ms for the receipt of its own headers."""
+    with _listen(ServerConfig(port=0)) as listening, socket.create_connection(listening.getsockname()) as caller:
+        accepted, _ = listening.accept()
+        with accepted:
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+        assert caller.fileno() >= 0

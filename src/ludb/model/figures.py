@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 
 from ludb.model.calls import LATENCIES
-from ludb.model.tasks import RATE
 
 PHASE, STEP, RULE, SYSTEM = "phase", "step", "rule", "system"
 """What is counted: phases of chunks, step and rule files, systems that are read, written or called."""
@@ -109,23 +108,17 @@ def rates(figures: Figures, span: float) -> dict[str, float]:
     for (kind, name), figure in figures.items():
         told = {field: getattr(figure, field) for field in _SUMS}
         told |= {f"latencies.{at}": n for at, n in enumerate(figure.latencies)}
-        found |= {f"{RATE}{kind} {name} {field}": round(value / span, 6) for field, value in told.items() if value}
+        found |= {f"{kind} {name} {field}": round(value / span, 6) for field, value in told.items() if value}
     return found
 
 
-def gauges(data: Mapping[str, float]) -> dict[str, float]:
-    """What a sample holds beside what `rates` has written."""
-    return {name: value for name, value in data.items() if not name.startswith(RATE)}
-
-
 def figures_in(data: Mapping[str, float]) -> dict[Name, Figure]:
-    """What `rates` has written into a sample, as figures of one second."""
+    """What `rates` has written, as figures of one second."""
     told: dict[Name, dict[str, float]] = {}
     for key, value in data.items():
-        if key.startswith(RATE):
-            kind, _, rest = key.removeprefix(RATE).partition(" ")
-            name, _, field = rest.rpartition(" ")
-            told.setdefault((kind, name), {})[field] = value
+        kind, _, rest = key.partition(" ")
+        name, _, field = rest.rpartition(" ")
+        told.setdefault((kind, name), {})[field] = value
     found = {}
     for place, one in told.items():
         sums = {field: value for field, value in one.items() if field in _SUMS}

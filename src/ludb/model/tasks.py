@@ -40,21 +40,19 @@ class Task:
     number: int = 0
 
 
-RATE = "rate "
-"""How names of figures in samples begin that are sums by second: one that is missing is 0."""
-
-
 @dataclass(frozen=True, slots=True)
 class Sample:
     """How a run stood at one moment (Unix seconds), and the mean of some figures over the `span` seconds before it.
 
-    `settled` is how many units were settled by then. `data` holds numbers by name (`cpu`, `memory`, `workers`, ...).
+    `settled` is how many units were settled by then. `data` holds numbers by name (`cpu`, `memory`, `workers`, ...), `rates`
+    sums by second (`ludb.model.figures.rates`), where one that is missing is 0.
     """
 
     at: float
     span: float
     settled: int
     data: Mapping[str, float] = field(default_factory=dict)
+    rates: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

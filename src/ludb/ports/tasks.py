@@ -53,5 +53,5 @@ class Samples(Protocol):
     def add(self, run_id: str, sample: Sample, most: int = 720) -> None:
         """Keep a sample; where there are more than `most`, each two neighbours of the run become one."""
 
-    def of(self, run_id: str, since: float = 0.0) -> list[Sample]:
-        """Samples after a moment, oldest first."""
+    def of(self, run_id: str, since: float = 0.0, *, rates: bool = False) -> list[Sample]:
+        """Samples after a moment, oldest first; with their `rates`, which are long, only where asked for."""

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
+from anyio.to_thread import current_default_thread_limiter
 from fastapi import Depends, FastAPI
 from fastapi.openapi.utils import get_openapi
 
@@ -37,6 +40,8 @@ from ludb.server.routes import (
 from ludb.server.rules import COOKIE, admit
 from ludb.server.world import World
 
+THREADS = 16
+"""Requests that are carried out at the same time; more would only fight for the interpreter, and each keeps memory."""
 MOST_BODY = 4_000_000
 """Bytes of a request's body; a list of unit keys may be long."""
 ROUTERS = tuple(
@@ -80,12 +85,19 @@ class Application(FastAPI):
         return self.openapi_schema
 
 
+@asynccontextmanager
+async def _within_bounds(_: FastAPI) -> AsyncIterator[None]:
+    """While the server listens."""
+    current_default_thread_limiter().total_tokens = THREADS
+    yield
+
+
 def create_app(world: World) -> FastAPI:
     """An application over this world. It opens nothing and starts nothing."""
     app = Application(
         title="ludb", version=__version__, openapi_url="/api/v1/openapi.json", docs_url=None, redoc_url=None,
         summary="Starts, steers, watches and explains every migration.", dependencies=[Depends(admit)],
-        responses=problems.RESPONSES,
+        responses=problems.RESPONSES, lifespan=_within_bounds,
     )  # fmt: skip
     app.state.world, app.state.hub, app.state.metrics = world, Hub(world), Metrics(world)
     for router in ROUTERS:

@@ -11,8 +11,10 @@ from typing import Any, TypeVar
 from ludb.model.run import Counters
 
 T = TypeVar("T")
-PAUSE, LONGEST, MOST = 20.0, 5.0, 200
+PAUSE, LONGEST, MOST = 50.0, 5.0, 200
 """How many times its own time a sum is kept, and for how many seconds at most; sums that are kept."""
+LARGE, BRIEFLY = 100_000, 0.25
+"""From how many units on counters are kept, and for how many seconds."""
 
 
 class Kept:
@@ -21,10 +23,29 @@ class Kept:
     def __init__(self) -> None:
         """Nothing is kept yet."""
         self._lock = threading.Lock()
+        self._counters: OrderedDict[str, tuple[float, Counters | None]] = OrderedDict()
         self._sums: OrderedDict[tuple[object, ...], tuple[float, Counters, Any]] = OrderedDict()
 
-    def of(self, name: tuple[object, ...], counters: Counters, make: Callable[[], T]) -> T:
-        """The sum of this name, made anew if it is too old."""
+    def counters(self, run_id: str, make: Callable[[], Counters]) -> Counters:
+        """A run's counters; those of a large run are kept for a quarter of a second: they add up, as of that moment."""
+        with self._lock:
+            until, found = self._counters.get(run_id, (float("-inf"), None))
+        if found is not None and time.monotonic() < until:
+            return found
+        made = make()
+        if made.total >= LARGE:
+            with self._lock:
+                self._counters[run_id] = (time.monotonic() + BRIEFLY, made)
+                self._counters.move_to_end(run_id)
+                while len(self._counters) > MOST:
+                    self._counters.popitem(last=False)
+        return made
+
+    def of(
+        self, name: tuple[object, ...], counters: Counters, make: Callable[[], T],
+        worth: Callable[[T], bool] = lambda _: True,
+    ) -> T:  # fmt: skip
+        """The sum of this name, made anew if it is too old. What is not `worth` it is made for everybody who asks."""
         with self._lock:
             until, then, found = self._sums.get(name, (float("-inf"), counters, None))
         if time.monotonic() < until and (counters.pending or then == counters):
@@ -33,6 +54,8 @@ class Kept:
         began = time.monotonic()
         made = make()
         now = time.monotonic()
+        if not worth(made):
+            return made
         with self._lock:
             self._sums[name] = (now + min(LONGEST, PAUSE * (now - began)), counters, made)
             self._sums.move_to_end(name)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from prometheus_client import CollectorRegistry, Histogram, generate_latest
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from ludb.model.run import RunState
+from ludb.model.figures import PHASE, SYSTEM, together
+from ludb.model.run import Run, RunState
 from ludb.model.tasks import TaskState
 from ludb.server.shaping import NOTHING, counters_shape
 from ludb.server.world import World
@@ -18,6 +19,11 @@ from ludb.service.activity import living
 SHOWN = 50
 """Runs that are shown: those that go on, and the newest others."""
 GOING = (RunState.RUNNING, RunState.PAUSED, RunState.STOPPING)
+COSTS = {
+    "requests": "Requests and statements", "rows": "Rows read, written or sent", "seconds": "Time spent with a system",
+    "failed": "Answers 5xx, or none", "throttled": "Answers 429", "waited_seconds": "Time waited for the pace",
+}  # fmt: skip
+"""What passed between workers and a system, in the order of its figures."""
 _STATES = ("done", "quarantined", "in_doubt", "gone", "rolled_back", "pending")
 
 
@@ -70,8 +76,34 @@ class Runs(Collector):
                 workers.add_metric([run.job, run.id], len(mine))
                 cpu.add_metric([run.job, run.id], sum(one.cpu for one in mine))
                 memory.add_metric([run.job, run.id], sum(one.memory for one in mine))
-        yield from (units, going, workers, cpu, memory, self._tasks())
+        yield from (units, going, workers, cpu, memory, self._tasks(), self._alerts())
+        yield from self._costs([run for run in shown if run.state in GOING])
         yield CounterMetricFamily("ludb_repository_seq", "Claims made so far", value=self._world.repository.runs.seq())
+
+    def _costs(self, runs: Sequence[Run]) -> Iterator[Metric]:
+        """What the work of runs that go on has cost so far, by system and by phase."""
+        systems = {
+            name: CounterMetricFamily(f"ludb_run_system_{name}", text, labels=["job", "run", "system"])
+            for name, text in COSTS.items()
+        }
+        phases = CounterMetricFamily("ludb_run_phase_seconds", "Workers' time by phase", labels=["job", "run", "phase"])
+        noted = self._world.repository.figures.of([run.id for run in runs])
+        for run in runs:
+            for (kind, name), figure in sorted(together(list(noted.get(run.id, {}).values())).items()):
+                if kind == PHASE:
+                    phases.add_metric([run.job, run.id, name], figure.seconds)
+                elif kind == SYSTEM:
+                    costs = (figure.count, figure.rows, figure.seconds, figure.failed, figure.throttled, figure.waited)
+                    for family, value in zip(systems.values(), costs, strict=True):
+                        family.add_metric([run.job, run.id, name], value)
+        yield from (*systems.values(), phases)
+
+    def _alerts(self) -> Metric:
+        found = GaugeMetricFamily("ludb_alerts_standing", "Alerts that are not over", labels=["rule", "severity"])
+        standing = self._world.repository.alerts.page(standing=True, limit=500)
+        for (rule, severity), number in sorted(Counter((one.rule, str(one.severity)) for one in standing).items()):
+            found.add_metric([rule, severity], number)
+        return found
 
     def _tasks(self) -> Metric:
         found = GaugeMetricFamily("ludb_tasks", "Tasks that wait or are carried out", labels=["state"])

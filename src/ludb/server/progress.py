@@ -15,7 +15,7 @@ def progress_of(world: World, run_id: str) -> ProgressShape:
     """One look at the repository; nothing in it comes from memory."""
     repository, now = world.repository, world.now()
     run = repository.runs.get(run_id)
-    counters = repository.views.counters(run_id)
+    counters = world.counters(run_id)
     owners = at_work(world.site, run_id)
     waiting = waiting_for(repository.views.chunks(run_id, unresolved=True))
     newest = repository.pages.events(run_id, limit=1)

@@ -75,7 +75,12 @@ def caller_of(request: Request) -> Caller:
     return cast("Caller", request.state.caller)
 
 
-AnyCaller = Annotated[Caller, Depends(caller_of)]
+async def _known_caller(request: Request) -> Caller:
+    """Asynchronous, so that no thread is asked for what lies at hand."""
+    return caller_of(request)
+
+
+AnyCaller = Annotated[Caller, Depends(_known_caller)]
 """A route's parameter: the caller."""
 
 

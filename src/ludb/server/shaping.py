@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
-from typing import Any
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any
 
 from ludb.model.calls import Call
 from ludb.model.events import Event
@@ -27,12 +27,20 @@ from ludb.server.shapes.runs import (
     WorkerShape,
 )
 
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
 NOTHING = Counters(0, 0, 0, 0, 0, 0, 0)
+
+
+def flat(value: DataclassInstance) -> dict[str, Any]:
+    """The fields of a value by name, not copied: `dataclasses.asdict` copies all that is in them."""
+    return {field.name: getattr(value, field.name) for field in fields(value)}
 
 
 def counters_shape(counters: Counters) -> CountersShape:
     """Where the units are."""
-    return CountersShape(pending=counters.pending, **asdict(counters))
+    return CountersShape(pending=counters.pending, **flat(counters))
 
 
 def percent(counters: Counters) -> float:
@@ -59,7 +67,7 @@ def run_shape(run: Run, counters: Counters, now: float, *, held: bool | None = N
 
 def chunk_shape(chunk: ChunkLine) -> ChunkShape:
     """A chunk as a list shows it."""
-    return ChunkShape(**asdict(chunk))
+    return ChunkShape(**flat(chunk))
 
 
 def worker_shape(owner: Owner, *, lives: bool, holds: ChunkTime | None = None) -> WorkerShape:

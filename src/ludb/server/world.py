@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 from fastapi import Depends, Request
 
 from ludb.model.access import AuditEntry
+from ludb.model.run import Counters
 from ludb.ports.repository import Repository
 from ludb.server.catalogue import Catalogue
 from ludb.server.config import ServerConfig
@@ -59,6 +60,10 @@ class World:
         """Where everything is remembered."""
         return self.site.repository
 
+    def counters(self, run_id: str) -> Counters:
+        """Where the units of a run are; for whoever looks, not for whoever decides."""
+        return self.kept.counters(run_id, lambda: self.repository.views.counters(run_id))
+
     def site_of(self, actor: str) -> Site:
         """The site with somebody else acting: what is asked for is kept under their name."""
         return replace(self.site, actor=actor)
@@ -84,5 +89,10 @@ def world_of(request: Request) -> World:
     return cast("World", request.app.state.world)
 
 
-AnyWorld = Annotated[World, Depends(world_of)]
+async def _known_world(request: Request) -> World:
+    """Asynchronous, so that no thread is asked for what lies at hand."""
+    return world_of(request)
+
+
+AnyWorld = Annotated[World, Depends(_known_world)]
 """A route's parameter: the world."""

@@ -46,8 +46,8 @@ class Sampler:
         with contextlib.suppress(TransientError):
             counters = self._site.repository.views.counters(self._run)
             settled = counters.total - counters.pending
-            figures = {**self._figures(), **self._rates(span)}
-            self._site.repository.samples.add(self._run, Sample(now, span, settled, figures))
+            sample = Sample(now, span, settled, self._figures(), self._rates(span))
+            self._site.repository.samples.add(self._run, sample)
 
     def _sums(self) -> Figures:
         return together(list(self._site.repository.figures.of([self._run]).get(self._run, {}).values()))

@@ -5,12 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from ludb.model.run import DONE_STATES, Counters, Owner, Run, UnitException
 from ludb.model.steering import Command
 from ludb.service.activity import living
-from ludb.service.hooks import HookOutcome, outcomes
 from ludb.service.site import Site
+
+if TYPE_CHECKING:  # hooks load the engine, and who only looks at balances need not
+    from ludb.service.hooks import HookOutcome
 
 COMMANDS = 5
 """Commands that a summary shows."""
@@ -74,6 +77,8 @@ class Summary:
 
 def summarize(site: Site, run_id: str, now: float | None = None) -> Summary:
     """Read everything that a summary shows."""
+    from ludb.service.hooks import outcomes  # noqa: PLC0415  (as above)
+
     views = site.repository.views
     run = site.repository.runs.get(run_id)
     counters = views.counters(run_id)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pyarrow as pa
+
 from ludb.model.events import Event
 from ludb.model.figures import STEP, SYSTEM, once
-from ludb.model.run import CallState
+from ludb.model.run import CallState, Segment
 from ludb.ports.repository import Repository
 from ludb.testing.repository_calls import make_call
 from ludb.testing.repository_world import RUN, ManualClock, claimed, moved, planned, segments, started
@@ -43,6 +45,25 @@ class FiguresContract:
         assert [(one.id, one.seconds) for one in figures.held(RUN)] == [(held.id, 5.0)]
         repository.chunks.release(held, "crm is away", 9.0)
         assert (figures.held(RUN), [one.error for one in figures.waiting(RUN)]) == ([], ["crm is away"])
+
+    def test_a_unit_is_found_again_when_the_bounds_of_segments_are_known(self, repository: Repository) -> None:
+        """Otherwise a look at a customer would read the whole list, or miss one that stands in it."""
+        texts = ["b", "z|z", "a", "k"]
+        repository.runs.create(
+            replace(planned(), notes={}),
+            (Segment(at, pa.table({"id": pa.array(texts[at : at + 2])})) for at in range(0, len(texts), 2)),
+        )
+        started(repository, run_id="numbers")
+        pages = repository.pages
+        for _ in range(2):
+            assert [pages.position(RUN, key) for key in ("b", "z||z", "a", "k", "c", "zz")] == [0, 1, 2, 3, None, None]
+            assert [pages.position("numbers", key) for key in ("100", "109", "110", "x", "0100")] == [
+                0,
+                9,
+                None,
+                None,
+                None,
+            ]
 
     def test_calls_events_and_versions_are_found_over_runs(self, repository: Repository) -> None:
         """Otherwise an engineer would have to open every run to find what an API did."""

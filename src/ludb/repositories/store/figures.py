@@ -89,7 +89,7 @@ class StoreFigures:
             get_run(connection, run_id)
             rows = connection.execute(query.order_by(c.claimed_at, c.id).limit(1000)).all()
             now = self._db.now()
-            return [self._time(connection, run_id, row, now) for row in rows]
+            return self._times(connection, run_id, rows, now)
 
     def waiting(self, run_id: str, limit: int = 10) -> list[ChunkTime]:
         """Released chunks, the oldest first."""
@@ -99,7 +99,7 @@ class StoreFigures:
             get_run(connection, run_id)
             rows = connection.execute(query.order_by(c.seq).limit(limit)).all()
             now = self._db.now()
-            return [self._time(connection, run_id, row, now) for row in rows]
+            return self._times(connection, run_id, rows, now)
 
     def slowest(self, run_id: str, limit: int = 10) -> list[ChunkTime]:
         """Finished chunks by seconds for a unit."""
@@ -111,7 +111,7 @@ class StoreFigures:
         with self._db.read() as connection:
             get_run(connection, run_id)
             rows = connection.execute(query.order_by(each.desc(), c.id).limit(limit)).all()
-            return [self._time(connection, run_id, row, row.finished_at) for row in rows]
+            return self._times(connection, run_id, rows, None)
 
     def typical(self, run_id: str, newest: int = 200) -> float | None:
         """A median over the chunks that were claimed last."""
@@ -126,14 +126,25 @@ class StoreFigures:
             took = [max(0.0, end - begin) for end, begin in connection.execute(query)]
         return statistics.median(took) if took else None
 
-    def _time(self, connection: Connection, run_id: str, row: Any, until: float) -> ChunkTime:
-        at = positions_of(row) if row.positions is not None else (row.lo, row.hi - 1)
-        ends = sorted({at[0], at[-1]}) if at else []
-        keys = self._segments.of(connection, run_id, ends) if ends else None
-        columns = [] if keys is None else [column.to_pylist() for column in keys.columns]
-        names = [key_text(values) for values in zip(*columns, strict=True)] or [""]
-        since = row.claimed_at if row.claimed_at is not None else until
-        return ChunkTime(
-            row.id, row.kind, ChunkState(row.state), row.units, row.owner, row.attempt, since, max(0.0, until - since),
-            row.error, names[0], names[-1],
-        )  # fmt: skip
+    def _times(self, connection: Connection, run_id: str, rows: Sequence[Any], now: float | None) -> list[ChunkTime]:
+        """The chunks with their first and last keys, which are looked up together."""
+        ends = [(at[0], at[-1]) for at in map(_ends, rows)]
+        places = [at for pair in ends for at in pair]
+        columns = [column.to_pylist() for column in self._segments.of(connection, run_id, places).columns]
+        names = [key_text(values) for values in zip(*columns, strict=True)]
+        return [
+            _time(row, row.finished_at if now is None else now, names[2 * at], names[2 * at + 1])
+            for at, row in enumerate(rows)
+        ]
+
+
+def _ends(row: Any) -> Sequence[int]:
+    return (row.lo, row.hi - 1) if row.positions is None else positions_of(row)
+
+
+def _time(row: Any, until: float, first: str, last: str) -> ChunkTime:
+    since = until if row.claimed_at is None else row.claimed_at
+    return ChunkTime(
+        row.id, row.kind, ChunkState(row.state), row.units, row.owner, row.attempt, since, max(0.0, until - since),
+        row.error, first, last,
+    )  # fmt: skip

@@ -21,7 +21,7 @@ from ludb.repositories.store.calls import call_of
 from ludb.repositories.store.database import Database, batches
 from ludb.repositories.store.outcomes import exception_of
 from ludb.repositories.store.runs import get_run, run_of
-from ludb.repositories.store.segments import Segments
+from ludb.repositories.store.segments import Bounds, Segments
 
 _CHUNK = tuple(field.name for field in fields(ChunkLine))
 _HEAVY = ("detail", "body", "trace", "source_rows")
@@ -150,7 +150,7 @@ class StorePages:
         """The list position of a unit key, segment by segment."""
         with self._db.read() as connection:
             get_run(connection, run_id)
-            for first, keys in self._segments.each(connection, run_id):
+            for first, keys in self._segments.each(connection, run_id, lambda bounds: _may_hold(bounds, key)):
                 found = _place(keys, key)
                 if found is not None:
                     return first + found
@@ -170,6 +170,17 @@ def _line_of(row: Any) -> ChunkLine:
     values = {name: getattr(row, name) for name in _CHUNK}
     waits = row.not_before if row.state == ChunkState.RELEASED else None
     return ChunkLine(**{**values, "state": ChunkState(row.state), "not_before": waits})
+
+
+def _may_hold(bounds: Bounds, key: str) -> bool:
+    """Whether a key that reads like this may lie between the two."""
+    least, greatest = bounds
+    if isinstance(least, str):
+        return bool(least <= key.replace("||", "|") <= greatest)
+    try:
+        return bool(least <= int(key) <= greatest)
+    except ValueError:
+        return False
 
 
 def _place(keys: pa.Table, key: str) -> int | None:

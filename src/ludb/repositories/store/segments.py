@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from sqlalchemy import Connection, select
 
 from ludb.errors import FatalError
@@ -17,6 +18,9 @@ from ludb.model.unit import POSITION
 from ludb.repositories.store.tables import segment
 
 _CACHED = 8  # decoded segments kept: a few workers' threads, each reading its own
+_BOUNDED = 100_000  # segments whose bounds are kept in mind
+Bounds = tuple[Any, Any]
+"""The least and the greatest key of a segment."""
 
 
 def to_ipc(table: pa.Table) -> bytes:
@@ -27,6 +31,15 @@ def to_ipc(table: pa.Table) -> bytes:
     return bytes(sink.getvalue())
 
 
+def _bounds(keys: pa.Table) -> Bounds | None:
+    """Of keys of one integer or text; None for others."""
+    kind = keys.column(0).type if keys.num_columns == 1 and keys.num_rows else None
+    if kind is None or not (pa.types.is_integer(kind) or pa.types.is_string(kind)):
+        return None
+    found = pc.min_max(keys.column(0)).as_py()
+    return None if found["min"] is None else (found["min"], found["max"])
+
+
 class Segments:
     """Unit keys by list position. Segments never change, so the last few read stay decoded."""
 
@@ -34,6 +47,7 @@ class Segments:
         """Start with nothing decoded."""
         self._lock = threading.Lock()
         self._decoded: OrderedDict[tuple[str, int], pa.Table] = OrderedDict()
+        self._bounds: dict[tuple[str, int], Bounds] = {}
 
     def of(self, connection: Connection, run: str, positions: Sequence[int]) -> pa.Table:
         """The key columns of these positions, in their order; they may lie in several segments."""
@@ -78,13 +92,19 @@ class Segments:
         ]
         return pa.concat_tables(pieces) if pieces else pa.table({POSITION: pa.array([], pa.int64())})
 
-    def each(self, connection: Connection, run: str) -> Iterator[tuple[int, pa.Table]]:
-        """The segments one after the other: first position, key columns."""
+    def each(
+        self, connection: Connection, run: str, may_hold: Callable[[Bounds], bool] = lambda _: True
+    ) -> Iterator[tuple[int, pa.Table]]:
+        """The segments one after the other: first position, key columns. Those whose least and greatest key are known and
+        that `may_hold` says cannot hold what is looked for are left out.
+        """
         rows = connection.execute(
             select(segment.c.seg, segment.c.first_pos).where(segment.c.run == run).order_by(segment.c.first_pos)
         ).all()
         for row in rows:
-            yield row.first_pos, self._table(connection, run, row.seg)
+            known = self._bounds.get((run, row.seg))
+            if known is None or may_hold(known):
+                yield row.first_pos, self._table(connection, run, row.seg)
 
     def _table(self, connection: Connection, run: str, seg: int) -> pa.Table:
         with self._lock:
@@ -97,7 +117,10 @@ class Segments:
         if hashlib.sha256(data).hexdigest() != sha:
             raise FatalError(f"run {run}: segment {seg} of the unit list is damaged. Restore the job repository")
         table = pa.ipc.open_stream(data).read_all()
+        bounds = _bounds(table)
         with self._lock:
+            if bounds is not None and len(self._bounds) < _BOUNDED:
+                self._bounds[run, seg] = bounds
             self._decoded[run, seg] = table
             while len(self._decoded) > _CACHED:
                 self._decoded.popitem(last=False)

@@ -103,7 +103,7 @@ chunk = Table(
     Column("payload", Blob, nullable=False, default=b""),
     Column("claimed_at", Double),
     Index("chunk_by_state", "run", "state", "seq"),
-    Index("chunk_by_place", "run", "lo"),
+    Index("chunk_by_place", "run", "lo", "hi"),
     Index("chunk_done", "run", "state", "done"),  # counters are read from it alone
 )
 

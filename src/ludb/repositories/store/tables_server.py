@@ -117,6 +117,7 @@ sample = Table(
     Column("span", Double, nullable=False),
     Column("settled", Big, nullable=False),
     Column("data", Json, nullable=False),
+    Column("rates", Json),
 )
 
 figure = Table(

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, fields, replace
 from typing import Any
 
 from sqlalchemy import Connection, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from ludb.model.tasks import RATE, Answered, Sample, Task, TaskState
+from ludb.model.tasks import Answered, Sample, Task, TaskState
 from ludb.repositories.store import tables_server as t
 from ludb.repositories.store.database import Database
 
@@ -119,26 +119,36 @@ class StoreSamples:
     def add(self, run_id: str, sample: Sample, most: int = 720) -> None:
         """Keep a sample, and halve them where they have become too many."""
         mine = t.sample.c.run == run_id
-        values: dict[str, Any] = asdict(sample) | {"run": run_id, "data": dict(sample.data)}
+        values: dict[str, Any] = asdict(sample) | {
+            "run": run_id,
+            "data": dict(sample.data),
+            "rates": dict(sample.rates),
+        }
         with self._db.write() as connection:
             connection.execute(delete(t.sample).where(mine, t.sample.c.at == sample.at))
             connection.execute(insert(t.sample).values(values))
             kept = connection.execute(select(func.count()).select_from(t.sample).where(mine)).scalar_one()
             if kept > most:
-                halved = [asdict(one) | {"run": run_id} for one in _halved(_samples(connection, run_id, 0.0))]
+                halved = [
+                    asdict(one) | {"run": run_id} for one in _halved(_samples(connection, run_id, 0.0, rates=True))
+                ]
                 connection.execute(delete(t.sample).where(mine))
                 connection.execute(insert(t.sample), halved)
 
-    def of(self, run_id: str, since: float = 0.0) -> list[Sample]:
+    def of(self, run_id: str, since: float = 0.0, *, rates: bool = False) -> list[Sample]:
         """Samples after a moment, oldest first."""
         with self._db.read() as connection:
-            return _samples(connection, run_id, since)
+            return _samples(connection, run_id, since, rates=rates)
 
 
-def _samples(connection: Connection, run_id: str, since: float) -> list[Sample]:
+def _samples(connection: Connection, run_id: str, since: float, *, rates: bool) -> list[Sample]:
     s = t.sample.c
-    query = select(t.sample).where(s.run == run_id, s.at > since).order_by(s.at)
-    return [Sample(row.at, row.span, row.settled, row.data) for row in connection.execute(query)]
+    columns = [s.at, s.span, s.settled, s.data, *([s.rates] if rates else [])]
+    query = select(*columns).where(s.run == run_id, s.at > since).order_by(s.at)
+    return [
+        Sample(row.at, row.span, row.settled, row.data, (row.rates or {}) if rates else {})
+        for row in connection.execute(query)
+    ]
 
 
 def _halved(samples: Sequence[Sample]) -> list[Sample]:
@@ -154,16 +164,22 @@ def _halved(samples: Sequence[Sample]) -> list[Sample]:
             continue
         second = rest.pop(0)
         span = first.span + second.span
-        rates = {name for name in first.data.keys() | second.data.keys() if name.startswith(RATE)}
-        both = first.data.keys() & second.data.keys() | rates  # what a rate does not tell is 0
-        mean = {
-            name: (first.data.get(name, 0.0) * first.span + second.data.get(name, 0.0) * second.span) / span
-            if span
-            else 0.0
-            for name in both
-        }
-        found.append(Sample(second.at, span, second.settled, {**first.data, **second.data, **mean}))
+        both = first.data.keys() & second.data.keys()
+        mean = _mean(first.data, second.data, both, first.span, second.span)
+        rates = _mean(first.rates, second.rates, first.rates.keys() | second.rates.keys(), first.span, second.span)
+        found.append(Sample(second.at, span, second.settled, {**first.data, **second.data, **mean}, rates))
     return found
+
+
+def _mean(
+    first: Mapping[str, float], second: Mapping[str, float], names: Iterable[str], *spans: float
+) -> dict[str, float]:
+    """Figures weighed by span; 0 stands for what is missing."""
+    span = sum(spans)
+    return {
+        name: (first.get(name, 0.0) * spans[0] + second.get(name, 0.0) * spans[1]) / span if span else 0.0
+        for name in names
+    }
 
 
 def _answered(connection: Connection, answer_id: str) -> Answered | None:

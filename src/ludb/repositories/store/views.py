@@ -25,6 +25,8 @@ from ludb.repositories.store.runs import get_run, run_of
 from ludb.repositories.store.segments import Segments
 
 _MOVING = ("move", "retry")
+UNRESOLVED = (ChunkState.CLAIMED, ChunkState.DECIDED, ChunkState.RELEASED)
+"""States of chunks that are not over."""
 History = list[tuple[float, str, Mapping[str, object]]]
 
 
@@ -108,15 +110,17 @@ class StoreViews:
     def chunks(self, run_id: str, *, unresolved: bool = False) -> list[tuple[Chunk, str, float | None]]:
         """Chunks in list order, with their last error and the time before which released ones wait."""
         c = t.chunk.c
-        query = select(t.chunk).where(c.run == run_id).order_by(c.lo, c.seq)
+        query = select(t.chunk).where(c.run == run_id)
         if unresolved:
-            query = query.where(c.state.not_in([str(ChunkState.FINISHED), str(ChunkState.SPLIT)]))
+            query = query.where(
+                c.state.in_([str(state) for state in UNRESOLVED])
+            )  # an index leads there, past the many
         with self._db.read() as connection:
             get_run(connection, run_id)
-            return [
-                (chunk_of(row), row.error, row.not_before if row.state == ChunkState.RELEASED else None)
-                for row in connection.execute(query)
-            ]
+            rows = sorted(connection.execute(query), key=lambda row: (row.lo, row.seq))
+        return [
+            (chunk_of(row), row.error, row.not_before if row.state == ChunkState.RELEASED else None) for row in rows
+        ]
 
     def keys(self, run_id: str) -> pa.Table:
         """The whole unit list: `ludb_position` and the key columns."""

@@ -70,7 +70,7 @@ def compare(run: str, other: str, world: AnyWorld) -> ComparisonShape:
 
 
 def _side(world: World, run: Run) -> tuple[SideShape, Counts]:
-    counters = world.repository.views.counters(run.id)
+    counters = world.counters(run.id)
     shape = run_shape(run, counters, world.now())
     settled = counters.total - counters.pending
     rate = settled / shape.seconds if shape.seconds else 0.0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
@@ -26,6 +25,7 @@ from ludb.server.shapes.figures import (
     LoadShape,
     StragglersShape,
 )
+from ludb.server.shaping import flat
 from ludb.server.world import AnyWorld, World
 
 router = APIRouter(prefix="/api/v1", tags=["runs"])
@@ -53,24 +53,23 @@ def figures_series(
 ) -> list[FiguresAtShape]:
     """The same by second, over the whole run, in at most 720 samples at the moments of `/series`."""
     found = known_run(world, run)
-    samples = world.repository.samples.of(found.id, since)
-    return [FiguresAtShape(at=one.at, span=one.span, **_by_kind(figures_in(one.data))) for one in samples]
+    samples = world.repository.samples.of(found.id, since, rates=True)
+    return [FiguresAtShape(at=one.at, span=one.span, **_by_kind(figures_in(one.rates))) for one in samples]
 
 
 @router.get("/runs/{run}/load", **rule(Role.VIEWER))
 def load(run: str, world: AnyWorld) -> list[LoadShape]:
     """How the work was spread over workers, the busiest first."""
-    found = world.repository.figures.load(known_run(world, run).id)
-    return [
-        LoadShape(**{("worker" if name == "owner" else name): v for name, v in asdict(one).items()}) for one in found
-    ]
+    known, looks = known_run(world, run), world.repository.figures
+    found = world.kept.of(("load", known.id), world.counters(known.id), lambda: looks.load(known.id))
+    return [LoadShape(**{("worker" if name == "owner" else name): v for name, v in flat(one).items()}) for one in found]
 
 
 @router.get("/runs/{run}/stragglers", **rule(Role.VIEWER))
 def stragglers(run: str, world: AnyWorld, limit: Annotated[int, Query(ge=1, le=100)] = 10) -> StragglersShape:
     """The slowest chunks, those that are stuck and those that wait, with the keys that they begin and end with."""
     found = known_run(world, run)
-    counters = world.repository.views.counters(found.id)
+    counters = world.counters(found.id)
     looks = world.repository.figures
     slowest = world.kept.of(("slowest", found.id, limit), counters, lambda: looks.slowest(found.id, limit))
     typical = world.kept.of(("typical", found.id), counters, lambda: looks.typical(found.id))
@@ -151,4 +150,4 @@ def _shape(name: str, figure: Figure) -> FigureShape:
 
 
 def _times(found: Iterable[ChunkTime]) -> list[ChunkTimeShape]:
-    return [ChunkTimeShape(**asdict(one)) for one in found]
+    return [ChunkTimeShape(**flat(one)) for one in found]

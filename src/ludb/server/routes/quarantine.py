@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Query
@@ -12,15 +12,18 @@ from fastapi.responses import StreamingResponse
 
 from ludb.model.access import Role
 from ludb.model.run import CallState, UnitState
+from ludb.ports.pages import ReasonLine
 from ludb.server.lookup import known_run
 from ludb.server.pages import Cursor, Limit, Page, number, page_of
 from ludb.server.rules import AnyCaller, rule
 from ludb.server.shapes.runs import AsideShape, CallShape, ReasonShape
-from ludb.server.shaping import aside_shape, call_shape
+from ludb.server.shaping import NOTHING, aside_shape, call_shape
 from ludb.server.world import AnyWorld, World
 
 router = APIRouter(prefix="/api/v1", tags=["quarantine"])
 COLUMNS = ("key", "state", "phase", "step", "reason", "message", "at", "chunk", "job_version")
+LARGE = 1000
+"""From how many units on, groups over all runs are kept for a moment."""
 Reason = Annotated[str | None, Query(description="The whole reason, word for word")]
 Part = Annotated[str, Query(max_length=200, description="Part of the unit key")]
 
@@ -28,7 +31,7 @@ Part = Annotated[str, Query(max_length=200, description="Part of the unit key")]
 @router.get("/quarantine", **rule(Role.VIEWER))
 def overview(world: AnyWorld, job: str | None = None) -> list[ReasonShape]:
     """Units set aside in all runs, by run, state and reason; the largest 200 groups."""
-    found = world.repository.overview.reasons(job)
+    found = world.kept.of(("overview", job), NOTHING, lambda: world.repository.overview.reasons(job), _is_large)
     return [
         ReasonShape(
             run=one.run, job=one.job, state=one.state, reason=one.reason, step=one.step, units=one.units,
@@ -38,11 +41,15 @@ def overview(world: AnyWorld, job: str | None = None) -> list[ReasonShape]:
     ]  # fmt: skip
 
 
+def _is_large(found: Sequence[ReasonLine]) -> bool:
+    return sum(one.units for one in found) >= LARGE
+
+
 @router.get("/runs/{run}/quarantine/reasons", **rule(Role.VIEWER))
 def reasons(run: str, world: AnyWorld, named: Annotated[int, Query(ge=0, le=50)] = 5) -> list[ReasonShape]:
     """Units of a run set aside, by state and reason, the largest groups first, each with some of its keys."""
     found = known_run(world, run)
-    counters, evidence = world.repository.views.counters(found.id), world.repository.evidence
+    counters, evidence = world.counters(found.id), world.repository.evidence
     name = ("reasons", found.id, named)
     groups = world.kept.of(name, counters, lambda: evidence.reasons(found.id, named=named))
     return [

@@ -8,7 +8,6 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from ludb.model.access import Role
-from ludb.model.figures import gauges
 from ludb.model.run import ChunkState, RunState
 from ludb.server.lookup import known_run
 from ludb.server.pages import Cursor, Limit, Page, number, page_of, pair
@@ -55,7 +54,7 @@ def runs(
 def run(run: str, world: AnyWorld) -> RunShape:
     """One run."""
     found = known_run(world, run)
-    counters = world.repository.views.counters(found.id)
+    counters = world.counters(found.id)
     return run_shape(found, counters, world.now(), held=bool(at_work(world.site, found.id, "supervisor")))
 
 
@@ -91,7 +90,7 @@ def rows(run: str, world: AnyWorld) -> RowsShape:
     """Rows read and written, by table and by the state of their unit, with the balance of each source table."""
     found = known_run(world, run)
     views = world.repository.views
-    counters = views.counters(found.id)
+    counters = world.counters(found.id)
     counted = world.kept.of(("rows", found.id), counters, lambda: views.rows(found.id))
     lines = balances(found, counted.source, counters)
     source = [
@@ -154,6 +153,6 @@ def series(
     """How a run went since it began: units settled, workers, processor and memory; at most 720 samples."""
     found = known_run(world, run)
     return [
-        SampleShape(at=one.at, span=one.span, settled=one.settled, data=gauges(one.data))
+        SampleShape(at=one.at, span=one.span, settled=one.settled, data=dict(one.data))
         for one in world.repository.samples.of(found.id, since)
     ]
