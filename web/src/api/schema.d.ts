@@ -909,6 +909,46 @@ export interface paths {
         patch: operations["change_schedule_api_v1_schedules__schedule__patch"];
         trace?: never;
     };
+    "/api/v1/schedules/{schedule}/fire": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Fire Schedule
+         * @description Start a job from outside, with the secret of its webhook as `X-Ludb-Token`; once for each `Idempotency-Key`.
+         */
+        post: operations["fire_schedule_api_v1_schedules__schedule__fire_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/schedules/{schedule}/secret": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Change Schedule Secret
+         * @description Give a webhook another secret, shown this once; the old one opens nothing any more.
+         */
+        post: operations["change_schedule_secret_api_v1_schedules__schedule__secret_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/session": {
         parameters: {
             query?: never;
@@ -1835,6 +1875,29 @@ export interface components {
             text: string;
         };
         /**
+         * FireAsked
+         * @description What a start gets beside what the schedule says.
+         */
+        FireAsked: {
+            /**
+             * Parameters
+             * @example {
+             *       "region": "north"
+             *     }
+             */
+            parameters?: {
+                [key: string]: string;
+            };
+        };
+        /**
+         * FiredShape
+         * @description The task that starts the job.
+         */
+        FiredShape: {
+            /** Task */
+            task: string;
+        };
+        /**
          * GateShape
          * @description Whether a run may work now. `windows` is empty where its job has none; then it always may.
          */
@@ -2014,10 +2077,11 @@ export interface components {
         };
         /**
          * Kind
-         * @description What a schedule waits for: `cron` (an expression), `once` (a moment), `after` (a complete run of another job).
+         * @description What a schedule waits for: `cron` (an expression), `once` (a moment), `after` (a complete run of another job), `file`
+         *     (a file that arrives), `webhook` (somebody who knows its secret).
          * @enum {string}
          */
-        Kind: "cron" | "once" | "after";
+        Kind: "cron" | "once" | "after" | "file" | "webhook";
         /**
          * LeaveShape
          * @description Where to go, so that the provider ends its session too; null: nowhere.
@@ -2815,12 +2879,8 @@ export interface components {
                 [key: string]: string;
             };
             selection?: components["schemas"]["SelectionAsked"] | null;
-            /**
-             * Spec
-             * @description cron: an expression; once: a moment such as 2026-01-31T22:00; after: the other job's name
-             * @example 0 22 * * 5
-             */
-            spec: string;
+            /** Spec */
+            spec?: string | null;
             /** Workers */
             workers?: number | null;
             /**
@@ -2877,6 +2937,11 @@ export interface components {
             note: string;
             /** Owner */
             owner: string;
+            /**
+             * Secret
+             * @description What a webhook sends as `X-Ludb-Token`; shown this once
+             */
+            secret?: string | null;
             /** Spec */
             spec: string;
             /** Zone */
@@ -5293,6 +5358,77 @@ export interface operations {
                 "application/json": components["schemas"]["ScheduleChange"];
             };
         };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ScheduleShape"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    fire_schedule_api_v1_schedules__schedule__fire_post: {
+        parameters: {
+            query?: never;
+            header?: {
+                "X-Ludb-Token"?: string;
+                "Idempotency-Key"?: string | null;
+            };
+            path: {
+                schedule: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["FireAsked"] | null;
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FiredShape"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    change_schedule_secret_api_v1_schedules__schedule__secret_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                schedule: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
         responses: {
             /** @description Successful Response */
             200: {
