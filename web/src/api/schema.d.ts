@@ -196,6 +196,50 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/job-folders": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Job Folders
+         * @description Folders that people have registered; those of the command line stand in the settings.
+         */
+        get: operations["job_folders_api_v1_job_folders_get"];
+        put?: never;
+        /**
+         * Add Job Folder
+         * @description Have the server know a job folder. Its steps run with the rights of the server's user.
+         */
+        post: operations["add_job_folder_api_v1_job_folders_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/job-folders/{folder}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Remove Job Folder
+         * @description Forget a job folder; its runs go on, and stay.
+         */
+        delete: operations["remove_job_folder_api_v1_job_folders__folder__delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/jobs": {
         parameters: {
             query?: never;
@@ -434,6 +478,26 @@ export interface paths {
         get: operations["calls_api_v1_runs__run__calls_get"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/runs/{run}/calls/{call}/resolve": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Resolve Call
+         * @description Say what became of a call in doubt; kept with who said so and why. May take seconds: the job's code is loaded for it.
+         */
+        post: operations["resolve_call_api_v1_runs__run__calls__call__resolve_post"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1898,6 +1962,33 @@ export interface components {
             task: string;
         };
         /**
+         * FolderAsked
+         * @description A job folder on the server's host, or a folder whose sub-folders are jobs.
+         */
+        FolderAsked: {
+            /**
+             * Folder
+             * @example /srv/jobs/telco
+             */
+            folder: string;
+        };
+        /**
+         * FolderShape
+         * @description A registered folder. It is looked at by the servers of its host.
+         */
+        FolderShape: {
+            /** Added At */
+            added_at: number;
+            /** Added By */
+            added_by: string;
+            /** Folder */
+            folder: string;
+            /** Host */
+            host: string;
+            /** Id */
+            id: string;
+        };
+        /**
          * GateShape
          * @description Whether a run may work now. `windows` is empty where its job has none; then it always may.
          */
@@ -2634,6 +2725,48 @@ export interface components {
              * @description Finished chunks without a decision: 0
              */
             undecided: number;
+        };
+        /**
+         * ResolveAsked
+         * @description What was seen at the system: the object is there (`done`), or it is not (`absent`).
+         */
+        ResolveAsked: {
+            /**
+             * Reason
+             * @example looked it up by its marker
+             */
+            reason: string;
+            /**
+             * Returns
+             * @description For `done`: what the API returned; `id` is its own name
+             * @example {
+             *       "id": "c-4711"
+             *     }
+             */
+            returns?: {
+                [key: string]: string;
+            };
+            /**
+             * Word
+             * @example absent
+             * @enum {string}
+             */
+            word: "done" | "absent";
+        };
+        /**
+         * ResolvedShape
+         * @description What came of it. `pending`: the unit is pending again; else other calls of it are in doubt.
+         */
+        ResolvedShape: {
+            /** Call */
+            call: string;
+            /** Pending */
+            pending: boolean;
+            /** Run */
+            run: string;
+            state: components["schemas"]["CallState"];
+            /** Unit */
+            unit: string;
         };
         /**
          * ResumeAsked
@@ -4049,6 +4182,100 @@ export interface operations {
             503: components["responses"]["Problem503"];
         };
     };
+    job_folders_api_v1_job_folders_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FolderShape"][];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    add_job_folder_api_v1_job_folders_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FolderAsked"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FolderShape"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    remove_job_folder_api_v1_job_folders__folder__delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                folder: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            503: components["responses"]["Problem503"];
+        };
+    };
     jobs_api_v1_jobs_get: {
         parameters: {
             query?: never;
@@ -4475,6 +4702,44 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Page_CallShape_"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    resolve_call_api_v1_runs__run__calls__call__resolve_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                run: string;
+                /** @description The call's id */
+                call: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ResolveAsked"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ResolvedShape"];
                 };
             };
             400: components["responses"]["Problem400"];
