@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
+from starlette.testclient import TestClient
 from typer.testing import CliRunner
 
 from ludb.cli.app import app
 from ludb.errors import ConfigError
+from ludb.model.access import Role, Token, User
+from ludb.server.app import create_app
+from ludb.server.config import ServerConfig
+from ludb.server.passwords import sha_of
+from ludb.server.world import World
 from ludb.service.doubts import resolve
 
 JOB = """
@@ -116,3 +123,28 @@ def test_the_list_of_calls_is_told_to_people_with_what_is_known_of_each(shop):
     assert "crm.customer of unit 2" in said.stdout
     assert "500 Internal Server Error from crm" in said.stdout
     assert [one["state"] for one in ludb(shop, "calls")] == ["done", "in_doubt", "done"]
+
+
+def test_a_call_is_resolved_over_the_api_by_who_may_with_name_and_reason(shop):
+    run = shop.run().run
+    call = in_doubt(shop)["call"]
+    world = World(replace(shop.site, environment=shop.environment), ServerConfig())
+    access, client = world.repository.access, TestClient(create_app(world))
+    for name, role in (("op", Role.OPERATOR), ("look", Role.VIEWER)):
+        access.users.add(User(name, role, "-"))
+        access.tokens.add(Token(name, name, name, role, sha_of(f"ludb_{name}"), expires_at=world.now() + 999))
+
+    def ask(name, call, **asked):
+        headers = {"Authorization": f"Bearer ludb_{name}"}
+        return client.post(f"/api/v1/runs/{run.id}/calls/{call}/resolve", json=asked, headers=headers)
+
+    assert ask("look", call, word="absent", reason="seen").status_code == 403
+    assert ask("op", call, word="absent", reason=" ").status_code == 422
+    assert ask("op", call, word="gone", reason="seen").status_code == 422
+    assert ask("op", call, word="absent", reason="seen", returns={"id": "7"}).status_code == 409
+    assert ask("op", "nonesuch", word="absent", reason="seen").status_code == 409
+    told = ask("op", call, word="absent", reason="--not in the list")
+    assert (told.status_code, told.json()["state"], told.json()["pending"]) == (200, "absent", True), told.text
+    (event,) = [event for _, _, event in shop.site.repository.events.since(run.id) if event.name == "call.resolved"]
+    assert (event.data["by"], event.data["reason"]) == ("op", "--not in the list")
+    assert access.audit.page(action="call.resolve")[0].actor == "op"

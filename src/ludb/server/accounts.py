@@ -65,6 +65,16 @@ def change_password(world: World, name: str, old: str, new: str, session: Sessio
     world.note(name, address, "password.change", name)
 
 
+def refuse_address(world: World, address: str) -> str:
+    """The name under which failures of an address are counted; `Problem` 429 while it has to wait."""
+    door = f"address {address}"[:190]
+    waiting = _wait(*world.repository.access.throttle.failures(door), world.now(), 10)
+    if waiting > 0:
+        after = {"Retry-After": str(int(waiting) + 1)}
+        raise Problem(429, "throttled", "too many tries have failed", remedy="Wait, then try again", headers=after)
+    return door
+
+
 def _refuse_throttled(world: World, name: str, address: str) -> tuple[str, str]:
     """The two names under which failures are counted; `Problem` 429 while either has to wait."""
     doors = (f"user {name}"[:190], f"address {address}"[:190])

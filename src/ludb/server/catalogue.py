@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,9 +29,11 @@ class Entry:
 class Catalogue:
     """Reads job folders when it is asked, and not again for a moment. Steps in Python are not run by it."""
 
-    def __init__(self, places: Sequence[Path], environment: Mapping[str, str]) -> None:
-        """`places` are job folders, or folders whose sub-folders are jobs."""
-        self._places, self._environment = places, environment
+    def __init__(
+        self, places: Sequence[Path], environment: Mapping[str, str], more: Callable[[], Sequence[Path]] = tuple
+    ) -> None:  # fmt: skip
+        """`places` are job folders, or folders whose sub-folders are jobs; `more` tells those that people have registered."""
+        self._places, self._environment, self._more = places, environment, more
         self._lock = threading.Lock()
         self._read: tuple[float, list[Entry]] | None = None
 
@@ -41,6 +43,11 @@ class Catalogue:
             if self._read is None or time.monotonic() - self._read[0] > FRESH:
                 self._read = (time.monotonic(), self._look())
             return self._read[1]
+
+    def forget(self) -> None:
+        """Read all folders anew when somebody asks next."""
+        with self._lock:
+            self._read = None
 
     def find(self, name: str) -> Entry | None:
         """The job of this name, the one that loads before one that does not."""
@@ -65,7 +72,7 @@ class Catalogue:
 
     def _folders(self) -> list[Path]:
         folders: dict[Path, None] = {}
-        for place in self._places:
+        for place in (*self._places, *self._more()):
             if (place / JOB_FILE).is_file():
                 folders[place] = None
             elif place.is_dir():

@@ -7,12 +7,14 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast
 
 from fastapi import Depends, Request
 
 from ludb.model.access import AuditEntry
 from ludb.model.run import Counters
+from ludb.model.setup import FOLDER
 from ludb.ports.repository import Repository
 from ludb.server.catalogue import Catalogue
 from ludb.server.config import ServerConfig
@@ -44,8 +46,13 @@ class World:
 
     def __post_init__(self) -> None:
         """Nothing is read of the jobs yet; `ConfigError` for settings of an identity provider that cannot be used."""
-        object.__setattr__(self, "catalogue", Catalogue(self.config.jobs, self.site.environment))
+        object.__setattr__(self, "catalogue", Catalogue(self.config.jobs, self.site.environment, self._registered))
         object.__setattr__(self, "provider", self._provider())
+
+    def _registered(self) -> list[Path]:
+        """Job folders on this host that people have registered."""
+        found = self.repository.setup.all(FOLDER)
+        return [Path(str(one.data["folder"])) for one in found if one.data["host"] == self.site.host]
 
     def _provider(self) -> Provider | None:
         if self.config.oidc is None:

@@ -216,6 +216,50 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/job-folders": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Job Folders
+         * @description Folders that people have registered; those of the command line stand in the settings.
+         */
+        get: operations["job_folders_api_v1_job_folders_get"];
+        put?: never;
+        /**
+         * Add Job Folder
+         * @description Have the server know a job folder. Its steps run with the rights of the server's user.
+         */
+        post: operations["add_job_folder_api_v1_job_folders_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/job-folders/{folder}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Remove Job Folder
+         * @description Forget a job folder; its runs go on, and stay.
+         */
+        delete: operations["remove_job_folder_api_v1_job_folders__folder__delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/jobs": {
         parameters: {
             query?: never;
@@ -514,6 +558,26 @@ export interface paths {
         get: operations["calls_api_v1_runs__run__calls_get"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/runs/{run}/calls/{call}/resolve": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Resolve Call
+         * @description Say what became of a call in doubt; kept with who said so and why. May take seconds: the job's code is loaded for it.
+         */
+        post: operations["resolve_call_api_v1_runs__run__calls__call__resolve_post"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1087,6 +1151,46 @@ export interface paths {
          * @description Change a schedule, or switch it on or off; it is whoever changes it who starts its runs from now on.
          */
         patch: operations["change_schedule_api_v1_schedules__schedule__patch"];
+        trace?: never;
+    };
+    "/api/v1/schedules/{schedule}/fire": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Fire Schedule
+         * @description Start a job from outside, with the secret of its webhook as `X-Ludb-Token`; once for each `Idempotency-Key`.
+         */
+        post: operations["fire_schedule_api_v1_schedules__schedule__fire_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/schedules/{schedule}/secret": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Change Schedule Secret
+         * @description Give a webhook another secret, shown this once; the old one opens nothing any more.
+         */
+        post: operations["change_schedule_secret_api_v1_schedules__schedule__secret_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/api/v1/session": {
@@ -2314,6 +2418,56 @@ export interface components {
             text: string;
         };
         /**
+         * FireAsked
+         * @description What a start gets beside what the schedule says.
+         */
+        FireAsked: {
+            /**
+             * Parameters
+             * @example {
+             *       "region": "north"
+             *     }
+             */
+            parameters?: {
+                [key: string]: string;
+            };
+        };
+        /**
+         * FiredShape
+         * @description The task that starts the job.
+         */
+        FiredShape: {
+            /** Task */
+            task: string;
+        };
+        /**
+         * FolderAsked
+         * @description A job folder on the server's host, or a folder whose sub-folders are jobs.
+         */
+        FolderAsked: {
+            /**
+             * Folder
+             * @example /srv/jobs/telco
+             */
+            folder: string;
+        };
+        /**
+         * FolderShape
+         * @description A registered folder. It is looked at by the servers of its host.
+         */
+        FolderShape: {
+            /** Added At */
+            added_at: number;
+            /** Added By */
+            added_by: string;
+            /** Folder */
+            folder: string;
+            /** Host */
+            host: string;
+            /** Id */
+            id: string;
+        };
+        /**
          * GateShape
          * @description Whether a run may work now. `windows` is empty where its job has none; then it always may.
          */
@@ -2553,10 +2707,11 @@ export interface components {
         };
         /**
          * Kind
-         * @description What a schedule waits for: `cron` (an expression), `once` (a moment), `after` (a complete run of another job).
+         * @description What a schedule waits for: `cron` (an expression), `once` (a moment), `after` (a complete run of another job), `file`
+         *     (a file that arrives), `webhook` (somebody who knows its secret).
          * @enum {string}
          */
-        Kind: "cron" | "once" | "after";
+        Kind: "cron" | "once" | "after" | "file" | "webhook";
         /**
          * LeaveShape
          * @description Where to go, so that the provider ends its session too; null: nowhere.
@@ -3215,6 +3370,48 @@ export interface components {
             undecided: number;
         };
         /**
+         * ResolveAsked
+         * @description What was seen at the system: the object is there (`done`), or it is not (`absent`).
+         */
+        ResolveAsked: {
+            /**
+             * Reason
+             * @example looked it up by its marker
+             */
+            reason: string;
+            /**
+             * Returns
+             * @description For `done`: what the API returned; `id` is its own name
+             * @example {
+             *       "id": "c-4711"
+             *     }
+             */
+            returns?: {
+                [key: string]: string;
+            };
+            /**
+             * Word
+             * @example absent
+             * @enum {string}
+             */
+            word: "done" | "absent";
+        };
+        /**
+         * ResolvedShape
+         * @description What came of it. `pending`: the unit is pending again; else other calls of it are in doubt.
+         */
+        ResolvedShape: {
+            /** Call */
+            call: string;
+            /** Pending */
+            pending: boolean;
+            /** Run */
+            run: string;
+            state: components["schemas"]["CallState"];
+            /** Unit */
+            unit: string;
+        };
+        /**
          * ResumeAsked
          * @description How to go on.
          */
@@ -3458,12 +3655,8 @@ export interface components {
                 [key: string]: string;
             };
             selection?: components["schemas"]["SelectionAsked"] | null;
-            /**
-             * Spec
-             * @description cron: an expression; once: a moment such as 2026-01-31T22:00; after: the other job's name
-             * @example 0 22 * * 5
-             */
-            spec: string;
+            /** Spec */
+            spec?: string | null;
             /** Workers */
             workers?: number | null;
             /**
@@ -3520,6 +3713,11 @@ export interface components {
             note: string;
             /** Owner */
             owner: string;
+            /**
+             * Secret
+             * @description What a webhook sends as `X-Ludb-Token`; shown this once
+             */
+            secret?: string | null;
             /** Spec */
             spec: string;
             /** Zone */
@@ -4800,6 +4998,100 @@ export interface operations {
             503: components["responses"]["Problem503"];
         };
     };
+    job_folders_api_v1_job_folders_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FolderShape"][];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    add_job_folder_api_v1_job_folders_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FolderAsked"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FolderShape"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    remove_job_folder_api_v1_job_folders__folder__delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                folder: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            503: components["responses"]["Problem503"];
+        };
+    };
     jobs_api_v1_jobs_get: {
         parameters: {
             query?: never;
@@ -5325,6 +5617,44 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Page_CallShape_"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    resolve_call_api_v1_runs__run__calls__call__resolve_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                run: string;
+                /** @description The call's id */
+                call: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ResolveAsked"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ResolvedShape"];
                 };
             };
             400: components["responses"]["Problem400"];
@@ -6377,6 +6707,77 @@ export interface operations {
                 "application/json": components["schemas"]["ScheduleChange"];
             };
         };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ScheduleShape"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    fire_schedule_api_v1_schedules__schedule__fire_post: {
+        parameters: {
+            query?: never;
+            header?: {
+                "X-Ludb-Token"?: string;
+                "Idempotency-Key"?: string | null;
+            };
+            path: {
+                schedule: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["FireAsked"] | null;
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FiredShape"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    change_schedule_secret_api_v1_schedules__schedule__secret_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                schedule: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
         responses: {
             /** @description Successful Response */
             200: {
