@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
+import signal
+import threading
 from decimal import Decimal
 
 import pytest
@@ -90,6 +94,26 @@ def test_an_api_that_fails_on_its_last_page_leaves_nothing_half_staged(shop, api
     assert shop.rows("billing", "select count(*) from account") == [(8,)]
 
 
+def test_a_staging_that_is_killed_begins_again(shop, api):
+    reached, dead = threading.Event(), asyncio.Event()
+
+    async def hang(request):
+        if request.query.get("after") == "c4":
+            reached.set()
+            await dead.wait()
+
+    api.answer = hang
+    process = shop.start("stage", shop.job)
+    shop.until(reached.is_set, "the third page")
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    api.loop.call_soon_threadsafe(dead.set)
+    api.answer = None
+    assert shop.ludb("stage", shop.job, "--json").json["staged"][0]["tables"][0]["rows"] == 8
+    assert len(list((shop.state / "staged").glob("*/*/take.json"))) == 1
+    assert len(list((shop.state / "staged").glob("*/*/"))) == 1
+
+
 def test_an_api_and_a_database_make_one_customer(shop, api):
     shop.database("old", "create table people (id integer primary key, name text);"
                          "insert into people values (1,'a'),(2,'b'),(3,'c')")  # fmt: skip
@@ -117,5 +141,7 @@ def test_a_refresh_asks_only_for_what_has_changed(shop, api):
     told = shop.ludb("stage", shop.job, "--refresh", "--json")
     assert told.json["staged"][0]["tables"][0]["rows"] == 8, told.err
     assert api.asked[4:] == ["/customers?since=2026-01-08"]
+    shop.change("job.yaml", "retry_for: 0", "pace: 50/s")
     assert shop.ludb("run", shop.job).code == 0
     assert shop.rows("billing", "select name from account where id = 102") == [("new",)]
+    assert len(api.seen) == 5, "how hard an API is asked says nothing of what it gives"

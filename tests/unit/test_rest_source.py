@@ -145,6 +145,7 @@ def test_only_what_has_changed_is_read_again(api, source, tmp_path):
         (1, "p1"), (2, "p2"), (3, "p3"), (4, "new"), (5, "p5"), (9, "p9"),
     ]  # fmt: skip
     assert api.asked[-1] == "/people?all=true&since=2026-01-05"
+    assert not list((tmp_path / "second").glob("*.fresh"))
 
 
 @pytest.mark.parametrize(

@@ -38,6 +38,8 @@ from ludb.unitdb.takes import GATHERED, TOLD, Scan, Take, write_take
 STAGED = "staged"
 """The value of `settings.extract` that asks for takes, and where a run's settings keep which takes it was planned from."""
 _OVER = frozenset({RunState.COMPLETED, RunState.ABANDONED})
+_HOW = frozenset({"in_flight", "pace", "timeout", "retry_for", "max_delay"})
+"""Settings that change how a system is read, and nothing of what."""
 _SECRET = ("password", "secret", "token", "key")
 
 
@@ -216,7 +218,7 @@ def _place(site: Site, job: JobFolder, migration: Migration, system: str) -> Pat
     """Where takes of this system are kept. The name hashes what they depend on; no password is part of it."""
     entry = job.systems[system]
     unit = migration.job.unit
-    settings = {name: _plain(name, value) for name, value in entry.settings[SOURCES]}
+    settings = {name: _plain(name, value) for name, value in entry.settings[SOURCES] if name not in _HOW}
     tables = [[table.table.name, sorted(table.types)] for table in _tables(migration, system)]
     key = [unit.root.table.name, list(unit.key)] if unit.root.table.system == system else []
     told = [entry.type, str(job.folder), settings, sorted(tables), key]

@@ -9,6 +9,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, BinaryIO, Self
 
+from ludb.dialects.durable import file_name
 from ludb.dialects.files import dump_json, parse_json
 from ludb.dialects.http.tables import ApiTable
 from ludb.errors import ConfigError
@@ -36,7 +37,8 @@ class Documents:
     def __init__(self, system: str, name: str, table: ApiTable, folder: Path, before: Path | None) -> None:
         """`before` is the folder of an earlier reading: its documents come first, and are replaced by key."""
         self._system, self._name, self._table = system, name, table
-        self._path = folder / f"{name}.jsonl"
+        self._stem = file_name(name)
+        self._path = folder / f"{self._stem}.jsonl"
         self._file: BinaryIO = self._path.open("w+b")
         self._places: dict[str, tuple[int, int]] = {}
         self._end, self._count, self._replaced = 0, 0, 0
@@ -76,7 +78,7 @@ class Documents:
             self._without_replaced()
         if self.newest is not None:
             told = {"value": self.newest.value, "is_number": self.newest.is_number}
-            (folder / f"{self._name}.newest.json").write_text(json.dumps(told), encoding="utf-8")
+            (folder / f"{self._stem}.newest.json").write_text(json.dumps(told), encoding="utf-8")
         if not self._replaced:
             return []
         came = f"{plural(self._replaced, 'document')} came more than once, differing: what came last was kept"
@@ -131,10 +133,10 @@ class Documents:
 
     def _take_over(self, before: Path) -> None:
         """The documents of an earlier reading, if it was whole."""
-        told = before / f"{self._name}.newest.json"
+        told = before / f"{self._stem}.newest.json"
         if not told.exists():
             return
-        for document in documents(before / f"{self._name}.jsonl"):
+        for document in documents(before / f"{self._stem}.jsonl"):
             self._put(document)
         self._now.clear()
         self._replaced = 0

@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 
 import pyarrow as pa
 
+from ludb.dialects.durable import file_name
 from ludb.dialects.files import FileTable, dump_json
 from ludb.dialects.files_reader import read, widened
 from ludb.dialects.files_records import TableFile
@@ -79,7 +80,7 @@ class RestSource:
         """Nothing is opened yet. ConfigError for a secret that stands in the job, or a certificate that cannot be used."""
         by_reference(settings.auth, "auth", surroundings.variables, f"systems.{name}")
         by_reference(settings.tls, "tls", surroundings.variables, f"systems.{name}")
-        self._name, self._settings = name, settings
+        self._name, self._settings, self._state = name, settings, surroundings.state
         self._identity = Identity.of(name, settings, surroundings)
         self._exchange = Exchange(name, settings, surroundings.folder, jitter, now)
         self._pool = Pool(name, self._exchange.session, settings.in_flight)
@@ -130,7 +131,7 @@ class RestSource:
         tops = list(dict.fromkeys(top(name, self._settings.tables) for name in tables if self._known(name)))
         for name in tops:
             if name in self._kept:  # somebody has asked for its columns a moment ago
-                for file in self._kept[name][0].glob(f"{name}.*"):
+                for file in self._kept[name][0].glob(f"{file_name(name)}.*"):
                     shutil.copyfile(file, folder / file.name)
         self._read([name for name in tops if name not in self._kept], folder, before)
         return [note for name in tops for note in self._kept[name][1]]
@@ -188,14 +189,19 @@ class RestSource:
 
     def _aside(self) -> Path:
         if self._place is None:
-            self._place = Path(self._scratch.enter_context(tempfile.TemporaryDirectory(prefix="ludb-rest-")))
+            state = self._state if self._state.is_dir() else None  # where there is room for staged tables too
+            made = tempfile.TemporaryDirectory(prefix="reading-", dir=state)
+            self._place = Path(self._scratch.enter_context(made))
         return self._place
 
     def _read(self, names: Iterable[str], folder: Path, before: Path | None) -> None:
         """Read paths, each page by page, several paths at a time."""
         jobs = [partial(self._pass, name, folder, before) for name in names]
         for name, notes in self._pool.run(jobs):
-            self._shred(name, folder)
+            path = folder / f"{file_name(name)}.jsonl"
+            self._shred(name, path)
+            if self._settings.tables[name].changed is None:
+                path.unlink()  # nobody will merge anything into it
             self._kept[name] = (folder, notes)
 
     async def _pass(self, name: str, folder: Path, before: Path | None, session: Session) -> tuple[str, list[str]]:
@@ -213,11 +219,11 @@ class RestSource:
             )
         return name, kept.finish(folder)
 
-    def _shred(self, name: str, folder: Path) -> None:
+    def _shred(self, name: str, path: Path) -> None:
         """Write the rows of every table that these documents hold."""
         tables = self._settings.tables
         with ExitStack() as files:
-            made = {one: _Rows(self._aside() / f"{one}.rows") for one in below(name, tables)}
+            made = {one: _Rows(self._aside() / f"{file_name(one)}.rows") for one in below(name, tables)}
             open_ = {one: files.enter_context(rows.path.open("wb")) for one, rows in made.items()}
 
             def keep(one: str, record: dict[str, Any]) -> None:
@@ -225,7 +231,7 @@ class RestSource:
                 open_[one].write(dump_json(record).encode("utf-8", "backslashreplace") + b"\n")
 
             shredder = Shredder(name, tables)
-            for document in documents(folder / f"{name}.jsonl"):
+            for document in documents(path):
                 try:
                     shredder.shred(document, keep)
                 except ValueError as error:
