@@ -10,7 +10,7 @@ import sqlite3
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,12 +56,24 @@ class Estate:
     url: str
     apis: dict[str, str]
     http: httpx2.Client
+    serve: Callable[[str], tuple[subprocess.Popen, str]]
+    server: subprocess.Popen
 
     def behave(self, how: dict) -> None:
         """Both APIs do as told."""
         for root in self.apis.values():
             asked = urllib.request.Request(f"{root}/control/behave", json.dumps(how).encode(), method="PUT")
             urllib.request.urlopen(asked).close()
+
+    def ended(self) -> None:
+        """The server ends, as by a deployment; runs go on without it."""
+        self.server.terminate()
+        self.server.wait()
+        self.server.stderr.close()
+
+    def again(self) -> None:
+        """Another server stands at the same address."""
+        self.server, _ = self.serve(self.url.rpartition(":")[2])
 
     def spoiled(self, code: str) -> str:
         """The key of a customer with this defect."""
@@ -70,7 +82,14 @@ class Estate:
 
     def legacy(self, statement: str, *values: object) -> None:
         """Mend the source."""
-        with closing(sqlite3.connect(self.folder / "legacy.sqlite")) as connection, connection:
+        self._sqlite("legacy", statement, values)
+
+    def billing(self, statement: str, *values: object) -> None:
+        """Spoil a target."""
+        self._sqlite("billing", statement, values)
+
+    def _sqlite(self, name: str, statement: str, values: tuple[object, ...]) -> None:
+        with closing(sqlite3.connect(self.folder / f"{name}.sqlite")) as connection, connection:
             connection.execute(statement, values)
 
     def user(self, name: str, role: str, **more: object) -> None:
@@ -112,9 +131,12 @@ def estate(tmp_path_factory) -> Iterator[Estate]:
         "LEGACY_URL": str(folder / "legacy.sqlite"), "BILLING_URL": str(folder / "billing.sqlite"),
         **{f"{name.upper()}_URL": apis[name] + path for name, path in PATHS.items()},
     }  # fmt: skip
-    command = ["-m", "ludb", "serve", str(folder / "job"), "--port", "0", "--state", str(folder / "state")]
-    server, said = begun(command, "serving ", "stderr", env={**os.environ, **variables}, cwd=folder)
-    processes.append(server)
+
+    def serve(port: str) -> tuple[subprocess.Popen, str]:
+        command = ["-m", "ludb", "serve", str(folder / "job"), "--port", port, "--state", str(folder / "state")]
+        return begun(command, "serving ", "stderr", env={**os.environ, **variables}, cwd=folder)
+
+    server, said = serve("0")
     url, old = re.search(r"serving (\S+)", said)[1], re.search(r"one-time password (\S+)", said)[1]
     with httpx2.Client(base_url=url, timeout=60) as http:
         http.headers["X-CSRF-Token"] = http.post(
@@ -123,13 +145,13 @@ def estate(tmp_path_factory) -> Iterator[Estate]:
         http.put("/api/v1/session/password", json={"old": old, "new": PASSWORD})
         told = http.post("/api/v1/login", json={"user": "admin", "password": PASSWORD}).json()
         http.headers["X-CSRF-Token"] = told["csrf"]
-        made = Estate(folder, url, apis, http)
+        made = Estate(folder, url, apis, http, serve, server)
         made.user("ada", "operator")
         made.user("vic", "viewer")
         yield made
         for run in http.get("/api/v1/runs").json()["items"]:
             http.post(f"/api/v1/runs/{run['id']}/stop", json={"now": True})
-    for process in reversed(processes):
+    for process in [made.server, *reversed(processes)]:
         process.terminate()
         process.wait()
         for stream in (process.stdout, process.stderr):

@@ -115,7 +115,10 @@ def test_nobody_is_shut_out_of_a_page(estate, enter, page, scheme):
     key = estate.spoiled("unreadable_msisdn")
     enter("ada")
     pages = {
-        "overview": "/", "run": f"/runs/{run}", "quarantine": f"/quarantine?run={run}&unit={key}",
+        "overview": "/", "run": f"/runs/{run}", "run-workers": f"/runs/{run}?tab=workers",
+        "run-systems": f"/runs/{run}?tab=systems", "run-quarantine": f"/runs/{run}?tab=quarantine",
+        "run-events": f"/runs/{run}?tab=events", "run-settings": f"/runs/{run}?tab=settings", "job": "/jobs/telco",
+        "calls": "/calls", "compare": f"/runs/{run}/compare/{run}?all=1", "quarantine": f"/quarantine?run={run}&unit={key}",
         "unit": f"/units/telco/{key}", "launch": "/launch",
     }  # fmt: skip
     for name, path in pages.items():

@@ -28,7 +28,7 @@ const SETTINGS: Column<Setting>[] = [
   { name: "setting", mono: true, tight: true, cell: (one) => one.name },
   { name: "A", mono: true, wide: 120, cell: (one) => text(one.a) },
   { name: "B", mono: true, wide: 120, cell: (one) => text(one.b) },
-  { name: "", tight: true, cell: (one) => (one.same ? "same" : <b>≠ differs</b>) },
+  { name: "verdict", tight: true, cell: (one) => (one.same ? "same" : <b>≠ differs</b>) },
 ];
 
 export default function ComparePage() {
