@@ -19,9 +19,9 @@ export function useSession(): Session {
   return session;
 }
 
-/** Its children, for those who may; nothing for others. */
-export function May({ role, children }: { role: Role; children: ReactNode }) {
-  return roleMay(useSession().role, role) ? children : null;
+/** Its children, for those who may; `otherwise`, or nothing, for others. */
+export function May({ role, children, otherwise = null }: { role: Role; children: ReactNode; otherwise?: ReactNode }) {
+  return roleMay(useSession().role, role) ? children : otherwise;
 }
 
 /** The session as the server tells it; null for nobody. */

@@ -2,23 +2,16 @@
 import { Container } from "@mui/material";
 import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
 import { lazy, Suspense } from "react";
-import { BrowserRouter, Route, Routes } from "react-router-dom";
+import { BrowserRouter, Outlet, Route, Routes } from "react-router-dom";
 import { Problem } from "../api/client";
-import { SessionOf, useWhoIsHere } from "../api/session";
+import { roleMay, SessionOf, useSession, useWhoIsHere } from "../api/session";
 import { Empty, Failure, Waiting } from "../shared/parts";
 import { Frame } from "./Frame";
+import { PAGES, type Place } from "./pages";
 import { Themed } from "./theme";
 
 const Login = lazy(() => import("../features/login/LoginPage"));
 const NewPassword = lazy(() => import("../features/login/NewPassword"));
-const Overview = lazy(() => import("../features/overview/OverviewPage"));
-const Run = lazy(() => import("../features/run/RunPage"));
-const Quarantine = lazy(() => import("../features/quarantine/QuarantinePage"));
-const Calls = lazy(() => import("../features/calls/CallsPage"));
-const Compare = lazy(() => import("../features/compare/ComparePage"));
-const Job = lazy(() => import("../features/job/JobPage"));
-const Unit = lazy(() => import("../features/unit/UnitPage"));
-const Launch = lazy(() => import("../features/launch/LaunchPage"));
 
 const client = new QueryClient({
   defaultOptions: {
@@ -51,21 +44,20 @@ function Door() {
   if (here.data.must_change) return <NewPassword />;
   return (
     <SessionOf session={here.data}>
-      <Frame>
-        <Suspense fallback={<Waiting lines={8} />}>
-          <Routes>
-            <Route path="/" element={<Overview />} />
-            <Route path="/runs/:run" element={<Run />} />
-            <Route path="/calls" element={<Calls />} />
-            <Route path="/runs/:run/compare/:other" element={<Compare />} />
-            <Route path="/jobs/:job" element={<Job />} />
-            <Route path="/quarantine" element={<Quarantine />} />
-            <Route path="/units/:job/:key" element={<Unit />} />
-            <Route path="/launch" element={<Launch />} />
-            <Route path="*" element={<Empty>There is no page at this address.</Empty>} />
-          </Routes>
-        </Suspense>
-      </Frame>
+      <Routes>
+        {PAGES.filter((place) => place.bare).map((place) => <Route key={place.path} path={place.path} element={<Shown place={place} />} />)}
+        <Route element={<Frame><Suspense fallback={<Waiting lines={8} />}><Outlet /></Suspense></Frame>}>
+          {PAGES.filter((place) => !place.bare).map((place) => <Route key={place.path} path={place.path} element={<Shown place={place} />} />)}
+          <Route path="*" element={<Empty>There is no page at this address.</Empty>} />
+        </Route>
+      </Routes>
     </SessionOf>
   );
+}
+
+/** The page, for those who may open it; one line for others, without asking the server what it would refuse. */
+function Shown({ place }: { place: Place }) {
+  const { role } = useSession();
+  if (place.role && !roleMay(role, place.role)) return <><h1>{place.menu}</h1><Empty>This page needs the role {place.role}; you are {role}.</Empty></>;
+  return <place.page />;
 }

@@ -1,9 +1,10 @@
-import { AppBar, Box, Button, Container, Stack, Toolbar, Typography, useColorScheme } from "@mui/material";
-import type { ReactNode } from "react";
-import { NavLink } from "react-router-dom";
-import { May, useLogout, useSession } from "../api/session";
+import { AppBar, Box, Button, Container, Menu, MenuItem, Stack, Toolbar, Typography, useColorScheme } from "@mui/material";
+import { useState, type ReactNode } from "react";
+import { Link, NavLink } from "react-router-dom";
+import { roleMay, useLogout, useSession } from "../api/session";
 import { browserZone } from "../shared/format";
 import { Keys } from "./Keys";
+import { MENU } from "./pages";
 
 const NEXT = { system: "dark", dark: "light", light: "system" } as const;
 
@@ -15,14 +16,9 @@ export function Frame({ children }: { children: ReactNode }) {
   return (
     <Box sx={{ minHeight: "100vh" }}>
       <AppBar position="static" color="default" elevation={0} sx={{ borderBottom: 1, borderColor: "divider", bgcolor: "background.paper" }}>
-        <Toolbar variant="dense" sx={{ gap: 2, flexWrap: "wrap", py: 0.5 }}>
+        <Toolbar variant="dense" sx={{ columnGap: 2, flexWrap: "wrap", py: 0.5 }}>
           <Typography component="span" sx={{ fontWeight: 700, fontSize: 16 }}>ludb</Typography>
-          <Stack component="nav" aria-label="pages" direction="row" sx={{ gap: 2, "& a.active": { fontWeight: 700, textDecoration: "none" } }}>
-            <NavLink to="/" end>Runs</NavLink>
-            <NavLink to="/calls">Calls</NavLink>
-            <NavLink to="/quarantine">Quarantine</NavLink>
-            <May role="operator"><NavLink to="/launch">Launch</NavLink></May>
-          </Stack>
+          <Pages />
           <Box sx={{ flex: 1 }} />
           <Keys />
           <Button onClick={() => setMode(NEXT[mode ?? "system"])} aria-label={`colours: ${mode ?? "system"}`}>{mode ?? "system"}</Button>
@@ -35,5 +31,27 @@ export function Frame({ children }: { children: ReactNode }) {
         Times are in your zone: {browserZone()}
       </Typography>
     </Box>
+  );
+}
+
+/** The menu: side by side where there is room, behind one button where there is not. */
+function Pages() {
+  const { role } = useSession();
+  const [at, setAt] = useState<HTMLElement | null>(null);
+  const mine = MENU.filter((place) => !place.role || roleMay(role, place.role));
+  return (
+    <>
+      <Stack component="nav" aria-label="pages" direction="row" sx={{ display: { xs: "none", md: "flex" }, flexWrap: "wrap", columnGap: 2, "& a": { color: "text.primary", textDecoration: "none", py: 0.5, borderBottom: "2px solid transparent" }, "& a:hover": { textDecoration: "underline" }, "& a.active": { fontWeight: 700, borderColor: "var(--s-accent)" } }}>
+        {mine.map((place, index) => (
+          <Box key={place.path} component="span" sx={index > 0 && mine[index - 1]?.group !== place.group ? { borderLeft: 1, borderColor: "divider", pl: 2 } : {}}>
+            <NavLink to={place.path} end={place.path === "/"}>{place.menu}</NavLink>
+          </Box>
+        ))}
+      </Stack>
+      <Button sx={{ display: { md: "none" } }} aria-haspopup="menu" aria-expanded={at !== null} onClick={(event) => setAt(event.currentTarget)}>Menu</Button>
+      <Menu anchorEl={at} open={at !== null} onClose={() => setAt(null)}>
+        {mine.map((place) => <MenuItem key={place.path} component={Link} to={place.path} onClick={() => setAt(null)}>{place.menu}</MenuItem>)}
+      </Menu>
+    </>
   );
 }

@@ -1,42 +1,52 @@
-import { Button, Dialog, DialogContent, DialogTitle, TextField } from "@mui/material";
+import { Box, Button, Dialog, DialogActions, DialogContent, DialogTitle, TextField } from "@mui/material";
 import { useQuery } from "@tanstack/react-query";
 import { useEffect, useRef, useState } from "react";
 import { useNavigate } from "react-router-dom";
 import { get } from "../api/client";
+import { roleMay, useSession } from "../api/session";
+import { Choice } from "../shared/Choice";
+import { MENU } from "./pages";
+import { pressed, type Pressed } from "./pressed";
 
-const GO: Record<string, string> = { r: "/", q: "/quarantine", l: "/launch" };
-
-/** The keyboard: `/` finds a unit, `g r`, `g q` and `g l` go to a page, `?` tells these. */
+/** The keyboard: `/` finds a unit, `g` and a letter go to a page, `?` tells these. */
 export function Keys() {
   const [open, setOpen] = useState<"find" | "help" | null>(null);
   const go = useNavigate();
-  const before = useRef("");
+  const { role } = useSession();
+  const before = useRef<Pressed>({ key: "", at: 0 });
+  const mine = MENU.filter((place) => !place.role || roleMay(role, place.role));
+  const places = useRef(mine);
+  places.current = mine;
   useEffect(() => {
-    const pressed = (event: KeyboardEvent) => {
+    const heard = (event: KeyboardEvent) => {
       const at = event.target as HTMLElement;
-      if (event.ctrlKey || event.metaKey || event.altKey || at.closest("input, textarea, select, [role=dialog]")) return;
-      const target = before.current === "g" ? GO[event.key] : undefined;
-      before.current = event.key;
-      if (target) go(target);
-      else if (event.key === "/") setOpen("find");
-      else if (event.key === "?") setOpen("help");
-      else return;
+      if (event.ctrlKey || event.metaKey || event.altKey || at.closest("input, textarea, select, [role=dialog], [role=menu]")) return;
+      const now = { key: event.key, at: event.timeStamp };
+      const means = pressed(before.current, now, places.current);
+      before.current = now;
+      if (means === null) return;
+      if (means === "find" || means === "help") setOpen(means);
+      else go(means.path);
       event.preventDefault();
     };
-    window.addEventListener("keydown", pressed);
-    return () => window.removeEventListener("keydown", pressed);
+    window.addEventListener("keydown", heard);
+    return () => window.removeEventListener("keydown", heard);
   }, [go]);
   return (
     <>
-      <Button onClick={() => setOpen("find")}>Find a unit</Button>
+      <Button onClick={() => setOpen("find")} aria-keyshortcuts="/">Find a unit</Button>
       {open === "find" && <Find close={() => setOpen(null)} />}
       <Dialog open={open === "help"} onClose={() => setOpen(null)} aria-labelledby="keys-title">
         <DialogTitle id="keys-title">Keys</DialogTitle>
         <DialogContent>
-          <p><kbd>/</kbd> find a unit by its key</p>
-          <p><kbd>g</kbd> <kbd>r</kbd> runs · <kbd>g</kbd> <kbd>q</kbd> quarantine · <kbd>g</kbd> <kbd>l</kbd> launch</p>
-          <p><kbd>?</kbd> these lines</p>
+          <Box component="dl" sx={{ display: "grid", gridTemplateColumns: "auto 1fr", columnGap: 2, rowGap: 0.5, m: 0, "& dd": { m: 0 } }}>
+            <dt><kbd>/</kbd></dt><dd>find a unit by its key</dd>
+            {mine.filter((place) => place.key).map((place) => [<dt key={`${place.path} key`}><kbd>g</kbd> <kbd>{place.key}</kbd></dt>, <dd key={place.path}>{place.menu}</dd>])}
+            <dt><kbd>Esc</kbd></dt><dd>close what is open; leave the wall</dd>
+            <dt><kbd>?</kbd></dt><dd>these lines</dd>
+          </Box>
         </DialogContent>
+        <DialogActions><Button autoFocus onClick={() => setOpen(null)}>Close</Button></DialogActions>
       </Dialog>
     </>
   );
@@ -51,21 +61,24 @@ function Find({ close }: { close: () => void }) {
   const chosen = job || names[0] || "";
   return (
     <Dialog open onClose={close} aria-labelledby="find-title">
-      <DialogTitle id="find-title">Find a unit</DialogTitle>
-      <DialogContent>
-        <form
-          onSubmit={(event) => {
-            event.preventDefault();
-            if (chosen && key) go(`/units/${encodeURIComponent(chosen)}/${encodeURIComponent(key)}`);
-            close();
-          }}
-        >
-          <TextField select label="Job" value={chosen} onChange={(event) => setJob(event.target.value)} slotProps={{ select: { native: true } }} sx={{ my: 1, mr: 1 }}>
-            {names.map((name) => <option key={name}>{name}</option>)}
-          </TextField>
-          <TextField label="Unit key" value={key} autoFocus onChange={(event) => setKey(event.target.value)} sx={{ my: 1 }} />
-        </form>
-      </DialogContent>
+      <form
+        onSubmit={(event) => {
+          event.preventDefault();
+          if (!chosen || !key.trim()) return;
+          go(`/units/${encodeURIComponent(chosen)}/${encodeURIComponent(key.trim())}`);
+          close();
+        }}
+      >
+        <DialogTitle id="find-title">Find a unit</DialogTitle>
+        <DialogContent sx={{ display: "flex", flexWrap: "wrap", gap: 1 }}>
+          <Box sx={{ pt: 1 }}><Choice label="Job" value={chosen} options={names.map((name) => [name, name])} choose={setJob} /></Box>
+          <Box sx={{ pt: 1 }}><TextField label="Unit key" value={key} autoFocus onChange={(event) => setKey(event.target.value)} /></Box>
+        </DialogContent>
+        <DialogActions>
+          <Button onClick={close}>Cancel</Button>
+          <Button type="submit" variant="contained" disabled={!chosen || !key.trim()}>Open</Button>
+        </DialogActions>
+      </form>
     </Dialog>
   );
 }

@@ -15,6 +15,7 @@ const theme = createTheme({
     fontFamily: SANS,
     fontSize: 13,
     h1: { fontSize: "1.25rem", fontWeight: 600 },
+    body1: { fontSize: 13 },
     h2: { fontSize: "0.9rem", fontWeight: 600 },
     button: { textTransform: "none" },
   },
@@ -22,6 +23,8 @@ const theme = createTheme({
     MuiTableCell: { styleOverrides: { root: { fontSize: 13, padding: "6px 10px" } } },
     MuiButton: { defaultProps: { size: "small", disableElevation: true } },
     MuiTextField: { defaultProps: { size: "small" } },
+    MuiInputBase: { styleOverrides: { root: { fontSize: 13 } } },
+    MuiInputLabel: { styleOverrides: { root: { fontSize: 13 } } },
     MuiPaper: { styleOverrides: { root: { backgroundImage: "none" } } },
   },
 });

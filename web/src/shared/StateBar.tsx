@@ -4,7 +4,7 @@ import { count, percent } from "./format";
 import { settledOf, shares, UNIT_LOOK, type Counters, type UnitState } from "./states";
 
 /** The bar of truth: one part for each state, and they add up to the total. */
-export function StateBar({ counters, height = 14 }: { counters: Counters; height?: number }) {
+export function StateBar({ counters, height = 14 }: { counters: Counters; height?: number | string }) {
   const settled = settledOf(counters);
   return (
     <Box

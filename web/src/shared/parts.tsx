@@ -18,7 +18,7 @@ export function Panel(props: { title: ReactNode; aside?: ReactNode; children: Re
   );
 }
 
-function Sign({ look }: { look: Look }) {
+export function Sign({ look }: { look: Look }) {
   return (
     <Box component="span" sx={{ color: look.colour, fontWeight: 600, whiteSpace: "nowrap" }}>
       <span aria-hidden="true">{look.sign} </span>{look.word}

@@ -34,6 +34,11 @@ export const RUN_LOOK: Record<Shape<"RunState">, Look> = {
   abandoned: look("abandoned", "∅", "pending"),
 };
 
+export const SEVERITY_LOOK: Record<Shape<"Severity">, Look> = {
+  warning: look("warning", "!", "quarantined"),
+  critical: look("critical", "✕", "failed"),
+};
+
 export const LIVE = new Set<Shape<"RunState">>(["running", "paused", "stopping"]);
 
 export interface Share {

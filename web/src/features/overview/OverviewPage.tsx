@@ -50,7 +50,7 @@ export default function OverviewPage() {
 
 function Running({ run }: { run: Shape<"RunShape"> }) {
   return (
-    <Panel title={<Link to={`/runs/${run.id}`}>{run.job} · {run.id}</Link>} aside={<span><RunSign state={run.state} /> {duration(run.seconds)} · {run.live.workers} workers</span>}>
+    <Panel title={<Link to={`/runs/${run.id}`}>{run.job} · {run.id}</Link>} aside={<span><RunSign state={run.state} /> {duration(run.seconds)} · {run.live.workers} workers · <Link to={`/runs/${run.id}/wall`}>for a wall</Link></span>}>
       <StateBar counters={run.counters} />
       <Box sx={{ mt: 1 }}><StateCounts counters={run.counters} /></Box>
     </Panel>

@@ -1,0 +1,173 @@
+"""The pages around a run, as an admin and others see them: who may, what starts by itself, what was done, and the wall."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from .conftest import PASSWORD, ROOT
+
+AXE = ROOT / "web" / "node_modules" / "axe-core" / "axe.min.js"
+PATIENCE = 45_000
+PAGES = ("history", "alerts?which=all", "audit", "schedules", "settings", "systems", "users")
+SMALLEST = """Math.min(...[...document.querySelectorAll('main *')].filter(one => one.children.length === 0 &&
+    one.textContent.trim() && one.getClientRects().length)
+    .map(one => parseFloat(getComputedStyle(one).fontSize))) / innerHeight"""
+"""The smallest letters of the page, as a share of the screen's height."""
+
+
+@pytest.fixture
+def enter(estate, page: Page):
+    page.set_default_timeout(PATIENCE)
+    expect.set_options(timeout=PATIENCE)
+
+    def enter(user: str, path: str = "/", password: str = PASSWORD) -> Page:
+        page.goto(estate.url + path)
+        page.get_by_label("User").fill(user)
+        page.get_by_label("Password").fill(password)
+        page.get_by_role("button", name="Log in").click()
+        page.get_by_role("button", name="Log out").wait_for()
+        return page
+
+    return enter
+
+
+@pytest.fixture(scope="module")
+def run(estate) -> str:
+    """A run that is over: of a few units."""
+    asked = {"job": "telco", "workers": 1, "selection": {"limit": 40}}
+    task = estate.http.post("/api/v1/runs", json=asked).json()
+    while task["state"] in {"waiting", "running"}:
+        task = estate.http.get(f"/api/v1/tasks/{task['id']}").json()
+    made = task["outcome"]["run"]
+    while estate.http.get(f"/api/v1/runs/{made}").json()["state"] in {"planned", "running"}:
+        estate.http.get(f"/api/v1/runs/{made}/progress")
+    return made
+
+
+def test_an_admin_makes_a_user_who_can_log_in_once_with_what_was_shown(estate, enter):
+    page = enter("admin", "/users")
+    page.get_by_role("textbox", name="New user").fill("nina")
+    page.get_by_role("button", name="Add user").click()
+    secret = page.get_by_test_id("secret").inner_text()
+    page.get_by_label("role of nina").select_option("operator")
+    expect(page.get_by_label("role of nina")).to_have_value("operator")
+    page.goto(f"{estate.url}/audit?action=user.change")
+    expect(page.get_by_role("region", name="audit")).to_contain_text(re.compile("nina.*role viewer → operator"))
+    page.get_by_role("button", name="Log out").click()
+    page.get_by_label("User").fill("nina")
+    page.get_by_label("Password").fill(secret)
+    page.get_by_role("button", name="Log in").click()
+    expect(page.get_by_text("Choose a password")).to_be_visible()
+
+
+def test_a_token_works_until_it_is_revoked(estate, enter, playwright):
+    page = enter("admin", "/users")
+    page.get_by_role("textbox", name="New token").fill("airflow")
+    page.get_by_role("button", name="Make token").click()
+    secret = page.get_by_test_id("secret").inner_text()
+    program = playwright.request.new_context(extra_http_headers={"Authorization": f"Bearer {secret}"})
+    assert program.get(f"{estate.url}/info").status == 200
+    page.get_by_role("button", name="revoke airflow").click()
+    page.get_by_role("dialog").get_by_role("button", name="Revoke").click()
+    expect(page.get_by_role("region", name="tokens")).to_contain_text("revoked")
+    assert program.get(f"{estate.url}/info").status == 401
+    program.dispose()
+
+
+def test_what_a_schedule_will_do_is_shown_before_it_is_kept_and_is_what_the_server_says(estate, enter):
+    page = enter("admin", "/schedules")
+    page.get_by_role("button", name="New schedule").click()
+    page.get_by_label("Name").fill("wave")
+    page.get_by_label("Time zone").fill("Europe/Berlin")
+    spec = page.get_by_label("Minute hour day month weekday")
+    spec.fill("99 * * * *")
+    expect(page.get_by_label("next firings")).to_contain_text("no cron expression")
+    spec.fill("30 2 * * 0")
+    expect(page.get_by_label("next firings").locator("li")).to_have_count(5)
+    first = page.get_by_label("next firings").locator("li").first.inner_text()
+    page.get_by_role("button", name="Add", exact=True).click()
+    row = page.get_by_role("row", name=re.compile("wave"))
+    expect(row).to_contain_text(first.rpartition(" · ")[2])
+    row.get_by_role("button", name="switch off wave").click()
+    expect(row).to_contain_text("switched off")
+    row.get_by_role("button", name="remove wave").click()
+    page.get_by_role("dialog").get_by_role("button", name="Remove").click()
+    expect(row).to_have_count(0)
+
+
+def test_two_runs_of_the_history_lead_to_their_comparison_and_filters_stand_in_the_address(estate, enter, run):
+    page = enter("vic", "/history")
+    page.get_by_label("Who").fill("nobody-like-this")
+    expect(page.get_by_text(re.compile("No run matches"))).to_be_visible()
+    page.reload()
+    expect(page.get_by_label("Who")).to_have_value("nobody-like-this")
+    page.get_by_role("button", name="All runs").click()
+    page.get_by_label(f"compare {run}").click()
+    expect(page.get_by_label(f"compare {run}")).to_be_checked()
+    expect(page).to_have_url(re.compile(f"pick={run}"))
+
+
+def test_keys_go_to_pages_and_find_a_unit(estate, enter):
+    page = enter("vic")
+    page.keyboard.press("g")
+    page.keyboard.press("h")
+    expect(page.get_by_role("heading", name="History")).to_be_visible()
+    page.keyboard.press("?")
+    keys = page.get_by_role("dialog")
+    expect(keys).to_contain_text("Quarantine")
+    expect(keys).not_to_contain_text("Users")
+    page.keyboard.press("Escape")
+    expect(keys).to_have_count(0)
+    page.keyboard.press("/")
+    page.get_by_label("Unit key").fill("1")
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile("/units/telco/1$"))
+
+
+def test_a_viewer_is_offered_nothing_that_is_not_theirs(estate, enter):
+    page = enter("vic", "/schedules")
+    expect(page.get_by_role("heading", name="Schedules")).to_be_visible()
+    expect(page.get_by_role("button", name="New schedule")).to_have_count(0)
+    for name in ("Users", "Audit", "Launch"):
+        expect(page.get_by_role("link", name=name)).to_have_count(0)
+    page.goto(f"{estate.url}/users")
+    expect(page.get_by_text("needs the role admin")).to_be_visible()
+    page.goto(f"{estate.url}/settings")
+    expect(page.get_by_role("heading", name="This server")).to_be_visible()
+    expect(page.get_by_text("Retention")).to_have_count(0)
+
+
+def test_the_wall_is_read_from_five_metres_and_offers_nothing(estate, enter, run):
+    page = enter("vic")
+    page.set_viewport_size({"width": 1920, "height": 1080})
+    page.goto(f"{estate.url}/runs/{run}/wall")
+    expect(page.get_by_test_id("percent")).to_have_text("100.0%")
+    assert page.evaluate(SMALLEST) >= 0.03
+    assert page.evaluate("document.documentElement.scrollHeight <= innerHeight")
+    expect(page.get_by_role("button")).to_have_count(0)
+    page.keyboard.press("Escape")
+    expect(page).to_have_url(re.compile(f"/runs/{run}$"))
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_nobody_is_shut_out_of_the_pages_around(estate, enter, page, run, scheme):
+    page.emulate_media(color_scheme=scheme)
+    enter("admin")
+    for path in (*PAGES, f"runs/{run}/wall"):
+        name = re.split(r"\W", path)[0] if not path.endswith("wall") else "wall"
+        page.goto(f"{estate.url}/{path}")
+        expect(page.get_by_role("main").locator("h1")).to_be_visible()
+        expect(page.get_by_label("loading")).to_have_count(0)
+        if os.environ.get("LUDB_SCREENSHOTS"):
+            page.screenshot(path=Path(os.environ["LUDB_SCREENSHOTS"]) / f"{name}-{scheme}.png", full_page=True)
+        page.evaluate(AXE.read_text(encoding="utf-8"))
+        found = page.evaluate("axe.run().then(said => said.violations.map(one => `${one.id}: ${one.nodes[0].html}`))")
+        assert found == [], name
+        page.set_viewport_size({"width": 380, "height": 800})
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{name} is wider than a telephone"
+        page.set_viewport_size({"width": 1280, "height": 800})

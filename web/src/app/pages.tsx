@@ -1,0 +1,41 @@
+/** Every page once: its address, the word and place in the menu, the key after `g`, and who may open it. */
+import { lazy, type ComponentType, type LazyExoticComponent } from "react";
+import type { Role } from "../api/session";
+
+export interface Place {
+  path: string;
+  page: LazyExoticComponent<ComponentType>;
+  /** Its word in the menu; none: it is reached by links alone. */
+  menu?: string;
+  /** Where it stands in the menu: watching, doing, governing. */
+  group?: 1 | 2 | 3;
+  key?: string;
+  role?: Role;
+  /** Drawn without the frame, over the whole screen. */
+  bare?: boolean;
+}
+
+/** By address, one line each. */
+export const PAGES: Place[] = [
+  { path: "/", menu: "Runs", group: 1, key: "r", page: lazy(() => import("../features/overview/OverviewPage")) },
+  { path: "/alerts", menu: "Alerts", group: 1, key: "a", page: lazy(() => import("../features/alerts/AlertsPage")) },
+  { path: "/audit", menu: "Audit", group: 3, key: "t", role: "admin", page: lazy(() => import("../features/audit/AuditPage")) },
+  { path: "/calls", menu: "Calls", group: 1, key: "c", page: lazy(() => import("../features/calls/CallsPage")) },
+  { path: "/history", menu: "History", group: 1, key: "h", page: lazy(() => import("../features/history/HistoryPage")) },
+  { path: "/jobs/:job", page: lazy(() => import("../features/job/JobPage")) },
+  { path: "/launch", menu: "Launch", group: 2, key: "l", role: "operator", page: lazy(() => import("../features/launch/LaunchPage")) },
+  { path: "/quarantine", menu: "Quarantine", group: 1, key: "q", page: lazy(() => import("../features/quarantine/QuarantinePage")) },
+  { path: "/runs/:run", page: lazy(() => import("../features/run/RunPage")) },
+  { path: "/runs/:run/compare/:other", page: lazy(() => import("../features/compare/ComparePage")) },
+  { path: "/runs/:run/wall", bare: true, page: lazy(() => import("../features/wall/WallPage")) },
+  { path: "/schedules", menu: "Schedules", group: 2, key: "s", page: lazy(() => import("../features/schedules/SchedulesPage")) },
+  { path: "/settings", menu: "Settings", group: 3, key: "e", page: lazy(() => import("../features/settings/SettingsPage")) },
+  { path: "/systems", menu: "Systems", group: 1, key: "y", page: lazy(() => import("../features/systems/SystemsPage")) },
+  { path: "/units/:job/:key", page: lazy(() => import("../features/unit/UnitPage")) },
+  { path: "/users", menu: "Users", group: 3, key: "u", role: "admin", page: lazy(() => import("../features/users/UsersPage")) },
+];
+
+/** What stands in the menu: by group, and within it by address. */
+export const MENU: (Place & { menu: string })[] = PAGES.filter((place): place is Place & { menu: string } => place.menu !== undefined).sort(
+  (a, b) => (a.group ?? 9) - (b.group ?? 9),
+);

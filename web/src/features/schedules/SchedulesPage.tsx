@@ -1,0 +1,84 @@
+/** When jobs start by themselves: what is due next, what came of the last time, and in whose name. */
+import { Button, Stack, Typography } from "@mui/material";
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useState } from "react";
+import { get, send, type Shape } from "../../api/client";
+import { May } from "../../api/session";
+import { Confirm, type Question } from "../../shared/Confirm";
+import { moment } from "../../shared/format";
+import { Grid, type Column } from "../../shared/Grid";
+import { Empty, Failure, Panel, Told, When } from "../../shared/parts";
+import { ScheduleForm } from "./ScheduleForm";
+import { firings, KINDS } from "./wanted";
+
+type Schedule = Shape<"ScheduleShape">;
+
+export default function SchedulesPage() {
+  const client = useQueryClient();
+  const [question, setQuestion] = useState<Question | null>(null);
+  const [form, setForm] = useState<Schedule | "new" | null>(null);
+  const schedules = useQuery({ queryKey: ["schedules"], queryFn: () => get("/api/v1/schedules"), refetchInterval: 10_000 });
+  const onSettled = () => client.invalidateQueries({ queryKey: ["schedules"] });
+  const change = useMutation({ mutationFn: ({ schedule, enabled }: { schedule: string; enabled: boolean }) => send("patch", "/api/v1/schedules/{schedule}", { schedule }, { enabled }), onSettled });
+  const remove = useMutation({ mutationFn: (schedule: string) => send("delete", "/api/v1/schedules/{schedule}", { schedule }), onSettled });
+  const act = {
+    edit: setForm,
+    toggle: (one: Schedule) => change.mutate({ schedule: one.id, enabled: !one.enabled }),
+    remove: (one: Schedule) => setQuestion({ title: `Remove ${one.name}?`, says: "It starts nothing any more; runs that it has started go on.", yes: "Remove", act: () => remove.mutate(one.id) }),
+  };
+  return (
+    <Stack sx={{ gap: 2 }}>
+      <Typography variant="h1">Schedules</Typography>
+      <Panel title="What starts by itself" aside={<May role="editor"><Button variant="contained" onClick={() => setForm("new")}>New schedule</Button></May>}>
+        {(change.error ?? remove.error) && <Failure error={change.error ?? remove.error} />}
+        <Told query={schedules} lines={4}>
+          {(found) => found.length === 0
+            ? <Empty>Nothing starts by itself: a schedule starts a job at a time, again and again, or after another job.</Empty>
+            : <Grid label="schedules" columns={columns(act)} rows={found} keyOf={(one) => one.id} />}
+        </Told>
+      </Panel>
+      {form && <ScheduleForm schedule={form === "new" ? null : form} close={() => setForm(null)} />}
+      <Confirm question={question} close={() => setQuestion(null)} />
+    </Stack>
+  );
+}
+
+interface Acts {
+  edit: (one: Schedule) => void;
+  toggle: (one: Schedule) => void;
+  remove: (one: Schedule) => void;
+}
+
+function columns(act: Acts): Column<Schedule>[] {
+  return [
+    { name: "name", cell: (one) => <b>{one.name}</b> },
+    { name: "job", cell: (one) => one.job },
+    { name: "when", wide: 150, cell: (one) => <>{KINDS[one.kind].word}: <code>{one.spec}</code>{(one.kind === "cron" || one.kind === "once") && <Typography component="span" color="text.secondary" sx={{ fontSize: 12 }}> {one.zone}</Typography>}</> },
+    { name: "next", tight: true, cell: (one) => <Next of={one} /> },
+    { name: "last", tight: true, cell: (one) => (one.last_at ? <When at={one.last_at} /> : "never") },
+    { name: "in the name of", cell: (one) => one.owner },
+    { name: "note", wide: 140, cell: (one) => one.note || "–" },
+    {
+      name: "change",
+      tight: true,
+      cell: (one) => (
+        <May role="editor" otherwise="–">
+          <Button onClick={() => act.edit(one)} aria-label={`edit ${one.name}`}>Edit</Button>
+          <Button onClick={() => act.toggle(one)} aria-label={`${one.enabled ? "switch off" : "switch on"} ${one.name}`}>{one.enabled ? "Switch off" : "Switch on"}</Button>
+          <Button color="error" onClick={() => act.remove(one)} aria-label={`remove ${one.name}`}>Remove</Button>
+        </May>
+      ),
+    },
+  ];
+}
+
+/** The next time, and those after it where somebody points. */
+function Next({ of }: { of: Schedule }) {
+  if (!of.enabled) return <Typography component="span" color="text.secondary">switched off</Typography>;
+  if (of.kind === "after") return `when ${of.spec} is complete`;
+  if (of.kind === "file") return "when such a file arrives";
+  if (of.kind === "webhook") return "when it is asked to";
+  if (!of.next_at) return "not again";
+  const later = firings(of, of.next_at).at.slice(0, 4);
+  return <span title={[of.next_at, ...later].map((at) => moment(at)).join("\n")}><When at={of.next_at} /></span>;
+}
