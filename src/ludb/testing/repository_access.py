@@ -9,10 +9,12 @@ import pytest
 from ludb.errors import ConfigError
 from ludb.model.access import AuditEntry, Role, Session, Token, User
 from ludb.model.alerts import Condition, Severity
+from ludb.model.run import CallState
 from ludb.model.schedules import Kind, Schedule
 from ludb.model.tasks import Answered, Sample, Task, TaskState
 from ludb.ports.repository import Repository
-from ludb.testing.repository_world import RUN, ManualClock
+from ludb.testing.repository_calls import make_call
+from ludb.testing.repository_world import RUN, ManualClock, claimed, owner, started
 
 ADMIN = User("ann", Role.ADMIN, "$hash", must_change=True)
 TOKEN = Token("t1", "airflow", "bo", Role.OPERATOR, "e" * 64, expires_at=2_000_000.0, created_by="ann")
@@ -196,6 +198,23 @@ class TasksContract:
         assert [one.number for one in alerts.page(standing=True)] == [again.number, again.number - 1]
         assert [one.ended_at for one in alerts.page(before=first.number + 1)] == [clock.now]
         assert alerts.acknowledge(999_999, "ann") is None
+
+    def test_failed_calls_and_lost_workers_are_counted_from_a_moment_on(
+        self, repository: Repository, clock: ManualClock
+    ) -> None:
+        """Otherwise an API that was well again for hours would still be told to somebody at night."""
+        started(repository)
+        chunk = claimed(repository)
+        calls = [make_call(at) for at in chunk.positions]
+        repository.calls.intend(chunk, calls)
+        repository.calls.mark(chunk, calls, CallState.SENT)
+        repository.calls.mark(chunk, calls[:1], CallState.REJECTED, "400")
+        for name in ("w1", "w2"):
+            repository.owners.enrol(owner(name))
+        repository.owners.leave("w1", "dead")
+        before, alerts = clock.now - 1, repository.alerts
+        assert (alerts.calls(RUN, before), alerts.lost(RUN, before)) == ({"crm": (1, len(calls))}, 1)
+        assert (alerts.calls(RUN, clock.now), alerts.lost(RUN, clock.now), alerts.lost("other", before)) == ({}, 0, 0)
 
     def test_a_slot_of_a_schedule_is_taken_once(self, repository: Repository, clock: ManualClock) -> None:
         """Otherwise two servers would start the same wave twice."""
