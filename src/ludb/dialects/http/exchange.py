@@ -82,8 +82,9 @@ class Exchange:
         own = {name: value.get_secret_value() for name, value in self._settings.headers.items()}
         own |= self._settings.auth.headers() if self._settings.auth else {}
         named = {name.lower() for name in own}
+        kept: Any = {"keepalive_timeout": _KEEP_ALIVE} if self._settings.keep_alive else {"force_close": True}
         session = aiohttp.ClientSession(
-            connector=_Connector(limit=0, keepalive_timeout=_KEEP_ALIVE, ssl=self._tls or True),
+            connector=_Connector(limit=0, ssl=self._tls or True, **kept),
             cookie_jar=aiohttp.DummyCookieJar(),
             headers={**{name: value for name, value in headers.items() if name.lower() not in named}, **own},
             timeout=aiohttp.ClientTimeout(total=self._settings.timeout),

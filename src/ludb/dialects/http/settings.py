@@ -73,6 +73,9 @@ class HttpSystem(CallSystemSettings):
     max_delay: Seconds = Field(
         default=60.0, ge=0, description="How long a request may still arrive after we gave it up"
     )
+    keep_alive: bool = Field(
+        default=True, description="Whether one connection carries several requests, one after the other"
+    )
     max_document: Annotated[
         int | None,
         BeforeValidator(size),
