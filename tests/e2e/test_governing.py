@@ -171,3 +171,16 @@ def test_nobody_is_shut_out_of_the_pages_around(estate, enter, page, run, scheme
         page.set_viewport_size({"width": 380, "height": 800})
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{name} is wider than a telephone"
         page.set_viewport_size({"width": 1280, "height": 800})
+
+
+@pytest.mark.parametrize("path", ["history", "audit", "calls"])
+def test_what_is_typed_quickly_into_a_filter_stands_there_whole(enter, run, path):
+    """The filter stands in the address, which a slow machine changes later than one types."""
+    page = enter("admin", f"/{path}")
+    page.context.new_cdp_session(page).send("Emulation.setCPUThrottlingRate", {"rate": 6})
+    fields = page.get_by_role("main").locator("input[type=text]:visible, input[type=search]:visible")
+    fields.first.wait_for()
+    for field in fields.all():
+        field.click()
+        field.press_sequentially("administrator")
+        expect(field).to_have_value("administrator", timeout=5_000)

@@ -26,7 +26,8 @@ export function App() {
   return (
     <Themed>
       <QueryClientProvider client={client}>
-        <BrowserRouter>
+        {/* Filters stand in the address: as a transition it would follow too late, and letters typed meanwhile be lost. */}
+        <BrowserRouter useTransitions={false}>
           <Suspense fallback={<Container sx={{ py: 3 }}><Waiting lines={6} /></Container>}><Door /></Suspense>
         </BrowserRouter>
       </QueryClientProvider>
