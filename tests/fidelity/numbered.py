@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import re
 from collections import Counter
 from itertools import pairwise
@@ -27,7 +26,6 @@ def count_by_case():
     """How many tests there are for each case, beside the probes."""
     counted = Counter()
     for path in (*ROOT.glob("tests/**/test_*.py"), *ROOT.glob("src/ludb/testing/**/*.py")):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.FunctionDef):
-                counted.update(numbers(node.name))
+        for name in re.findall(r"^ *def (test_\w+)", path.read_text(encoding="utf-8"), re.MULTILINE):
+            counted.update(numbers(name))
     return counted

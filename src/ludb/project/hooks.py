@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import ast
+import symtable
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
@@ -107,10 +107,12 @@ def _text(file: str, folder: Path, path: tuple[str | int, ...], mistakes: Mistak
 
 def _check_python(text: str, file: str, function: str, path: tuple[str | int, ...], mistakes: Mistakes) -> None:
     try:
-        module = ast.parse(text)
+        # The compiler's own table, not `ast`: objects of `ast` made while the collector ends something that prints a
+        # traceback are refused by Python before 3.11.8 (python/cpython#106905).
+        module = symtable.symtable(text, file, "exec")
     except SyntaxError as error:
         mistakes.found.append(ConfigError(error.msg, file=file, line=error.lineno, column=error.offset))
         return
-    names = [node.name for node in module.body if isinstance(node, ast.FunctionDef)]
+    names = [table.get_name() for table in module.get_children() if table.get_type() == "function"]
     if function not in names:
         mistakes.at(path, f"{file} has no function {function!r}", did_you_mean(function, names))
