@@ -15,8 +15,10 @@ import typer
 
 from ludb.cli import options
 from ludb.cli.console import answer, err, out
+from ludb.errors import LudbError
 
 if TYPE_CHECKING:
+    from ludb.launchers.nursery import Nursery
     from ludb.service.runs import Started
     from ludb.service.site import Site
     from ludb.service.supervisor import Supervisor
@@ -25,8 +27,8 @@ PATIENCE = 60.0
 """Seconds in which a detached supervisor must have taken the run over."""
 
 
-def hold_run(site: Site, started: Started, workers: int | None, *, json: bool) -> int:
-    """Supervise the run until it has ended, show what it did, and return the exit code."""
+def hold_run(site: Site, started: Started, workers: int | None, nursery: Nursery, *, json: bool) -> int:
+    """Supervise the run until it has ended, show what it did, and return the exit code. The nursery is ended with it."""
     from ludb.cli.progress import Progress
     from ludb.cli.report import render_summary
     from ludb.launchers.local import LocalLauncher
@@ -37,7 +39,7 @@ def hold_run(site: Site, started: Started, workers: int | None, *, json: bool) -
 
     progress = Progress(err, site, started.run)
     lease = float(str(started.run.settings.get("lease", 60)))
-    launcher = LocalLauncher(site.logs(started.run.id), told(site))
+    launcher = LocalLauncher(site.logs(started.run.id), told(site), nursery)
     supervisor = Supervisor(
         site, started.run, launcher, workers, lease, ["--state", str(site.state)], away=progress.away
     )
@@ -55,7 +57,7 @@ def hold_run(site: Site, started: Started, workers: int | None, *, json: bool) -
 
     supervisor.tick = tick
     try:
-        with keys:
+        with keys, nursery:
             words.say(lambda: progress.start(started))
             ended = supervisor.supervise()
             sampler.tick(last=True)
@@ -181,12 +183,37 @@ def supervise(
     json: options.Json = False,
 ) -> None:
     """Hold a run that was started. Started by `--detach`."""
-    from ludb.engine.liveness import OwnerLock
-    from ludb.service.runs import Started
-    from ludb.service.site import open_site
+    from ludb.launchers.nursery import Nursery
 
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    site = open_site(state=state, repository=repository)
-    run = site.repository.runs.get(run_id)
-    started = Started(run, resumed=run.started_at is not None, changed=False, lock=OwnerLock(lock, lock_file))
-    sys.exit(hold_run(site, started, workers, json=json))
+    with Nursery() as nursery:
+        from ludb.engine.liveness import OwnerLock
+        from ludb.service.runs import Started
+        from ludb.service.site import open_site
+
+        site = open_site(state=state, repository=repository)
+        run = site.repository.runs.get(run_id)
+        started = Started(run, resumed=run.started_at is not None, changed=False, lock=OwnerLock(lock, lock_file))
+        sys.exit(hold_run(site, started, workers, nursery, json=json))
+
+
+def nursery(
+    job: Annotated[Path | None, typer.Option("--job", help="The job folder whose adapters will be needed.")] = None,
+) -> None:
+    """Have everything imported that workers need, and become one for each line of standard input. Started by whoever holds
+    a run.
+    """
+    import contextlib
+
+    from ludb.cli.app import main
+    from ludb.launchers.nursery import serve
+    from ludb.project.folder import read_job
+    from ludb.service import site, worker_process
+
+    del worker_process  # is imported, no more
+    url = os.environ.get("LUDB_REPOSITORY") or "sqlite:"
+    site.repository_type(url)
+    if job is not None:
+        with contextlib.suppress(LudbError, OSError):  # whoever reads it for the run says what is wrong with it
+            read_job(job, os.environ)
+    serve(main)

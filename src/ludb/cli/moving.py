@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 from collections import Counter
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -139,22 +140,28 @@ def run(
     json: options.Json = False,
 ) -> None:
     """Move the job's units, or go on where the last run of it stopped. Ctrl-C stops after the chunks in flight."""
-    from ludb.cli.holding import detach, hold_run
-    from ludb.service.dry_run import start_dry
-    from ludb.service.runs import start
-    from ludb.service.site import open_site
+    from ludb.launchers.nursery import Nursery
 
     selection = options.selection(
         where=where, units=units, only_quarantined=only_quarantined, sample=sample, seed=seed, limit=limit,
         skip_missing=skip_missing,
     )  # fmt: skip
-    site = open_site(state=state, repository=repository, folder=job)
-    err.print(f"reading {job} and its systems")
-    if dry_run:
-        site, started = start_dry(site, job, options.parameters(param), selection)
-    else:
-        started = start(site, job, options.parameters(param), selection, accept_change=accept_change)
-    sys.exit((detach if detached else hold_run)(site, started, workers, json=json))
+    # First of all: it imports what workers need while the run is planned here.
+    with Nursery(job) if not detached else nullcontext() as nursery:
+        from ludb.cli.holding import detach, hold_run
+        from ludb.service.dry_run import start_dry
+        from ludb.service.runs import start
+        from ludb.service.site import open_site
+
+        site = open_site(state=state, repository=repository, folder=job)
+        err.print(f"reading {job} and its systems")
+        if dry_run:
+            site, started = start_dry(site, job, options.parameters(param), selection)
+        else:
+            started = start(site, job, options.parameters(param), selection, accept_change=accept_change)
+        if nursery is None:
+            sys.exit(detach(site, started, workers, json=json))
+        sys.exit(hold_run(site, started, workers, nursery, json=json))
 
 
 def abandon(

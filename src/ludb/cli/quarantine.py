@@ -110,6 +110,7 @@ def retry_units(
 ) -> None:
     """Make quarantined units pending again, with the job as it is in its folder now, and move them."""
     from ludb.cli.holding import detach, hold_run
+    from ludb.launchers.nursery import Nursery
     from ludb.model.run import UnitState
     from ludb.service.hints import options_for
     from ludb.service.pinning import origin
@@ -132,4 +133,6 @@ def retry_units(
         )
     folder = job or origin(site, site.repository.runs.get(run_id))
     started = try_again(site, run_id, [e.position for e in wanted], folder)
-    sys.exit((detach if detached else hold_run)(site, started, None, json=json))
+    if detached:
+        sys.exit(detach(site, started, None, json=json))
+    sys.exit(hold_run(site, started, None, Nursery(folder), json=json))

@@ -51,6 +51,7 @@ def resume(
 ) -> None:
     """Let a run go on: one that is held and paused at once, any other by holding it here (or, with --detach, by itself)."""
     from ludb.cli.holding import detach, hold_run
+    from ludb.launchers.nursery import Nursery
     from ludb.service import steering
     from ludb.service.pinning import origin
     from ludb.service.runs import resume as go_on
@@ -63,7 +64,9 @@ def resume(
         return
     folder = job or origin(site, known)
     started = go_on(site, run, folder, accept_change=accept_change)
-    sys.exit((detach if detached else hold_run)(site, started, workers, json=json))
+    if detached:
+        sys.exit(detach(site, started, workers, json=json))
+    sys.exit(hold_run(site, started, workers, Nursery(folder), json=json))
 
 
 def stop(

@@ -8,28 +8,37 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from ludb.launchers.nursery import Forked, Nursery
+
 
 class LocalLauncher:
     """Starts `ludb worker` as a process in a session of its own: what ends the supervisor does not end its workers."""
 
-    def __init__(self, logs: Path, environment: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, logs: Path, environment: Mapping[str, str] | None = None, nursery: Nursery | None = None
+    ) -> None:
         """Standard output and error of workers go to files in `logs`; `environment` is added to ours. What may hold a
-        password travels there: every user of a machine can read command lines.
+        password travels there: every user of a machine can read command lines. A `nursery` starts workers sooner.
         """
-        self._logs, self._environment = logs, dict(environment or {})
-        self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._logs, self._environment, self._nursery = logs, dict(environment or {}), nursery
+        self._processes: dict[str, subprocess.Popen[bytes] | Forked] = {}
 
     def start(self, run_id: str, arguments: Sequence[str]) -> str:
         """Start one worker; the id is its process id."""
         self._logs.mkdir(parents=True, exist_ok=True, mode=0o700)
-        command = [sys.executable, "-m", "ludb", "worker", "--run", run_id, *arguments]
-        with (self._logs / "workers.out").open("ab") as out:
-            process = subprocess.Popen(  # noqa: S603  (our own interpreter and module)
-                command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True,
-                env=os.environ | self._environment,
-            )  # fmt: skip
+        words, environment = ["worker", "--run", run_id, *arguments], os.environ | self._environment
+        out = self._logs / "workers.out"
+        forked = self._nursery.start(words, environment, out) if self._nursery else None
+        process = forked or self._spawn(words, environment, out)
         self._processes[str(process.pid)] = process
         return str(process.pid)
+
+    def _spawn(self, words: Sequence[str], environment: Mapping[str, str], out: Path) -> subprocess.Popen[bytes]:
+        with out.open("ab") as file:
+            return subprocess.Popen(  # noqa: S603  (our own interpreter and module)
+                [sys.executable, "-m", "ludb", *words], stdin=subprocess.DEVNULL, stdout=file, stderr=file,
+                start_new_session=True, env=environment,
+            )  # fmt: skip
 
     def alive(self, launch_id: str) -> bool:
         """Whether the process still runs; processes of an earlier supervisor are not known here."""

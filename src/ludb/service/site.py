@@ -5,7 +5,7 @@ from __future__ import annotations
 import getpass
 import os
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -112,9 +112,14 @@ def open_site(
 
 
 def open_repository(url: str) -> Repository:
-    """The repository behind a URL; its scheme names the adapter."""
+    """The repository behind a URL."""
+    return cast("Repository", repository_type(url)(url))
+
+
+def repository_type(url: str) -> Callable[[str], object]:
+    """The adapter that the URL's scheme names, loaded."""
     scheme = url.split(":", 1)[0].split("+", 1)[0]
-    return cast("Repository", adapter("ludb.repositories", _TYPES.get(scheme, scheme))(url))
+    return cast("Callable[[str], object]", adapter("ludb.repositories", _TYPES.get(scheme, scheme)))
 
 
 def open_scratch(environment: Mapping[str, str] | None = None) -> Site:

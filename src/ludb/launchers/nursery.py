@@ -1,0 +1,173 @@
+"""Workers without a start of their own: a process that has imported what they need becomes one by a fork."""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import IO, Self, cast
+
+PATIENCE = 60.0
+"""Seconds in which a nursery must have answered; then it is given up, and workers are started as processes of their own."""
+ALONE = {"OPENBLAS_NUM_THREADS": "1", "JE_ARROW_MALLOC_CONF": "background_thread:false"}
+"""What keeps the libraries from starting threads when they are imported: a fork has only the thread that made it."""
+HAS_PIDFDS = sys.platform == "linux"
+"""Elsewhere workers are started as processes of their own, which works everywhere and takes longer."""
+
+
+class Nursery:
+    """A process that imports what a worker of the job needs while its run is still planned, and forks workers from then on.
+
+    A worker is at work after a tenth of a second instead of one. It is in a session of its own, and lives on whether the
+    nursery does or not. A nursery that does not answer costs time, never a worker: `start` returns None.
+    """
+
+    def __init__(self, job: Path | None = None) -> None:
+        """Start to import, in the background; `job` is the folder whose adapters will be needed."""
+        command = [sys.executable, "-m", "ludb", "nursery", *([] if job is None else ["--job", str(job)])]
+        self._process: subprocess.Popen[bytes] | None = None
+        if HAS_PIDFDS:
+            self._process = subprocess.Popen(  # noqa: S603  (our own interpreter and module)
+                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                start_new_session=True, env=os.environ | ALONE,
+            )  # fmt: skip
+
+    def start(self, arguments: Sequence[str], environment: Mapping[str, str], out: Path) -> Forked | None:
+        """`ludb ARGUMENTS` as a new process that writes to the file `out`; None if the nursery is not able to."""
+        if self._process is None:
+            return None
+        asked = {"arguments": list(arguments), "environment": dict(environment), "out": str(out)}
+        to, back = cast("IO[bytes]", self._process.stdin), cast("IO[bytes]", self._process.stdout)
+        try:
+            to.write(json.dumps(asked).encode() + b"\n")
+            to.flush()
+            answered, _, _ = select.select([back], [], [], PATIENCE)
+            line = back.readline() if answered else b""
+        except OSError:
+            line = b""
+        if not line:
+            self._end(signal.SIGKILL)
+            return None
+        return Forked(int(line))
+
+    def close(self) -> None:
+        """End it; its workers go on."""
+        self._end(None)
+
+    def _end(self, number: int | None) -> None:
+        process, self._process = self._process, None
+        if process is None:
+            return
+        if number is not None:
+            process.send_signal(number)
+        process.communicate()
+
+    def __enter__(self) -> Self:
+        """The nursery."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End it."""
+        self.close()
+
+
+class Forked:
+    """A process that somebody else started. Its pidfd makes sure that no other process of the same number is meant."""
+
+    def __init__(self, pid: int) -> None:
+        """The process `pid`, if it still lives."""
+        self.pid = pid
+        try:
+            self._handle: int | None = os.pidfd_open(pid)
+        except ProcessLookupError:
+            self._handle = None
+
+    def poll(self) -> int | None:
+        """None while it lives; else 0, since only its parent is told how it ended."""
+        return self._look(0)
+
+    def kill(self) -> None:
+        """End it at once."""
+        if self.poll() is None and self._handle is not None:
+            signal.pidfd_send_signal(self._handle, signal.SIGKILL)
+
+    def wait(self) -> int:
+        """Wait until it is dead."""
+        self._look(None)
+        return 0
+
+    def _look(self, wait: float | None) -> int | None:
+        if self._handle is None:
+            return 0
+        poll = select.poll()
+        poll.register(self._handle, select.POLLIN)
+        if not poll.poll(wait):
+            return None
+        os.close(self._handle)
+        self._handle = None
+        return 0
+
+
+def serve(main: Callable[[], object]) -> None:
+    """The nursery's own side: fork for every line of standard input, and answer with the number of the process, until there
+    are no more lines. In the fork `main` is called as if it had been started with the arguments, environment and output
+    asked for. Refuses (`RuntimeError`) if it has threads, which would be missing in a fork.
+    """
+    from setproctitle import getproctitle, setproctitle  # noqa: PLC0415  (is there on Linux alone)
+
+    getproctitle()  # it finds its place only as long as the environment is where the kernel put it
+    threads = len(os.listdir("/proc/self/task"))  # noqa: PTH208  (names alone are counted)
+    if threads != 1:
+        raise RuntimeError(f"a process of {threads} threads cannot be forked safely")
+    gc.freeze()  # the collector of a worker need not touch, and so copy, what all of them share
+    children: dict[int, int] = {}
+    waiting = b""
+    while True:
+        for handle in select.select([0, *children], [], [])[0]:
+            if handle:
+                os.waitpid(children.pop(handle), 0)
+                os.close(handle)
+                continue
+            more = os.read(0, 1 << 16)
+            if not more:
+                return
+            *lines, waiting = (waiting + more).split(b"\n")
+            for line in lines:
+                pid = os.fork()
+                if not pid:
+                    for child in children:
+                        os.close(child)
+                    _become(main, json.loads(line), setproctitle)
+                children[os.pidfd_open(pid)] = pid
+                os.write(1, f"{pid}\n".encode())
+
+
+def _become(main: Callable[[], object], asked: Mapping[str, object], entitle: Callable[[str], None]) -> None:
+    """In the fork: be the process that was asked for, and end as it ends."""
+    code = 1
+    try:
+        os.setsid()
+        out = os.open(str(asked["out"]), os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o600)
+        for number, file in ((0, os.open(os.devnull, os.O_RDONLY)), (1, out), (2, out)):
+            os.dup2(file, number)
+        os.environ.clear()
+        os.environ.update(cast("dict[str, str]", asked["environment"]))
+        sys.argv = ["ludb", *cast("list[str]", asked["arguments"])]
+        entitle(" ".join([sys.executable, "-m", *sys.argv]))
+        main()
+        code = 0
+    except SystemExit as ended:
+        code = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+    except BaseException:  # noqa: BLE001  (the interpreter would print it and end with 1)
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)

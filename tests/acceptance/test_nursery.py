@@ -1,0 +1,68 @@
+"""Workers are forks of a process that is ready: they live on without it, and come without it where it has gone."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from pathlib import Path
+
+import psutil
+import pytest
+
+from ludb.launchers.nursery import Nursery, serve
+from tests.acceptance.test_steering import whole
+
+
+def nursery_of(process):
+    """The process that has everything imported, started by whoever holds the run."""
+    return next(one for one in psutil.Process(process.pid).children() if "nursery" in one.cmdline())
+
+
+def test_workers_go_on_and_are_replaced_when_the_process_that_forks_them_dies(shop):
+    process = shop.start("run", "job", "--workers", "2", GATE=str(shop.gate))
+    shop.inside(2)
+    nursery, born = nursery_of(process), [psutil.Process(one.pid) for one in shop.workers()]
+    assert {one.ppid() for one in born} == {nursery.pid}, "a worker took a start of its own"
+    assert all(os.getsid(one.pid) == one.pid for one in born), "a terminal's hangup would end it"
+    nursery.kill()
+    shop.until(lambda: not nursery.is_running() or nursery.status() == psutil.STATUS_ZOMBIE, "it is dead")
+    assert all(one.is_running() for one in born), "workers died with the process that forked them"
+    born[0].kill()
+    shop.until(
+        lambda: {one.ppid() for one in map(psutil.Process, (w.pid for w in shop.workers()))} >= {process.pid},
+        "another worker has come without it",
+    )
+    shop.gate.touch()
+    said = shop.said(process)
+    assert said.code == 0, said.err
+    assert whole(shop)
+
+
+def test_nothing_is_left_of_it_when_whoever_holds_the_run_is_killed(shop):
+    process = shop.start("run", "job", "--workers", "1", GATE=str(shop.gate))
+    shop.inside(1)
+    nursery, (worker,) = nursery_of(process), shop.workers()
+    os.kill(process.pid, signal.SIGKILL)
+    shop.until(lambda: not nursery.is_running() or nursery.status() == psutil.STATUS_ZOMBIE, "it has ended by itself")
+    assert psutil.pid_exists(worker.pid), "the worker ended with it"
+    shop.gate.touch()
+    shop.until(lambda: not shop.workers(), "the worker has done the run")
+    assert whole(shop)
+
+
+def test_one_that_cannot_fork_safely_refuses_and_a_worker_that_it_cannot_make_is_none(tmp_path):
+    done = threading.Event()
+    thread = threading.Thread(target=done.wait)
+    thread.start()
+    try:
+        with pytest.raises(RuntimeError, match=r"threads cannot be forked safely"):
+            serve(lambda: None)
+    finally:
+        done.set()
+        thread.join()
+    with Nursery() as nursery:
+        forked = nursery.start(["--version"], os.environ, Path(tmp_path / "out"))
+        forked.wait()
+        assert (forked.poll(), (tmp_path / "out").read_text().count("\n")) == (0, 1)
+    assert nursery.start(["--version"], os.environ, Path(tmp_path / "out")) is None, "it has ended"
