@@ -43,16 +43,21 @@ class Size:
 
 def fill(repository: StoreRepository, size: Size) -> None:
     """Fill an empty repository. Nothing but its own columns is made up: what is written is what a run writes."""
-    admin = User("bench", Role.ADMIN, "no password", personal=True)
-    repository.access.users.add(admin)
-    sha = hashlib.sha256(SECRET.encode()).hexdigest()
-    token = Token("bench", "bench", admin.name, Role.ADMIN, sha, personal=True, expires_at=time.time() + 1e7)
-    repository.access.tokens.add(token)
+    admit(repository)
     with repository._database.write() as connection:  # noqa: SLF001  (the bench writes what workers would take hours to)
         for table, rows in _everything(size, time.time()):
             _insert(connection, table, rows)
         if connection.dialect.name == "postgresql":  # which analyzes by itself, later; nobody does it for SQLite
             connection.exec_driver_sql("ANALYZE")
+
+
+def admit(repository: StoreRepository) -> None:
+    """Make a user with a token that opens everything (`SECRET`)."""
+    admin = User("bench", Role.ADMIN, "no password", personal=True)
+    repository.access.users.add(admin)
+    sha = hashlib.sha256(SECRET.encode()).hexdigest()
+    token = Token("bench", "bench", admin.name, Role.ADMIN, sha, personal=True, expires_at=time.time() + 1e7)
+    repository.access.tokens.add(token)
 
 
 def _insert(connection: Connection, table: Table, rows: Rows) -> None:
