@@ -15,6 +15,7 @@ from ludb.model.access import Role, Token, User
 from ludb.repositories.store import tables as t
 from ludb.repositories.store import tables_server as s
 from ludb.repositories.store.repository import StoreRepository
+from ludb.repositories.store.tally import recount
 
 SEGMENT, BATCH = 50_000, 2_000
 BIG, JOB = "large-run", "telco"
@@ -47,6 +48,7 @@ def fill(repository: StoreRepository, size: Size) -> None:
     with repository._database.write() as connection:  # noqa: SLF001  (the bench writes what workers would take hours to)
         for table, rows in _everything(size, time.time()):
             _insert(connection, table, rows)
+        recount(connection)
         if connection.dialect.name == "postgresql":  # which analyzes by itself, later; nobody does it for SQLite
             connection.exec_driver_sql("ANALYZE")
 
