@@ -3,67 +3,53 @@
 from __future__ import annotations
 
 import json
-import os
-import re
-import signal
 import statistics
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
-from dataclasses import dataclass
-from pathlib import Path
+from contextlib import closing
 
 from bench.harness import Bar, Plan, Result, result
+from bench.server import watched
 from bench.server.fill import BIG, SECRET, Size, fill
+from bench.server.served import ROOT, Served, serving
 from ludb.model.events import Event
 from ludb.repositories.postgres import PostgresRepository
 from ludb.repositories.sqlite import SqliteRepository
 from ludb.repositories.store.repository import StoreRepository
 from ludb.testing.services import running
 
-ROOT = Path(__file__).resolve().parents[2]
 RATE, SECONDS, WARM = 100.0, 30.0, 5.0
 """Requests a second, for how many seconds they are judged, and for how many before that they are not."""
 LISTENERS, TOLD = 20, 10
 """Listeners of one run, and events that they are told."""
-TICKS = os.sysconf("SC_CLK_TCK")
-
-
-@dataclass(frozen=True, slots=True)
-class Served:
-    """A server that listens."""
-
-    url: str
-    pid: int
-
-    def cpu(self) -> float:
-        """Processor seconds so far."""
-        told = Path(f"/proc/{self.pid}/stat").read_text(encoding="ascii").rsplit(")", 1)[1].split()
-        return (int(told[11]) + int(told[12])) / TICKS
-
-    def peak(self) -> float:
-        """The most memory that was ever resident, in MiB."""
-        told = Path(f"/proc/{self.pid}/status").read_text(encoding="ascii")
-        return int(re.findall(r"VmHWM:\s+(\d+)", told)[0]) / 1024
 
 
 def measure(asked: Plan) -> Iterator[Result]:
     """All numbers of the area, in the order of `bench/README.md`."""
     size = Size().scaled(asked.scale)
-    file = asked.folder / "sqlite" / "repository.sqlite"
+    file, small = (asked.folder / name / "repository.sqlite" for name in ("sqlite", "small"))
     yield from _on("SQLite", SqliteRepository(str(file)), f"sqlite:///{file}", size, asked)
+    yield from _watched("SQLite", SqliteRepository(str(small)), f"sqlite:///{small}", asked)
     with running("postgres") as server:
         url = server.url("postgres")
         yield from _on("PostgreSQL", PostgresRepository(url), url, size, asked)
+    with running("postgres") as server:
+        url = server.url("postgres")
+        yield from _watched("PostgreSQL", PostgresRepository(url), url, asked)
+
+
+def _watched(name: str, repository: StoreRepository, url: str, asked: Plan) -> Iterator[Result]:
+    with closing(repository):
+        yield from watched.measure(name, repository, url, asked)
 
 
 def _on(name: str, repository: StoreRepository, url: str, size: Size, asked: Plan) -> Iterator[Result]:
     with closing(repository):
         asked.tell(f"server: filling {name}")
         fill(repository, size)
-        with _serving(asked.folder / name, url) as served:
+        with serving(ROOT / "bench" / "job", asked.folder / name, url) as served:
             asked.tell(f"server: {RATE:.0f} requests a second on {name}")
             _load(served, WARM, size)
             used, took = served.cpu(), _load(served, SECONDS, size)
@@ -91,27 +77,6 @@ def _on(name: str, repository: StoreRepository, url: str, size: Size, asked: Pla
 
 def _at(values: Sequence[float], share: float) -> float:
     return sorted(values)[min(len(values) - 1, int(share * len(values)))]
-
-
-@contextmanager
-def _serving(folder: Path, url: str) -> Iterator[Served]:
-    words = ["serve", str(ROOT / "bench" / "job"), "--port", "0", "--no-adopt", "--state", str(folder)]
-    process = subprocess.Popen(  # noqa: S603  (our own module)
-        [sys.executable, "-m", "ludb", *words, "--repository", url], stderr=subprocess.PIPE, text=True, cwd=ROOT
-    )
-    assert process.stderr is not None
-    try:
-        found, said = None, ""
-        while found is None:
-            line = process.stderr.readline()
-            said += line
-            if not line:
-                raise RuntimeError(f"the server ended before it listened: {said}")
-            found = re.search(r"serving (\S+)", line)
-        yield Served(found[1], process.pid)
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.communicate()
 
 
 def _load(served: Served, seconds: float, size: Size) -> dict[str, list[float]]:

@@ -16,12 +16,13 @@ from sqlalchemy import delete, text
 
 from ludb.errors import ConfigError, LeaseLost, TransientError, UnitError
 from ludb.model.events import Event
+from ludb.model.run import UnitState
 from ludb.repositories.mysql import MysqlRepository
 from ludb.repositories.postgres import PostgresRepository
 from ludb.repositories.store.tables import SCHEMA_VERSION, meta
 from ludb.repositories.store.types import metadata
 from ludb.testing.repository import RepositoryContract
-from ludb.testing.repository_world import RUN, claimed, decision, moved, started
+from ludb.testing.repository_world import RUN, claimed, decision, fault, moved, started
 from ludb.testing.services import running
 
 
@@ -171,6 +172,34 @@ class OnAServer:
             assert upgraded.chunks.holders(RUN, [bytes(16)]) == {bytes(16): 0}
             with upgraded._database.read() as connection:
                 assert connection.execute(text("select schema_version from meta")).scalar_one() == SCHEMA_VERSION
+
+    def test_what_was_set_aside_before_it_was_counted_is_counted_now(self, repository, another, url):
+        started(repository, 8)
+        moved(repository, claimed(repository), [fault(1), fault(2, UnitState.IN_DOUBT)])
+        counters = repository.views.counters(RUN)
+        with repository._database.write() as connection:
+            connection.execute(text("drop table tally"))
+            connection.execute(meta.update().values(schema_version=6))
+        with closing(self.make(url)) as upgraded:
+            assert upgraded.views.counters(RUN) == counters
+            moved(upgraded, claimed(upgraded), [fault(5)])
+            assert [one.units for one in upgraded.evidence.reasons(RUN)] == [2, 1]
+
+    def test_units_that_several_set_aside_for_one_reason_are_all_counted(self, repository, another):
+        """All of them add to one counter: none is lost, and nobody waits for another who waits for them."""
+        started(repository, 48, size=48)
+        chunks = [claimed(repository, 4) for _ in range(12)]
+
+        def move(number):
+            store, chunk = (repository, another)[number % 2], chunks[number]
+            first, *_, last = chunk.positions
+            aside = [replace(fault(at), reason=reason) for at, reason in ((first, "a"), (last, "b"))]
+            moved(store, chunk, aside if number % 3 else aside[::-1])
+
+        with ThreadPoolExecutor(6) as pool:
+            list(pool.map(move, range(12)))
+        assert repository.views.counters(RUN).quarantined == 24
+        assert [(one.reason, one.units) for one in repository.evidence.reasons(RUN)] == [("a", 12), ("b", 12)]
 
     def test_a_server_that_goes_away_is_transient(self, repository, server, url):
         started(repository, 4)

@@ -145,3 +145,35 @@ def test_a_number_that_no_event_had_is_refused(people, last):
     client = people.token(Role.VIEWER)
     answer = client.get(f"/api/v1/runs/{RUN}/stream", headers={"Last-Event-ID": last})
     assert answer.status_code == 422
+
+
+def test_an_event_that_is_held_back_for_a_moment_is_told_all_the_same(people, listening, monkeypatch):
+    """On a database server an event may be seen by who asks for the newest before it may be told in its order."""
+    repository = people.world.repository
+    started(repository)
+    since, held = type(repository.events).since, [True]
+    monkeypatch.setattr(type(repository.events), "since", lambda *args: [] if held[0] else since(*args))
+    client = people.token(Role.VIEWER)
+    with listener(listening, client) as heard, listener(listening, client) as other:
+        take(heard, "progress", 1)
+        say(people, "e1", "e2")
+        take(heard, "progress", 1)
+        assert client.get("/health/live").status_code == 200, "the server waits for nobody meanwhile"
+        held[0] = False
+        for one in (heard, other):
+            assert [data["name"] for _, _, data in take(one, "event", 2)] == ["e1", "e2"]
+
+
+def test_what_listeners_are_told_is_read_once_for_all_of_them(people, listening, monkeypatch):
+    repository = people.world.repository
+    started(repository)
+    since, reads = type(repository.events).since, []
+    monkeypatch.setattr(type(repository.events), "since", lambda *args: reads.append(args[2]) or since(*args))
+    client = people.token(Role.VIEWER)
+    with listener(listening, client) as heard, listener(listening, client) as other:
+        for one in (heard, other):
+            take(one, "progress", 1)
+        say(people, "e1")
+        for one in (heard, other):
+            take(one, "event", 1)
+    assert reads == [0]

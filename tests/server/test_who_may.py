@@ -107,3 +107,9 @@ def test_a_one_time_password_opens_nothing_but_its_own_change(people, operation)
     method, path, needed = operation
     if needed != "session":
         assert kind(send(people.session(Role.ADMIN, must_change=True), method, path)) == (403, "one-time-password")
+
+
+def test_what_is_wrong_with_a_request_is_told_to_nobody_who_may_not_send_it(people):
+    wrong = "/api/v1/runs?limit=none"
+    assert kind(people.client().get(wrong)) == (401, "unauthenticated")
+    assert kind(people.token(Role.VIEWER).get(wrong)) == (422, "invalid")

@@ -64,6 +64,17 @@ def test_a_run_of_the_first_version_goes_on_to_its_end(repository):
     assert (counters.done, counters.quarantined, counters.pending) == (18, 2, 0)
 
 
+def test_units_that_an_older_process_sets_aside_are_counted_once_the_run_goes_on(repository):
+    """It may still be at work when a newer one has upgraded the store."""
+    before = repository.views.counters(RUN)
+    with closing(sqlite3.connect(repository.path)) as connection, connection:
+        connection.execute("delete from tally")
+    assert repository.views.counters(RUN) != before
+    for state in (RunState.PAUSED, RunState.RUNNING):
+        repository.runs.change(RUN, state)
+    assert repository.views.counters(RUN) == before
+
+
 def test_its_decisions_are_read_back_whole(repository):
     (chunk,) = [chunk for chunk, _, _ in repository.views.chunks(RUN) if chunk.state is ChunkState.DECIDED]
     assert repository.chunks.decision(chunk.txn) == decision(chunk)

@@ -16,6 +16,7 @@ from ludb.server.guard import Guard
 from ludb.server.live import Hub
 from ludb.server.metrics import Metrics
 from ludb.server.problems import MEDIA, ProblemShape
+from ludb.server.reading import admitted
 from ludb.server.routes import (
     across,
     alert_rules,
@@ -39,7 +40,7 @@ from ludb.server.routes import (
     units,
     windows,
 )
-from ludb.server.rules import COOKIE, admit
+from ludb.server.rules import COOKIE
 from ludb.server.world import World
 
 THREADS = 16
@@ -100,7 +101,7 @@ def create_app(world: World) -> FastAPI:
     """An application over this world. It opens nothing and starts nothing."""
     app = Application(
         title="ludb", version=__version__, openapi_url="/api/v1/openapi.json", docs_url=None, redoc_url=None,
-        summary="Starts, steers, watches and explains every migration.", dependencies=[Depends(admit)],
+        summary="Starts, steers, watches and explains every migration.", dependencies=[Depends(admitted)],
         responses=problems.RESPONSES, lifespan=_within_bounds,
     )  # fmt: skip
     app.state.world, app.state.hub, app.state.metrics = world, Hub(world), Metrics(world)

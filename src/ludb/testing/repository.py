@@ -18,6 +18,7 @@ import pytest
 from ludb.testing.repository_access import AccessContract, TasksContract
 from ludb.testing.repository_calls import CallsContract, KeyMapContract
 from ludb.testing.repository_claims import ClaimsContract
+from ludb.testing.repository_counters import CountersContract
 from ludb.testing.repository_doubts import DoubtsContract
 from ludb.testing.repository_evidence import EvidenceContract, RetentionContract
 from ludb.testing.repository_figures import FiguresContract
@@ -33,6 +34,7 @@ class RepositoryContract(
     RunsContract,
     ClaimsContract,
     OutcomesContract,
+    CountersContract,
     CallsContract,
     KeyMapContract,
     PeopleContract,

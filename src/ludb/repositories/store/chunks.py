@@ -85,8 +85,8 @@ class StoreChunks:
             now = self._db.now()
             self._record(connection, chunk, decision, now)
             hold(connection, chunk.run, decision.merged)
-            set_aside(connection, chunk.run, stamped(decision.exceptions, chunk, now, decision.job_version))
             self._hold_back(connection, chunk, stamped(decision.undo, chunk, now, decision.job_version), now)
+            set_aside(connection, chunk.run, stamped(decision.exceptions, chunk, now, decision.job_version))
         self._told[chunk.txn] = {**decision.rows, "conversion": decision.conversions}, decision.job_version
         return replace(chunk, state=ChunkState.DECIDED)
 

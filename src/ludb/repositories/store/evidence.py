@@ -48,13 +48,13 @@ class StoreEvidence:
 
     def reasons(self, run_id: str, *, named: int = 0, limit: int | None = None) -> list[ReasonGroup]:
         """Groups by (state, reason). A step's name is one of several where rules of several steps give one reason."""
-        e = t.unit_exception.c
-        step = func.min(case((e.step != "", e.step), else_=e.phase))
+        k = t.tally.c
+        step = func.min(case((k.step != "", k.step), else_=k.phase))
         query = (
-            select(e.state, e.reason, step, func.count())
-            .where(e.run == run_id)
-            .group_by(e.state, e.reason)
-            .order_by(func.count().desc(), e.state, e.reason)
+            select(k.state, k.reason, step, func.sum(k.n))
+            .where(k.run == run_id, k.n != 0)
+            .group_by(k.state, k.reason)
+            .order_by(func.sum(k.n).desc(), k.state, k.reason)
             .limit(limit)
         )
         with self._db.read() as connection:

@@ -14,6 +14,7 @@ from ludb.model.exceptions import exception_values
 from ludb.model.run import Chunk, UnitException, UnitState
 from ludb.repositories.store import tables as t
 from ludb.repositories.store.database import batches
+from ludb.repositories.store.tally import count
 
 _FIELDS = tuple(field.name for field in fields(UnitException))
 _LIGHT = ("unit_key", "phase", "step", "reason", "message", "job_version", "chunk")
@@ -48,6 +49,7 @@ def set_aside(connection: Connection, run: str, exceptions: Sequence[UnitExcepti
     if any(each.state in (UnitState.PENDING, UnitState.DONE) for each in exceptions):
         raise FatalError(f"run {run}: pending and done are never stored as exceptions")
     connection.execute(insert(t.unit_exception), [{"run": run, **exception_values(each)} for each in exceptions])
+    count(connection, run, exceptions)
     tell(connection, run, [(each.position, each.at, str(each.state), _told(each)) for each in exceptions])
 
 
@@ -87,6 +89,7 @@ def reopen(
     tell(connection, run, [(at, now, "retried", {**entry, "was": exception_values(found[at])}) for at in positions])
     for some in batches(positions):
         connection.execute(delete(t.unit_exception).where(e.run == run, e.position.in_(some)))
+    count(connection, run, [found[at] for at in positions], sign=-1)
     return []
 
 

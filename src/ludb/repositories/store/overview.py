@@ -23,14 +23,14 @@ class StoreOverview:
 
     def reasons(self, job: str | None = None, limit: int = 200) -> list[ReasonLine]:
         """Groups by (run, state, reason)."""
-        e, r = t.unit_exception.c, t.run.c
-        step = func.min(case((e.step != "", e.step), else_=e.phase))
+        k, r = t.tally.c, t.run.c
+        step = func.min(case((k.step != "", k.step), else_=k.phase))
         query = (
-            select(e.run, r.job, e.state, e.reason, step, func.count(), func.max(e.at))
-            .select_from(t.unit_exception.join(t.run, r.id == e.run))
-            .where(r.state != str(RunState.ABANDONED))
-            .group_by(e.run, r.job, e.state, e.reason)
-            .order_by(func.count().desc(), e.run, e.reason)
+            select(k.run, r.job, k.state, k.reason, step, func.sum(k.n), func.max(k.last_at))
+            .select_from(t.tally.join(t.run, r.id == k.run))
+            .where(r.state != str(RunState.ABANDONED), k.n != 0)
+            .group_by(k.run, r.job, k.state, k.reason)
+            .order_by(func.sum(k.n).desc(), k.run, k.reason)
             .limit(limit)
         )
         if job is not None:

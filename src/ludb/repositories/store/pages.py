@@ -22,6 +22,7 @@ from ludb.repositories.store.database import Database, batches
 from ludb.repositories.store.outcomes import exception_of
 from ludb.repositories.store.runs import get_run, run_of
 from ludb.repositories.store.segments import Bounds, Segments
+from ludb.repositories.store.tally import aside
 
 _CHUNK = tuple(field.name for field in fields(ChunkLine))
 _HEAVY = ("detail", "body", "trace", "source_rows")
@@ -52,7 +53,7 @@ class StorePages:
 
     def counters(self, run_ids: Sequence[str]) -> Mapping[str, Counters]:
         """Where the units of several runs are: three queries for all of them."""
-        r, c, e = t.run.c, t.chunk.c, t.unit_exception.c
+        r, c = t.run.c, t.chunk.c
         totals: dict[str, int] = {}
         found: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
         with self._db.read() as connection:
@@ -61,10 +62,10 @@ class StorePages:
                     run: int(units) for run, units in connection.execute(select(r.id, r.units).where(r.id.in_(some)))
                 }
                 done = select(c.run, c.state, func.sum(c.done)).where(c.run.in_(some), c.done > 0)
-                aside = select(e.run, e.state, func.count()).where(e.run.in_(some)).group_by(e.run, e.state)
-                for query in (done.group_by(c.run, c.state), aside):
-                    for run, state, units in connection.execute(query):
-                        found[run][state] += int(units)
+                for run, state, units in connection.execute(done.group_by(c.run, c.state)):
+                    found[run][state] += int(units)
+                for run, states in aside(connection, some).items():
+                    found[run].update(states)
         return {run: _counters(total, found[run]) for run, total in totals.items()}
 
     def chunks(
@@ -158,12 +159,12 @@ class StorePages:
 
 
 def _counters(total: int, found: Mapping[str, int]) -> Counters:
-    aside = {
+    others = {
         str(state): found.get(state, 0)
         for state in (UnitState.QUARANTINED, UnitState.IN_DOUBT, UnitState.GONE, UnitState.ROLLED_BACK)
     }
     done, committing = found.get(ChunkState.FINISHED, 0), found.get(ChunkState.DECIDED, 0)
-    return Counters(total=total, done=done, committing=committing, **aside)
+    return Counters(total=total, done=done, committing=committing, **others)
 
 
 def _line_of(row: Any) -> ChunkLine:

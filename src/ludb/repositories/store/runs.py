@@ -14,6 +14,7 @@ from ludb.model.run import RUN_CHANGES, ChunkState, Run, RunState, Segment
 from ludb.repositories.store import tables as t
 from ludb.repositories.store.database import Database
 from ludb.repositories.store.segments import to_ipc
+from ludb.repositories.store.tally import agrees, recount
 
 _FIELDS = tuple(field.name for field in fields(Run))
 _ENDED = frozenset({RunState.COMPLETED, RunState.EXCEPTIONS, RunState.FAILED, RunState.STOPPED, RunState.ABANDONED})
@@ -199,6 +200,8 @@ class StoreRuns:
         )
         if changed.rowcount != 1:
             raise TransientError(f"run {run.id} was changed by somebody else meanwhile", system="repository")
+        if to is RunState.RUNNING and not agrees(connection, run.id):
+            recount(connection, run.id)
         return get_run(connection, run.id)
 
 

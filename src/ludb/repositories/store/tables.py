@@ -13,7 +13,7 @@ from sqlalchemy.engine import Dialect
 
 from ludb.repositories.store.types import MYSQL, Big, Blob, Digest, Json, Long, Name, OldKey, Serial, metadata
 
-SCHEMA_VERSION = 6
+SCHEMA_VERSION = 7
 """The version of these tables, and of the newest file in `migrations/versions`; a store that says more is newer than this
 program.
 """
@@ -167,6 +167,20 @@ unit_exception = Table(
     Index("unit_exception_by_state", "run", "state"),
 )
 
+tally = Table(
+    "tally",
+    metadata,
+    Column("run", Name, primary_key=True),
+    Column("digest", Digest, primary_key=True),
+    Column("state", Name, nullable=False),
+    Column("phase", Name, nullable=False),
+    Column("step", Name, nullable=False),
+    Column("system", Name, nullable=False),
+    Column("reason", Long, nullable=False),
+    Column("n", Big, nullable=False),
+    Column("last_at", Double, nullable=False),
+)
+
 unit_history = Table(
     "unit_history",
     metadata,
@@ -216,6 +230,7 @@ call = Table(
     Index("call_by_chunk", "chunk", "state"),
     Index("call_by_run", "run", "state"),
     Index("call_by_state", "state", "number"),
+    Index("call_in_order", "run", "number"),
     sqlite_autoincrement=True,
 )
 

@@ -23,6 +23,7 @@ from ludb.repositories.store.outcomes import exception_of
 from ludb.repositories.store.positions import positions_of, unpack
 from ludb.repositories.store.runs import get_run, run_of
 from ludb.repositories.store.segments import Segments
+from ludb.repositories.store.tally import aside
 
 _MOVING = ("move", "retry")
 UNRESOLVED = (ChunkState.CLAIMED, ChunkState.DECIDED, ChunkState.RELEASED)
@@ -31,7 +32,7 @@ History = list[tuple[float, str, Mapping[str, object]]]
 
 
 class StoreViews:
-    """The `RunViews` port. Counts come from sums over chunks and exceptions, never from a counter of their own."""
+    """The `RunViews` port. Counts come from chunks and from `tally`, both kept in the transactions that move units."""
 
     def __init__(self, database: Database, segments: Segments) -> None:
         """Work on this database; keys come from `segments`."""
@@ -46,14 +47,13 @@ class StoreViews:
             return [run_of(row) for row in connection.execute(query)]
 
     def counters(self, run_id: str) -> Counters:
-        """Where the units are: two sums, whatever the size of the run."""
-        c, e = t.chunk.c, t.unit_exception.c
+        """Where the units are: the sums of chunks, each of which counts its own, and of what was set aside."""
+        c = t.chunk.c
         done = select(c.state, func.sum(c.done)).where(c.run == run_id).group_by(c.state)
-        others = select(e.state, func.count()).where(e.run == run_id).group_by(e.state)
         with self._db.read() as connection:
             total = get_run(connection, run_id).units
             moved = {state: int(units) for state, units in connection.execute(done)}
-            set_aside = {state: int(units) for state, units in connection.execute(others)}
+            set_aside = aside(connection, [run_id]).get(run_id, {})
         return Counters(
             total=total,
             done=moved.get(ChunkState.FINISHED, 0),

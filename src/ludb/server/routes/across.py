@@ -12,6 +12,7 @@ from ludb.model.run import CallState, Counters, Run
 from ludb.model.steering import Live
 from ludb.server.lookup import known_run
 from ludb.server.pages import Cursor, Limit, Page, number, page_of
+from ludb.server.reading import ReadRoute
 from ludb.server.rules import AnyCaller, rule
 from ludb.server.shapes.insight import (
     CallOfRunShape,
@@ -24,7 +25,7 @@ from ludb.server.shapes.insight import (
 from ludb.server.shaping import call_shape, run_shape
 from ludb.server.world import AnyWorld, World
 
-router = APIRouter(prefix="/api/v1", tags=["runs"])
+router = APIRouter(prefix="/api/v1", tags=["runs"], route_class=ReadRoute)
 POINTS = 120
 """Points of a run's pace, at most."""
 _STATES = ("done", "quarantined", "in_doubt", "gone", "rolled_back", "pending")

@@ -11,13 +11,14 @@ from ludb.model.access import Role
 from ludb.model.alerts import Alert, AlertRule, Severity, Tuned
 from ludb.model.setup import CHANNEL, RULE, Entry
 from ludb.server.problems import Problem
+from ludb.server.reading import ReadRoute
 from ludb.server.rules import AnyCaller, rule
 from ludb.server.shapes.alerts import ChannelAsked, ChannelShape, RuleChange, RuleShape, TriedShape
 from ludb.server.world import AnyWorld, World
 from ludb.service.alerts_channels import Untold, channel_of, channels_of, send
 from ludb.service.alerts_rules import RULES, Thresholds, check_limits, limits_of, tuned
 
-router = APIRouter(prefix="/api/v1", tags=["alerts"])
+router = APIRouter(prefix="/api/v1", tags=["alerts"], route_class=ReadRoute)
 
 
 @router.get("/alert-rules", **rule(Role.VIEWER))

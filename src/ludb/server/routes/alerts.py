@@ -12,10 +12,11 @@ from ludb.model.access import Role
 from ludb.model.alerts import Alert, Severity
 from ludb.server.pages import Cursor, Limit, Page, number, page_of
 from ludb.server.problems import Problem
+from ludb.server.reading import ReadRoute
 from ludb.server.rules import AnyCaller, rule
 from ludb.server.world import AnyWorld
 
-router = APIRouter(prefix="/api/v1", tags=["alerts"])
+router = APIRouter(prefix="/api/v1", tags=["alerts"], route_class=ReadRoute)
 
 
 class AlertShape(BaseModel):

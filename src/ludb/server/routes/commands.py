@@ -17,6 +17,7 @@ from ludb.server.lookup import known_job, known_run
 from ludb.server.once import Key, once
 from ludb.server.pages import Cursor, Limit, Page, number, page_of
 from ludb.server.problems import Problem, refused_as
+from ludb.server.reading import ReadRoute
 from ludb.server.rules import AnyCaller, Caller, rule
 from ludb.server.shapes.commands import (
     CommandShape,
@@ -34,7 +35,7 @@ from ludb.service import steering
 from ludb.service.site import Site
 from ludb.service.steering import Asked
 
-router = APIRouter(prefix="/api/v1", tags=["commands"])
+router = APIRouter(prefix="/api/v1", tags=["commands"], route_class=ReadRoute)
 PATIENCE = 2.0
 """Seconds that an answer waits to hear what came of a command."""
 

@@ -12,11 +12,12 @@ from ludb.model.run import CallState
 from ludb.server.children import ask
 from ludb.server.lookup import known_run
 from ludb.server.problems import refused_as
+from ludb.server.reading import ReadRoute
 from ludb.server.rules import AnyCaller, rule
 from ludb.server.shapes.people import Asked
 from ludb.server.world import AnyWorld
 
-router = APIRouter(prefix="/api/v1", tags=["commands"])
+router = APIRouter(prefix="/api/v1", tags=["commands"], route_class=ReadRoute)
 Call = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9:._-]*$", max_length=190, description="The call's id")]
 Value = Annotated[str, Field(max_length=1000, pattern=r"^[^\x00]*$")]
 Name = Annotated[str, Field(max_length=100, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]

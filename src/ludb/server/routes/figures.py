@@ -14,6 +14,7 @@ from ludb.model.run import Run, RunState
 from ludb.ports.figures import ChunkTime
 from ludb.project import registry
 from ludb.server.lookup import known_run
+from ludb.server.reading import ReadRoute
 from ludb.server.rules import rule
 from ludb.server.shapes.figures import (
     ChunkTimeShape,
@@ -28,7 +29,7 @@ from ludb.server.shapes.figures import (
 from ludb.server.shaping import flat
 from ludb.server.world import AnyWorld, World
 
-router = APIRouter(prefix="/api/v1", tags=["runs"])
+router = APIRouter(prefix="/api/v1", tags=["runs"], route_class=ReadRoute)
 STUCK, PATIENCE = 4.0, 10.0
 """A chunk is stuck that is held for so many times the typical time, and for so many seconds."""
 NEWEST = 20

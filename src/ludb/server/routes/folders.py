@@ -14,11 +14,12 @@ from ludb.model.access import Role
 from ludb.model.setup import FOLDER, Entry
 from ludb.project.content import JOB_FILE
 from ludb.server.problems import Problem
+from ludb.server.reading import ReadRoute
 from ludb.server.rules import AnyCaller, rule
 from ludb.server.shapes.people import Asked
 from ludb.server.world import AnyWorld
 
-router = APIRouter(prefix="/api/v1", tags=["jobs"])
+router = APIRouter(prefix="/api/v1", tags=["jobs"], route_class=ReadRoute)
 
 
 class FolderAsked(Asked):

@@ -13,12 +13,13 @@ from ludb.server.catalogue import Entry
 from ludb.server.children import ask
 from ludb.server.lookup import known_job
 from ludb.server.problems import Problem
+from ludb.server.reading import ReadRoute
 from ludb.server.rules import AnyCaller, rule
 from ludb.server.shapes.insight import FindingShape, PreflightShape, StepLineageShape, VersionShape
 from ludb.server.shaping import NOTHING
 from ludb.server.world import AnyWorld, World
 
-router = APIRouter(prefix="/api/v1", tags=["jobs"])
+router = APIRouter(prefix="/api/v1", tags=["jobs"], route_class=ReadRoute)
 
 
 @router.get("/jobs/{job}/lineage", **rule(Role.VIEWER))

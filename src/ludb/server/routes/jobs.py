@@ -13,6 +13,7 @@ from ludb.project.folder import JobFolder
 from ludb.server.catalogue import Entry
 from ludb.server.lookup import known_job
 from ludb.server.problems import Mistake, Problem, mistake_of
+from ludb.server.reading import ReadRoute
 from ludb.server.rules import rule
 from ludb.server.shapes.jobs import (
     FileShape,
@@ -28,7 +29,7 @@ from ludb.server.shapes.jobs import (
 )
 from ludb.server.world import AnyWorld
 
-router = APIRouter(prefix="/api/v1", tags=["jobs"])
+router = APIRouter(prefix="/api/v1", tags=["jobs"], route_class=ReadRoute)
 _ROLES = {registry.SOURCES: "source", registry.TARGETS: "target", registry.CALL_TARGETS: "calls"}
 
 

@@ -7,11 +7,12 @@ from fastapi import APIRouter, Request, Response
 from ludb.server.accounts import change_password, log_in
 from ludb.server.passwords import csrf_of
 from ludb.server.problems import Problem
+from ludb.server.reading import ReadRoute
 from ludb.server.rules import COOKIE, AnyCaller, address_of, rule
 from ludb.server.shapes.people import LoginAsked, PasswordAsked, SessionShape
 from ludb.server.world import AnyWorld
 
-router = APIRouter(prefix="/api/v1", tags=["session"])
+router = APIRouter(prefix="/api/v1", tags=["session"], route_class=ReadRoute)
 
 
 @router.post("/login", **rule("public"))

@@ -11,11 +11,12 @@ from fastapi import APIRouter, Query
 
 from ludb.model.access import Role
 from ludb.server.lookup import known_run
+from ludb.server.reading import ReadRoute
 from ludb.server.rules import rule
 from ludb.server.shapes.jobs import LogLineShape
 from ludb.server.world import AnyWorld
 
-router = APIRouter(prefix="/api/v1", tags=["runs"])
+router = APIRouter(prefix="/api/v1", tags=["runs"], route_class=ReadRoute)
 TAIL = 256_000
 """Bytes that are read from the end of each log."""
 _RANK = {"debug": 10, "info": 20, "warning": 30, "error": 40}

@@ -13,6 +13,7 @@ from ludb.server.accounts import one_time
 from ludb.server.pages import Cursor, Limit, Page, number, page_of
 from ludb.server.passwords import sha_of
 from ludb.server.problems import Problem, refused_as
+from ludb.server.reading import ReadRoute
 from ludb.server.rules import PREFIX, AnyCaller, rule
 from ludb.server.shapes.people import (
     AuditShape,
@@ -27,7 +28,7 @@ from ludb.server.shapes.people import (
 )
 from ludb.server.world import AnyWorld, World
 
-router = APIRouter(prefix="/api/v1", tags=["people"])
+router = APIRouter(prefix="/api/v1", tags=["people"], route_class=ReadRoute)
 
 
 @router.get("/users", **rule(Role.ADMIN))

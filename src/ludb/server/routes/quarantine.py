@@ -15,12 +15,13 @@ from ludb.model.run import CallState, UnitState
 from ludb.ports.pages import ReasonLine
 from ludb.server.lookup import known_run
 from ludb.server.pages import Cursor, Limit, Page, number, page_of
+from ludb.server.reading import ReadRoute
 from ludb.server.rules import AnyCaller, rule
 from ludb.server.shapes.runs import AsideShape, CallShape, ReasonShape
 from ludb.server.shaping import NOTHING, aside_shape, call_shape
 from ludb.server.world import AnyWorld, World
 
-router = APIRouter(prefix="/api/v1", tags=["quarantine"])
+router = APIRouter(prefix="/api/v1", tags=["quarantine"], route_class=ReadRoute)
 COLUMNS = ("key", "state", "phase", "step", "reason", "message", "at", "chunk", "job_version")
 LARGE = 1000
 """From how many units on, groups over all runs are kept for a moment."""

@@ -12,6 +12,7 @@ from ludb.model.run import ChunkState, RunState
 from ludb.server.lookup import known_run
 from ludb.server.pages import Cursor, Limit, Page, number, page_of, pair
 from ludb.server.progress import progress_of
+from ludb.server.reading import ReadRoute
 from ludb.server.rules import rule
 from ludb.server.shapes.runs import (
     ChunkShape,
@@ -31,7 +32,7 @@ from ludb.service.activity import liveness_of
 from ludb.service.steering import at_work
 from ludb.service.summary import balances
 
-router = APIRouter(prefix="/api/v1", tags=["runs"])
+router = APIRouter(prefix="/api/v1", tags=["runs"], route_class=ReadRoute)
 After = Annotated[int, Query(ge=0, lt=2**63, description="Only what comes after this number")]
 
 

@@ -15,6 +15,7 @@ from ludb.server.accounts import refuse_address
 from ludb.server.lookup import known_job
 from ludb.server.passwords import same, sha_of
 from ludb.server.problems import Problem
+from ludb.server.reading import ReadRoute
 from ludb.server.rules import AnyCaller, address_of, rule
 from ludb.server.shapes.commands import Parameters, SelectionAsked
 from ludb.server.shapes.people import Asked
@@ -22,7 +23,7 @@ from ludb.server.timekeeper import Timekeeper
 from ludb.server.world import AnyWorld, World
 from ludb.service.scheduling import planned
 
-router = APIRouter(prefix="/api/v1", tags=["schedules"])
+router = APIRouter(prefix="/api/v1", tags=["schedules"], route_class=ReadRoute)
 BEGINS = "ludbhook_"
 """What every secret of a webhook begins with."""
 Spec = Annotated[

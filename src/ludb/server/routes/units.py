@@ -11,13 +11,14 @@ from ludb.model.access import Role
 from ludb.server.children import ask
 from ludb.server.lookup import known_run, known_unit
 from ludb.server.problems import Problem, refused_as
+from ludb.server.reading import ReadRoute
 from ludb.server.rules import AnyCaller, Caller, rule
 from ludb.server.shapes.runs import DifferenceShape, HistoryShape, UnitRowsShape, UnitShape
 from ludb.server.shapes.units import ColumnShape, QueryAsked, QueryShape
 from ludb.server.shaping import call_shape, exception_shape, history_data, masked_rows
 from ludb.server.world import AnyWorld, World
 
-router = APIRouter(prefix="/api/v1", tags=["units"])
+router = APIRouter(prefix="/api/v1", tags=["units"], route_class=ReadRoute)
 _AT_ONCE = threading.BoundedSemaphore(2)
 WAIT = 15.0
 """Seconds that a query waits for those before it; two are answered at a time."""

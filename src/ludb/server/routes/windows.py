@@ -13,12 +13,13 @@ from ludb.model.access import Role
 from ludb.model.setup import WINDOW, Entry
 from ludb.server.lookup import known_job, known_run
 from ludb.server.problems import Problem
+from ludb.server.reading import ReadRoute
 from ludb.server.rules import AnyCaller, rule
 from ludb.server.shapes.people import Asked
 from ludb.server.world import AnyWorld, World
 from ludb.service.windows import fits, gate_for, window_of
 
-router = APIRouter(prefix="/api/v1", tags=["windows"])
+router = APIRouter(prefix="/api/v1", tags=["windows"], route_class=ReadRoute)
 Clock = Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$", examples=["22:00"])]
 Zone = Annotated[str, Field(max_length=100, examples=["Europe/Berlin"])]
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
