@@ -23,8 +23,7 @@ def extract(chunk: Chunk, at: Workplace) -> Extract:
     Rows of two units, strays and rows that cannot be carried become faults of their units. Raises `TransientError` if a
     source is away.
     """
-    unit = at.migration.job.unit
-    keys = pa.table({POSITION: pa.array(list(chunk.positions), pa.int64())} | _columns(chunk.keys))
+    unit, keys = at.migration.job.unit, unread(chunk).keys
     reading = Reading()
     with ExitStack() as snapshots:
         for name, source in at.migration.sources.items():
@@ -42,6 +41,11 @@ def extract(chunk: Chunk, at: Workplace) -> Extract:
     faults = {position: fault for position, fault in reading.faults.items() if position not in gone}
     warnings = {reason: frozenset(positions) for reason, positions in reading.warnings.items()}
     return Extract(keys, reading.tables, faults, gone, reading.strays, warnings)
+
+
+def unread(chunk: Chunk) -> Extract:
+    """The extract of a chunk whose rows are left alone: keys, and no tables."""
+    return Extract(pa.table({POSITION: pa.array(list(chunk.positions), pa.int64())} | _columns(chunk.keys)), {})
 
 
 def _is_fetched(table: UnitTable, system: str, at: Workplace) -> bool:

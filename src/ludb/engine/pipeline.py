@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from ludb.engine.commit import commit, decide, journal, prepared
 from ludb.engine.conversions import Conversions
-from ludb.engine.extract import extract
+from ludb.engine.extract import extract, unread
 from ludb.engine.recover import recover, undo
 from ludb.engine.transform import Produced, transform
 from ludb.engine.verdicts import Verdicts
@@ -25,6 +25,9 @@ SIDE_PHASES = ("recover", "undo")
 """Phases of chunks that were decided before, and of rejected units whose calls are taken back."""
 
 
+DEATHS = 2
+"""Workers that may die with a chunk in hand before its units are suspected: one may have died of anything."""
+
 Further = tuple[tuple[Chunk, Extract], ...]
 """Chunks born of a split, with their rows: the same worker moves them next."""
 
@@ -40,6 +43,9 @@ def process(chunk: Chunk, read: Extract | None, at: Workplace) -> Further:
         return ()
     if chunk.kind == "undo":
         undo(chunk, at)
+        return ()
+    if chunk.deaths >= DEATHS:
+        suspect(chunk, at)
         return ()
     if read is None:
         with at.phase("extract", chunk):
@@ -90,6 +96,24 @@ def take_apart(chunk: Chunk, read: Extract, verdicts: Verdicts, error: UnitError
     children = at.repository.chunks.split(chunk, parts)
     at.announce("chunk.split", chunk, error=str(error), units=len(chunk.positions))
     return tuple((child, read.only(child.positions)) for child in children)
+
+
+def suspect(chunk: Chunk, at: Workplace) -> None:
+    """Workers die of somebody in this chunk (out of memory, a library that crashes): halve it, unread, until the unit stands
+    alone, then set that one aside. Halves are given back, so that the good one moves before the other kills again.
+    """
+    if len(chunk.positions) > 1:
+        middle = len(chunk.positions) // 2
+        children = at.repository.chunks.split(chunk, [chunk.positions[:middle], chunk.positions[middle:]])
+        for child in children:
+            at.repository.chunks.release(child, "half of a chunk that workers died of", 0.0)
+        at.announce("chunk.suspected", chunk, level="warning", lasting=True, deaths=chunk.deaths)
+        return
+    read = unread(chunk)
+    verdicts = Verdicts(chunk, read, version=at.run.version, at=at.clock())
+    told = f"{DEATHS} workers died with this unit in hand, alone or with others"
+    verdicts.reject({chunk.positions[0]: Fault(told)}, phase="extract", step="")
+    conclude(chunk, read, Produced(at.migration.job, {}, read.keys), verdicts, at)
 
 
 def fault_of(error: UnitError) -> Fault:

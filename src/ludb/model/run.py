@@ -144,7 +144,8 @@ Kind = Literal["move", "retry", "undo"]
 class Chunk:
     """A claimed slice of the unit list. `positions` never changes after the chunk is born; `seq` and `txn` are the claim's.
 
-    `keys` holds the unit keys in the order of `positions`. `payload` is what an `undo` chunk must still record.
+    `keys` holds the unit keys in the order of `positions`. `payload` is what an `undo` chunk must still record. `deaths`
+    counts the workers that died while they held it undecided.
     """
 
     id: str
@@ -160,6 +161,7 @@ class Chunk:
     parent: str | None = None
     payload: bytes = b""
     taken_over: bool = False
+    deaths: int = 0
 
 
 @dataclass(frozen=True, slots=True)

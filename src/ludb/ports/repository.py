@@ -73,8 +73,9 @@ class Chunks(Protocol):
 
         In this order: chunks claimed or decided by an owner in `dead` (known to be dead or fenced) or in `silent`
         (lease expired; not if the chunk has calls in state `sent`, `undoing`: those need `dead`), with `taken_over`
-        true; released chunks whose delay is over; the next `units` keys of the list (0: none). Runs not `running` or `stopping`
-        give nothing; a `stopping` run gives only chunks in state `decided`.
+        true, and for the dead with one more of `deaths`; released chunks whose delay is over; the next `units` keys of
+        the list (0: none). Runs not `running` or `stopping` give nothing; a `stopping` run gives only chunks in state
+        `decided`.
         """
 
     def decide(self, chunk: Chunk, decision: Decision) -> Chunk:

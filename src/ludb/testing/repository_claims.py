@@ -101,6 +101,21 @@ class ClaimsContract:
         assert (taken.id, taken.owner, taken.attempt) == (other.id, "c", 2)
         moved(repository, mine)
 
+    def test_deaths_are_counted_and_nothing_else_is(self, repository: Repository) -> None:
+        """Otherwise the customer that kills every worker is not found, or a chunk that waited for a target is suspected."""
+        started(repository, 4, size=4)
+        chunk = claimed(repository, owner="a")
+        assert (chunk.deaths, claimed(repository, owner="a", dead=["a"]).deaths) == (0, 0), "its own, left half way"
+        assert claimed(repository, owner="b", silent=["a"]).deaths == 0, "silent, and perhaps alive"
+        chunk = claimed(repository, owner="c", dead=["b"])
+        repository.chunks.release(chunk, "away", 0)
+        assert claimed(repository, owner="d").deaths == 1, "forgotten while it waited"
+        chunk = claimed(repository, owner="e", dead=["d"])
+        assert chunk.deaths == 2
+        parts = repository.chunks.split(chunk, [[0, 1], [2, 3]])
+        assert [part.deaths for part in parts] == [1, 1], "a part is one death from being halved again"
+        assert claimed(repository, owner="f", dead=["e"]).deaths == 2
+
     def test_a_stale_claim_loses_everywhere(self, repository: Repository) -> None:
         """Otherwise a worker that wakes up late would commit what another one is moving (attack 6)."""
         started(repository, 4)

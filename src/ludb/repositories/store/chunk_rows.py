@@ -33,6 +33,7 @@ def chunk_of(row: Any, keys: pa.Table = NO_KEYS, *, taken_over: bool = False) ->
         parent=row.parent,
         payload=row.payload,
         taken_over=taken_over,
+        deaths=row.deaths,
     )
 
 
@@ -49,6 +50,7 @@ def insert_chunk(connection: Connection, chunk: Chunk, **more: object) -> None:
         "attempt": chunk.attempt,
         "parent": chunk.parent,
         "payload": chunk.payload,
+        "deaths": chunk.deaths,
     }
     connection.execute(insert(t.chunk).values(values | place(chunk.positions) | more))
 

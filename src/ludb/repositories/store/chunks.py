@@ -53,7 +53,9 @@ class StoreChunks:
                 return None
             row = deserted(connection, run_id, state, silent, dead)
             if row is not None:
-                return hand_over(self._db, connection, self._segments, row, owner, taken_over=True)
+                # Who takes its own chunk up again has left it half way, and lives.
+                died = row.owner in dead and row.owner != owner
+                return hand_over(self._db, connection, self._segments, row, owner, taken_over=True, died=died)
             if state is RunState.STOPPING:
                 return None
             row = rested(connection, run_id, self._db.now()) if seen.rested else None
@@ -179,6 +181,7 @@ class StoreChunks:
                     parent=chunk.id,
                     payload=mine,
                 )
+                child = replace(child, deaths=max(0, row.deaths - 1))
                 insert_chunk(connection, child, seg=row.seg, claimed_at=self._db.now())
                 move_calls(connection, chunk.id, child.id, part)
                 children.append(replace(child, keys=self._segments.of(connection, chunk.run, part)))

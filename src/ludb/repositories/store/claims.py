@@ -69,12 +69,22 @@ def _rested(run: str, now: float) -> tuple[ColumnElement[bool], ...]:
 
 
 def hand_over(
-    database: Database, connection: Connection, segments: Segments, row: Any, owner: str, *, taken_over: bool
+    database: Database,
+    connection: Connection,
+    segments: Segments,
+    row: Any,
+    owner: str,
+    *,
+    taken_over: bool,
+    died: bool = False,
 ) -> Chunk | None:
-    """Give an existing chunk to a new owner; a decided one keeps its state and txn. None if somebody was quicker."""
+    """Give an existing chunk to a new owner; a decided one keeps its state and txn. None if somebody was quicker. `died`:
+    its old owner did, which counts while nothing is decided.
+    """
     values: dict[str, object] = {"owner": owner, "seq": next_seq(connection), "attempt": row.attempt + 1}
     if row.state != ChunkState.DECIDED:
         values |= {"state": str(ChunkState.CLAIMED), "txn": database.new_id(), "claimed_at": database.now()}
+        values |= {"deaths": row.deaths + died}
     same = (t.chunk.c.id == row.id, t.chunk.c.seq == row.seq, t.chunk.c.state == row.state)
     if connection.execute(update(t.chunk).where(*same).values(values)).rowcount != 1:
         return None

@@ -13,7 +13,7 @@ from sqlalchemy.engine import Dialect
 
 from ludb.repositories.store.types import MYSQL, Big, Blob, Digest, Json, Long, Name, OldKey, Serial, metadata
 
-SCHEMA_VERSION = 7
+SCHEMA_VERSION = 8
 """The version of these tables, and of the newest file in `migrations/versions`; a store that says more is newer than this
 program.
 """
@@ -102,6 +102,7 @@ chunk = Table(
     Column("excluded", Blob),
     Column("payload", Blob, nullable=False, default=b""),
     Column("claimed_at", Double),
+    Column("deaths", Integer, nullable=False, default=0, server_default="0"),
     Index("chunk_by_state", "run", "state", "seq"),
     Index("chunk_by_place", "run", "lo", "hi"),
     Index("chunk_done", "run", "state", "done"),  # counters are read from it alone
