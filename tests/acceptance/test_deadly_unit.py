@@ -22,7 +22,7 @@ def test_the_customer_that_workers_die_of_is_found_and_set_aside(shop):
     assert shop.rows("billing", "select name from account order by name") == [(f"c{n}",) for n in (1, 2, 4, 5, 6, 7, 8)]
     (found,) = shop.site.repository.views.exceptions(shop.site.repository.views.runs(limit=1)[0].id)
     assert (found.unit_key, found.reason) == (
-        "3", "2 workers died with this unit in hand, alone or with others",
+        "3", "3 workers died with this unit in hand, alone or with others",
     )  # fmt: skip
     assert [one["deaths"] for one in shop.events("chunk.suspected")] == [2]
     for name, text in STEPS.items():

@@ -25,8 +25,10 @@ SIDE_PHASES = ("recover", "undo")
 """Phases of chunks that were decided before, and of rejected units whose calls are taken back."""
 
 
-DEATHS = 2
-"""Workers that may die with a chunk in hand before its units are suspected: one may have died of anything."""
+DEATHS, ALONE = 2, 3
+"""How many workers must have died with a chunk in hand before it is halved, and before a unit that is the whole chunk is set
+aside: one may have died of anything, and a host that is restarted twice says nothing of a customer.
+"""
 
 Further = tuple[tuple[Chunk, Extract], ...]
 """Chunks born of a split, with their rows: the same worker moves them next."""
@@ -44,7 +46,7 @@ def process(chunk: Chunk, read: Extract | None, at: Workplace) -> Further:
     if chunk.kind == "undo":
         undo(chunk, at)
         return ()
-    if chunk.deaths >= DEATHS:
+    if chunk.deaths >= (DEATHS if len(chunk.positions) > 1 else ALONE):
         suspect(chunk, at)
         return ()
     if read is None:
@@ -111,7 +113,7 @@ def suspect(chunk: Chunk, at: Workplace) -> None:
         return
     read = unread(chunk)
     verdicts = Verdicts(chunk, read, version=at.run.version, at=at.clock())
-    told = f"{DEATHS} workers died with this unit in hand, alone or with others"
+    told = f"{ALONE} workers died with this unit in hand, alone or with others"
     verdicts.reject({chunk.positions[0]: Fault(told)}, phase="extract", step="")
     conclude(chunk, read, Produced(at.migration.job, {}, read.keys), verdicts, at)
 
