@@ -275,6 +275,15 @@ class TestPostgres(OnAServer, RepositoryContract):
         with psycopg.connect(server.url("postgres"), autocommit=True) as admin:
             admin.execute("select pg_terminate_backend(pid) from pg_stat_activity where datname = %s", [database])
 
+    def test_whoever_looks_sees_one_moment_and_whoever_writes_what_others_have_left(self, repository):
+        """On one connection in turns: otherwise counters would not add up, or a row that was waited for be an old one."""
+        asked = "select current_setting('transaction_isolation'), current_setting('transaction_read_only')"
+        for _ in range(2):
+            with repository._database.read() as connection:
+                assert tuple(connection.exec_driver_sql(asked).one()) == ("repeatable read", "on")
+            with repository._database.write() as connection:
+                assert tuple(connection.exec_driver_sql(asked).one()) == ("read committed", "off")
+
     def test_a_server_that_may_forget_decisions_is_refused(self, server, fresh_url):
         with psycopg.connect(server.url("postgres"), autocommit=True) as admin:
             admin.execute(f"alter database {fresh_url.rsplit('/', 1)[1]} set synchronous_commit = off")

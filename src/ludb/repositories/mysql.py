@@ -37,6 +37,10 @@ _FATAL = frozenset({1153, 1264, 1366, 1406, 1436, 1118})
 """A packet or a value that the store cannot hold."""
 
 
+def _begin(connection: Connection, writes: bool) -> None:
+    connection.exec_driver_sql(_WRITE if writes else _READ)
+
+
 def _new_id() -> str:
     return uuid.uuid4().hex
 
@@ -53,7 +57,7 @@ class MysqlRepository(StoreRepository):
         """Open the store."""
         parsed, volatile = address(url, "mysql+pymysql")
         arguments = {"charset": "utf8mb4", "init_command": _SESSION, "connect_timeout": 10, "local_infile": False}
-        engine = server_engine(parsed, read=_READ, write=_WRITE, arguments=arguments)
+        engine = server_engine(parsed, begin=_begin, arguments=arguments)
         name = shown(parsed, "mysql")
         database = Database(engine, name=name, clock=clock, ids=ids, translate=translate, alone=_alone)
         if not volatile:

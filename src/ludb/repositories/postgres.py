@@ -24,8 +24,6 @@ from ludb.repositories.store.server_session import (
 )
 
 _LOCK = 0x6C756462  # "ludb": the advisory lock of whoever makes or upgrades the tables
-_READ = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"
-_WRITE = "SET TRANSACTION ISOLATION LEVEL READ COMMITTED READ WRITE"
 _DURABLE = {
     "fsync": frozenset({"on"}),
     "synchronous_commit": frozenset({"on", "remote_write", "remote_apply", "local"}),
@@ -57,12 +55,21 @@ class PostgresRepository(StoreRepository):
             "connect_timeout": 10,
             "options": options,
         }
-        engine = server_engine(parsed, read=_READ, write=_WRITE, arguments=arguments)
+        engine = server_engine(parsed, begin=_begin, arguments=arguments)
         name = shown(parsed, "postgresql")
         database = Database(engine, name=name, clock=clock, ids=ids, translate=translate, alone=_alone)
         if not volatile:
             _check(database)
         super().__init__(database)
+
+
+def _begin(connection: Connection, writes: bool) -> None:
+    """Set what psycopg's own BEGIN says, which costs no further message to the server."""
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, psycopg.Connection)
+    level = psycopg.IsolationLevel.READ_COMMITTED if writes else psycopg.IsolationLevel.REPEATABLE_READ
+    if driver.isolation_level is not level and not driver.closed:  # of a closed one the first statement will tell
+        driver.isolation_level, driver.read_only = level, not writes
 
 
 def _check(database: Database) -> None:

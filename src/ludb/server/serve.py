@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import gc
 import os
 import socket
 import sys
@@ -42,9 +43,11 @@ def serve(config: ServerConfig, *, state: Path | None, repository: str | None) -
         host, port = listening.getsockname()[:2]
         scheme = "https" if config.tls_cert else "http"
         _tell(f"serving {scheme}://{f'[{host}]' if ':' in host else host}:{port} (state in {world.site.state})")
+        server = uvicorn.Server(_settings(config, world))
+        _collect_seldom()
         keeper.start()
         try:
-            uvicorn.Server(_settings(config, world)).run(sockets=[listening])
+            server.run(sockets=[listening])
         finally:
             keeper.close()
 
@@ -53,6 +56,15 @@ def _share_memory() -> None:
     """Let all threads take memory from two places: glibc gives each up to eight times the processors, and returns little."""
     with suppress(OSError, AttributeError):  # another C library
         ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 2)
+
+
+def _collect_seldom() -> None:
+    """Leave alone what lasts as long as the process (the application, its libraries), and look for circles after 10,000 new
+    objects, not 700: one answer makes thousands, none in circles, and every look goes over all that are alive.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 20)
 
 
 def _settings(config: ServerConfig, world: World) -> uvicorn.Config:

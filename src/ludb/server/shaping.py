@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import fields
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from ludb.model.calls import Call
@@ -35,7 +36,12 @@ NOTHING = Counters(0, 0, 0, 0, 0, 0, 0)
 
 def flat(value: DataclassInstance) -> dict[str, Any]:
     """The fields of a value by name, not copied: `dataclasses.asdict` copies all that is in them."""
-    return {field.name: getattr(value, field.name) for field in fields(value)}
+    return {name: getattr(value, name) for name in _names(type(value))}
+
+
+@cache
+def _names(kind: type[DataclassInstance]) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(kind))
 
 
 def counters_shape(counters: Counters) -> CountersShape:

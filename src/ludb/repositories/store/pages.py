@@ -23,6 +23,7 @@ from ludb.repositories.store.outcomes import exception_of
 from ludb.repositories.store.runs import get_run, run_of
 from ludb.repositories.store.segments import Bounds, Segments
 from ludb.repositories.store.tally import aside
+from ludb.repositories.store.views import UNRESOLVED
 
 _CHUNK = tuple(field.name for field in fields(ChunkLine))
 _HEAVY = ("detail", "body", "trace", "source_rows")
@@ -73,7 +74,9 @@ class StorePages:
     ) -> list[ChunkLine]:
         """Chunks in list order."""
         c = t.chunk.c
-        query = select(*(c[name] for name in _CHUNK)).where(c.run == run_id).order_by(c.lo, c.id).limit(limit)
+        # Chunks that are not over are few: found by their state and sorted, not met one by one among all others.
+        place = c.lo + 0 if states and set(UNRESOLVED).issuperset(states) else c.lo
+        query = select(*(c[name] for name in _CHUNK)).where(c.run == run_id).order_by(place, c.id).limit(limit)
         if after is not None:
             query = query.where(or_(c.lo > after[0], and_(c.lo == after[0], c.id > after[1])))
         if states:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
@@ -42,8 +42,8 @@ def shown(url: URL, kind: str) -> str:
     return f"{kind}://{url.host or 'localhost'}{f':{url.port}' if url.port else ''}/{url.database}"
 
 
-def server_engine(url: URL, *, read: str, write: str, arguments: Mapping[str, Any]) -> Engine:
-    """An engine whose transactions begin with the statement `read` or `write`, which set their isolation.
+def server_engine(url: URL, *, begin: Callable[[Connection, bool], None], arguments: Mapping[str, Any]) -> Engine:
+    """An engine whose transactions are prepared by `begin`, which sets their isolation: told whether they will write.
 
     Reading sees one snapshot, so that counters add up; writing is READ COMMITTED: a row that was waited for is read as its
     last owner left it.
@@ -54,8 +54,7 @@ def server_engine(url: URL, *, read: str, write: str, arguments: Mapping[str, An
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
-        writes = connection.get_execution_options().get(WRITE, False)
-        connection.exec_driver_sql(write if writes else read)
+        begin(connection, bool(connection.get_execution_options().get(WRITE, False)))
 
     return engine
 

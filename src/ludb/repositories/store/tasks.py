@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, fields, replace
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, select, type_coerce, update
 from sqlalchemy.exc import IntegrityError
 
 from ludb.model.tasks import Answered, Sample, Task, TaskState
 from ludb.repositories.store import tables_server as t
 from ludb.repositories.store.database import Database
+from ludb.repositories.store.types import Long
 
 _TASK = tuple(field.name for field in fields(Task))
 _DAY = 86400.0
@@ -143,12 +145,18 @@ class StoreSamples:
 
 def _samples(connection: Connection, run_id: str, since: float, *, rates: bool) -> list[Sample]:
     s = t.sample.c
-    columns = [s.at, s.span, s.settled, s.data, *([s.rates] if rates else [])]
-    query = select(*columns).where(s.run == run_id, s.at > since).order_by(s.at)
-    return [
-        Sample(row.at, row.span, row.settled, row.data, (row.rates or {}) if rates else {})
-        for row in connection.execute(query)
-    ]
+    texts = [type_coerce(column, Long) for column in ([s.data, s.rates] if rates else [s.data])]
+    query = select(s.at, s.span, s.settled, *texts).where(s.run == run_id, s.at > since).order_by(s.at)
+    rows = connection.execute(query).all()
+    data, *more = ([one or {} for one in _read(row[3 + at] for row in rows)] for at in range(len(texts)))
+    told = more[0] if more else [{}] * len(rows)
+    return [Sample(row.at, row.span, row.settled, data[at], told[at]) for at, row in enumerate(rows)]
+
+
+def _read(texts: Iterable[str | None]) -> list[Any]:
+    """Many JSON texts, read as one: hundreds of short ones take half the time."""
+    found: list[Any] = json.loads(f"[{','.join(text or 'null' for text in texts)}]")
+    return found
 
 
 def _halved(samples: Sequence[Sample]) -> list[Sample]:

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Query
 
 from ludb.model.access import Role
 from ludb.model.run import ChunkState, RunState
+from ludb.server.kept import LARGE
 from ludb.server.lookup import known_run
 from ludb.server.pages import Cursor, Limit, Page, number, page_of, pair
 from ludb.server.progress import progress_of
@@ -44,7 +45,9 @@ def runs(
     """Runs, the newest first, each with its counters."""
     pages = world.repository.pages
     found = pages.runs(before=number(cursor), job=job, states=state or (), limit=limit + 1)
-    counters = pages.counters([run.id for _, run in found[:limit]])
+    shown = [run for _, run in found[:limit]]
+    counters = {one.id: world.counters(one.id) for one in shown if one.units >= LARGE}
+    counters |= pages.counters([one.id for one in shown if one.units < LARGE])
     now = world.now()
     return page_of(
         found, limit, lambda one: run_shape(one[1], counters.get(one[1].id, NOTHING), now), lambda one: one[0]
