@@ -63,7 +63,7 @@ def _on(name: str, repository: StoreRepository, url: str, size: Size, asked: Pla
     with closing(repository):
         asked.tell(f"server: filling {name}")
         fill(repository, size)
-        with _serving(asked.folder / name, url) as served:
+        with serving(asked.folder / name, url) as served:
             asked.tell(f"server: {RATE:.0f} requests a second on {name}")
             _load(served, WARM, size)
             used, took = served.cpu(), _load(served, SECONDS, size)
@@ -94,7 +94,8 @@ def _at(values: Sequence[float], share: float) -> float:
 
 
 @contextmanager
-def _serving(folder: Path, url: str) -> Iterator[Served]:
+def serving(folder: Path, url: str) -> Iterator[Served]:
+    """`ludb serve` over a repository, by a process of its own, until the block ends."""
     words = ["serve", str(ROOT / "bench" / "job"), "--port", "0", "--no-adopt", "--state", str(folder)]
     process = subprocess.Popen(  # noqa: S603  (our own module)
         [sys.executable, "-m", "ludb", *words, "--repository", url], stderr=subprocess.PIPE, text=True, cwd=ROOT
