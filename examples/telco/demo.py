@@ -17,6 +17,7 @@ import urllib.request
 from collections.abc import Sequence
 from pathlib import Path
 
+import dashboard
 import expect
 from databases import Postgres, Sqlite, databases
 from generate import generate
@@ -88,7 +89,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with databases(options.systems, out) as held:
         simulators = {name: Simulator(name, out, extra) for name in PATHS}
         try:
-            return show(out, truth, simulators, held, options.workers)
+            return show(out, truth, simulators, held, options)
         except KeyboardInterrupt:
             return 130
         finally:
@@ -96,7 +97,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 simulator.stop()
 
 
-def show(out: Path, truth: dict, simulators: dict[str, Simulator], held: Sqlite | Postgres, workers: int) -> int:
+def show(
+    out: Path, truth: dict, simulators: dict[str, Simulator], held: Sqlite | Postgres, options: argparse.Namespace
+) -> int:  # fmt: skip
     variables = {
         **held.urls,
         "CRM_URL": simulators["crm"].url,
@@ -105,9 +108,9 @@ def show(out: Path, truth: dict, simulators: dict[str, Simulator], held: Sqlite 
     }
     os.environ |= variables
     job = str(held.job)
-    title(f"2. Move them: ludb run {os.path.relpath(held.job)} --workers {workers}")
+    title(f"2. Move them: ludb run {os.path.relpath(held.job)} --workers {options.workers}")
     began = time.monotonic()
-    ran = ludb("run", job, "--workers", str(workers), "--json")
+    ran = ludb("run", job, "--workers", str(options.workers), "--json")
     took = time.monotonic() - began
     if ran.returncode not in {0, 3}:
         print(ludb("status").stdout)
@@ -127,12 +130,24 @@ def show(out: Path, truth: dict, simulators: dict[str, Simulator], held: Sqlite 
     one_customer(truth, simulators, held)
     title("5. What to try next")
     what_next(truth, variables)
-    if sys.stdout.isatty() and sys.stdin.isatty():
-        print("\nThe simulated APIs serve until you press Enter:")
-        for name, simulator in simulators.items():
-            print(f"  {name:10} {simulator.url}")
-        input()
+    if dashboard.wanted():
+        look_at_it(out, held.job, simulators, summary["run"]["id"], options.seed)
     return 1 if differences else 0
+
+
+def look_at_it(out: Path, job: Path, simulators: dict[str, Simulator], run: str, seed: int) -> None:
+    """What somebody at a terminal gets beside: the dashboard, or one line why not; and the simulated APIs meanwhile."""
+    title("6. The dashboard")
+    if dashboard.built():
+        dashboard.show(job, dashboard.second_job(out, seed), run)
+        return
+    print(
+        "The dashboard was not built: install Node 20 or later, then make web. The simulated APIs serve until you press Enter:"
+    )
+    for name, simulator in simulators.items():
+        print(f"  {name:10} {simulator.url}")
+    if sys.stdin.isatty():
+        input()
 
 
 def what_next(truth: dict, variables: dict[str, str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import re
 from pathlib import Path
@@ -16,6 +17,14 @@ FITS = """new Promise(say => { let frames = 0; const look = () =>
     document.documentElement.scrollWidth <= innerWidth ? say(true) : ++frames > 300 ? say(false) : requestAnimationFrame(look);
     look(); })"""
 """Whether nothing sticks out sideways, once charts have taken their new width."""
+PICTURES = {
+    ("run", "light"): "run",
+    ("run", "dark"): "run-dark",
+    ("quarantine", "light"): "quarantine",
+    ("job", "light"): "job",
+}
+"""Pages that the docs show, written where $LUDB_PICTURES names a folder (`docs/images`)."""
+TOP = {"x": 0, "y": 0, "width": 1280, "height": 1000, "scale": 1}
 PATIENCE = 45_000
 """Milliseconds: a worker takes seconds to start on a busy machine."""
 
@@ -44,6 +53,13 @@ def asked(page: Page, action: str) -> None:
 
 def state(page: Page):
     return page.get_by_test_id("run-state")
+
+
+def picture(page: Page, file: Path) -> None:
+    """The top of the page, in a format that is small enough for the docs."""
+    asked = {"format": "webp", "quality": 85, "captureBeyondViewport": True, "clip": TOP}
+    shot = page.context.new_cdp_session(page).send("Page.captureScreenshot", asked)
+    file.write_bytes(base64.b64decode(shot["data"]))
 
 
 def workers(page: Page):
@@ -127,6 +143,8 @@ def test_nobody_is_shut_out_of_a_page(estate, enter, page, scheme):
         expect(page.get_by_label("loading")).to_have_count(0)
         if os.environ.get("LUDB_SCREENSHOTS"):
             page.screenshot(path=Path(os.environ["LUDB_SCREENSHOTS"]) / f"{name}-{scheme}.png", full_page=True)
+        if os.environ.get("LUDB_PICTURES") and (name, scheme) in PICTURES:
+            picture(page, Path(os.environ["LUDB_PICTURES"]) / f"{PICTURES[name, scheme]}.webp")
         page.evaluate(AXE.read_text(encoding="utf-8"))
         found = page.evaluate("axe.run().then(said => said.violations.map(one => `${one.id}: ${one.nodes[0].html}`))")
         assert found == [], name

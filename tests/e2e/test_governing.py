@@ -100,6 +100,47 @@ def test_what_a_schedule_will_do_is_shown_before_it_is_kept_and_is_what_the_serv
     expect(row).to_have_count(0)
 
 
+def test_a_webhook_s_address_and_secret_are_shown_once_and_open_the_door_until_there_is_another(
+    estate, enter, playwright
+):
+    page = enter("admin", "/schedules")
+    page.get_by_role("button", name="New schedule").click()
+    page.get_by_label("Name").fill("from outside")
+    page.get_by_label("Kind").select_option("webhook")
+    page.get_by_role("button", name="Add", exact=True).click()
+    secret = page.get_by_test_id("secret").inner_text()
+    address = re.search(r"POST (\S+/fire)", page.get_by_role("alert").inner_text())[1]
+    row = page.get_by_role("row", name=re.compile("from outside"))
+    row.get_by_role("button", name="switch off from outside").click()
+    expect(row).to_contain_text("switched off")
+    program = playwright.request.new_context()
+    fire = lambda token: program.post(address, headers={"X-Ludb-Token": token}).status  # noqa: E731
+    assert (fire(secret), fire("another")) == (409, 401), "known, but switched off; unknown"
+    row.get_by_role("button", name="another secret for from outside").click()
+    page.get_by_role("dialog").get_by_role("button", name="Make it").click()
+    expect(page.get_by_test_id("secret")).not_to_have_text(secret)
+    assert (fire(secret), fire(page.get_by_test_id("secret").inner_text())) == (401, 409)
+    program.dispose()
+    page.reload()
+    expect(row).to_be_visible()
+    expect(page.get_by_test_id("secret")).to_have_count(0)
+
+
+def test_a_schedule_by_file_is_added_and_changed(enter):
+    page = enter("admin", "/schedules")
+    page.get_by_role("button", name="New schedule").click()
+    page.get_by_label("Name").fill("inbox")
+    page.get_by_label("Kind").select_option("file")
+    page.get_by_label("File name, * for any part").fill("/data/inbox/customers-*.csv")
+    page.get_by_role("button", name="Add", exact=True).click()
+    row = page.get_by_role("row", name=re.compile("inbox"))
+    expect(row).to_contain_text("/data/inbox/customers-*.csv")
+    row.get_by_role("button", name="edit inbox").click()
+    page.get_by_label("File name, * for any part").fill("/data/inbox/*.parquet")
+    page.get_by_role("button", name="Save").click()
+    expect(row).to_contain_text("/data/inbox/*.parquet")
+
+
 def test_two_runs_of_the_history_lead_to_their_comparison_and_filters_stand_in_the_address(estate, enter, run):
     page = enter("vic", "/history")
     page.get_by_label("Who").fill("nobody-like-this")

@@ -5,6 +5,7 @@ import { Facts } from "../../shared/Facts";
 import { moment } from "../../shared/format";
 import { Panel, UnitLink } from "../../shared/parts";
 import { CALL_LOOK, pretty } from "./looks";
+import { Resolve } from "./Resolve";
 
 export function CallSign({ state }: { state: Shape<"CallState"> }) {
   const look = CALL_LOOK[state];
@@ -12,7 +13,7 @@ export function CallSign({ state }: { state: Shape<"CallState"> }) {
 }
 
 /** One call: what was asked, what came back, and whose it is. */
-export function Call({ call, close }: { call: Shape<"CallOfRunShape">; close: () => void }) {
+export function Call({ call, close, resolved }: { call: Shape<"CallOfRunShape">; close: () => void; resolved: (told: Shape<"ResolvedShape">) => void }) {
   const returned = Object.entries(call.returned ?? {});
   const hidden = (value: string | null | undefined) => (value == null ? (call.masked ? "masked" : "–") : <code>{value}</code>);
   return (
@@ -30,6 +31,7 @@ export function Call({ call, close }: { call: Shape<"CallOfRunShape">; close: ()
           ]}
         />
         {call.masked && <Typography color="text.secondary">Values are masked: you do not have the right “personal”.</Typography>}
+        <Resolve key={call.id} call={call} resolved={resolved} />
         <Box sx={{ display: "grid", gap: 2, gridTemplateColumns: { xs: "minmax(0, 1fr)", md: "minmax(0, 1fr) minmax(0, 1fr)" } }}>
           <Body title="Request" text={call.request} masked={call.masked} />
           <Body title="Answer" text={call.answer} masked={call.masked} />

@@ -10,6 +10,7 @@ import { Grid, type Column } from "../../shared/Grid";
 import { Empty, Failure, Panel, UnitLink, Waiting, When } from "../../shared/parts";
 import { Call, CallSign } from "./Call";
 import { STATES } from "./looks";
+import { Resolved } from "./Resolve";
 
 type One = Shape<"CallOfRunShape">;
 const NAMES = ["state", "system", "run", "job", "call"] as const;
@@ -17,6 +18,7 @@ const NAMES = ["state", "system", "run", "job", "call"] as const;
 export default function CallsPage() {
   const [filter, change] = useFilters(NAMES);
   const { call, ...asked } = filter;
+  const [told, setTold] = useState<Shape<"ResolvedShape"> | null>(null);
   const systems = useQuery({ queryKey: ["systems"], queryFn: () => get("/api/v1/systems") });
   const calls = useInfiniteQuery({
     queryKey: ["calls", asked],
@@ -47,7 +49,8 @@ export default function CallsPage() {
         <Search key={filter.run} value={filter.run} find={(run) => change({ run, call: "" })} />
         {filter.job && <Button variant="outlined" onClick={() => change({ job: "", call: "" })} aria-label={`job ${filter.job}: show all jobs`}>job {filter.job} ✕</Button>}
       </Stack>
-      {opened && <Call call={opened} close={() => change({ call: "" })} />}
+      {told && <Resolved told={told} close={() => setTold(null)} />}
+      {opened && <Call call={opened} close={() => change({ call: "" })} resolved={setTold} />}
       <Panel title="The newest first">
         {calls.error && <Failure error={calls.error} again={() => void calls.refetch()} />}
         {calls.isPending && <Waiting lines={8} />}

@@ -5,12 +5,12 @@ import { get, send, type Shape } from "../../api/client";
 import { Choice } from "../../shared/Choice";
 import { browserZone, moment } from "../../shared/format";
 import { Failure } from "../../shared/parts";
-import { asked, EMPTY, firings, KINDS, OFFERED, wantedOf, type Wanted } from "./wanted";
+import { asked, changeOf, EMPTY, firings, KINDS, OFFERED, wantedOf, type Wanted } from "./wanted";
 
 const ZONES = ["UTC", ...Intl.supportedValuesOf("timeZone").filter((zone) => zone !== "UTC")];
 
 /** A new schedule, or the name and time of one that is there; what it would do next is shown before it is kept. */
-export function ScheduleForm({ schedule, close }: { schedule: Shape<"ScheduleShape"> | null; close: () => void }) {
+export function ScheduleForm({ schedule, close, kept }: { schedule: Shape<"ScheduleShape"> | null; close: () => void; kept: (made: Shape<"ScheduleShape">) => void }) {
   const client = useQueryClient();
   const jobs = useQuery({ queryKey: ["jobs"], queryFn: () => get("/api/v1/jobs") });
   const [held, setHeld] = useState<Wanted>(schedule ? wantedOf(schedule) : { ...EMPTY, zone: browserZone() });
@@ -19,14 +19,10 @@ export function ScheduleForm({ schedule, close }: { schedule: Shape<"ScheduleSha
   const wanted = { ...held, job: held.job || (names[0] ?? ""), spec: held.spec || (held.kind === "after" ? (names[0] ?? "") : "") };
   const set = (change: Partial<Wanted>) => setHeld({ ...wanted, ...change });
   const keep = useMutation({
-    mutationFn: () => {
-      const { name, spec, zone } = wanted;
-      return schedule ? send("patch", "/api/v1/schedules/{schedule}", { schedule: schedule.id }, { name, spec, zone }) : send("post", "/api/v1/schedules", {}, asked(wanted));
-    },
-    onSuccess: close,
+    mutationFn: () => (schedule ? send("patch", "/api/v1/schedules/{schedule}", { schedule: schedule.id }, changeOf(wanted)) : send("post", "/api/v1/schedules", {}, asked(wanted))),
+    onSuccess: (made) => { kept(made); close(); },
     onSettled: () => client.invalidateQueries({ queryKey: ["schedules"] }),
   });
-  const kind = KINDS[wanted.kind];
   const parameters = known.find((job) => job.name === wanted.job)?.parameters ?? [];
   return (
     <Dialog open onClose={close} aria-labelledby="schedule-title" fullWidth maxWidth="sm">
@@ -37,9 +33,7 @@ export function ScheduleForm({ schedule, close }: { schedule: Shape<"ScheduleSha
             <TextField label="Name" required autoFocus value={wanted.name} onChange={(event) => set({ name: event.target.value })} />
             {!schedule && <Choice label="Job" value={wanted.job} options={names.map((name) => [name, name] as const)} choose={(job) => set({ job, parameters: {} })} />}
             {!schedule && <Choice label="Kind" value={wanted.kind} options={OFFERED.map((of) => [of, KINDS[of].word] as const)} choose={(of) => set({ kind: of as Wanted["kind"], spec: "" })} />}
-            {wanted.kind === "after"
-              ? <Choice label={kind.spec} value={wanted.spec} options={names.map((name) => [name, name] as const)} choose={(spec) => set({ spec })} />
-              : <TextField label={kind.spec} required placeholder={kind.example} type={wanted.kind === "once" ? "datetime-local" : "text"} value={wanted.spec} onChange={(event) => set({ spec: event.target.value })} slotProps={{ inputLabel: { shrink: true }, htmlInput: { className: "mono" } }} />}
+            <Time of={wanted} names={names} set={(spec) => set({ spec })} />
             {(wanted.kind === "cron" || wanted.kind === "once") && (
               <>
                 <TextField label="Time zone" required value={wanted.zone} onChange={(event) => set({ zone: event.target.value })} slotProps={{ htmlInput: { list: "zones" } }} />
@@ -62,6 +56,19 @@ export function ScheduleForm({ schedule, close }: { schedule: Shape<"ScheduleSha
       </form>
     </Dialog>
   );
+}
+
+const ABOUT: Partial<Record<Wanted["kind"], string>> = {
+  file: "A file written or renamed since the schedule was made, and unchanged for 10 seconds; once for each. {file} in a parameter is its name.",
+  webhook: "Whoever has its secret starts the job by one POST. Address and secret are shown once it is added.",
+};
+
+function Time({ of, names, set }: { of: Wanted; names: string[]; set: (spec: string) => void }) {
+  const kind = KINDS[of.kind];
+  const about = ABOUT[of.kind];
+  if (of.kind === "webhook") return <Typography color="text.secondary">{about}</Typography>;
+  if (of.kind === "after") return <Choice label={kind.spec} value={of.spec} options={names.map((name) => [name, name] as const)} choose={set} />;
+  return <TextField label={kind.spec} required placeholder={kind.example} helperText={about} type={of.kind === "once" ? "datetime-local" : "text"} value={of.spec} onChange={(event) => set(event.target.value)} slotProps={{ inputLabel: { shrink: true }, htmlInput: { className: "mono" } }} />;
 }
 
 function Firings({ of }: { of: Wanted }) {

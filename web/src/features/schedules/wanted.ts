@@ -18,11 +18,10 @@ export const KINDS: Record<Shape<"Kind">, { word: string; spec: string; example:
   once: { word: "once", spec: "Moment", example: "2026-01-31T22:00" },
   after: { word: "after another job", spec: "When a run of this job is complete", example: "" },
   file: { word: "when a file arrives", spec: "File name, * for any part", example: "/data/inbox/customers-*.csv" },
-  webhook: { word: "from outside", spec: "", example: "" },
+  webhook: { word: "by webhook", spec: "", example: "" },
 };
 
-/** Kinds that the form makes. One from outside has a secret that is shown once: it is made by the API. */
-export const OFFERED = (Object.keys(KINDS) as Shape<"Kind">[]).filter((kind) => kind !== "webhook");
+export const OFFERED = Object.keys(KINDS) as Shape<"Kind">[];
 
 export const EMPTY: Wanted = { name: "", job: "", kind: "cron", spec: "", zone: "", workers: "", parameters: {} };
 
@@ -34,8 +33,19 @@ export function wantedOf(schedule: Schedule): Wanted {
 export function asked(wanted: Wanted): Shape<"ScheduleAsked"> {
   const { name, job, kind, spec, zone } = wanted;
   const parameters = Object.fromEntries(Object.entries(wanted.parameters).filter(([, value]) => value !== ""));
-  return { name, job, kind, spec, zone, enabled: true, parameters, ...(wanted.workers ? { workers: Number(wanted.workers) } : {}) };
+  return { name, job, kind, ...timeOf(kind, spec), zone, enabled: true, parameters, ...(wanted.workers ? { workers: Number(wanted.workers) } : {}) };
 }
+
+/** What is sent of a schedule that is there: its name, and its time where it has one. */
+export function changeOf({ name, kind, spec, zone }: Wanted): Shape<"ScheduleChange"> {
+  return { name, zone, ...timeOf(kind, spec) };
+}
+
+/** A webhook has no time: the server refuses one. */
+const timeOf = (kind: Wanted["kind"], spec: string) => (kind === "webhook" ? {} : { spec });
+
+/** Where a webhook is called, by whoever has its secret. */
+export const fireAt = (origin: string, schedule: string) => `${origin}/api/v1/schedules/${encodeURIComponent(schedule)}/fire`;
 
 /** When it would start its job next, as far as the clock decides that. */
 export function firings(wanted: Pick<Wanted, "kind" | "spec" | "zone">, now: number): Firings {

@@ -8,7 +8,7 @@ import { Confirm, type Question } from "../../shared/Confirm";
 import { Grid, type Column } from "../../shared/Grid";
 import { Empty, Failure, Panel, Told, When } from "../../shared/parts";
 import { ROLES, standingOf } from "./roles";
-import { Secret } from "./Secret";
+import { Secret } from "../../shared/Secret";
 
 /** API tokens: for programs, each for somebody, with at most a role, until a day. */
 export function Tokens() {

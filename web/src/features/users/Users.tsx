@@ -8,7 +8,7 @@ import { Confirm, type Question } from "../../shared/Confirm";
 import { Grid, type Column } from "../../shared/Grid";
 import { Failure, Panel, Told, When } from "../../shared/parts";
 import { ROLES } from "./roles";
-import { Secret } from "./Secret";
+import { Secret } from "../../shared/Secret";
 
 type User = Shape<"UserShape">;
 

@@ -1,8 +1,8 @@
 import { Alert, Box, Button } from "@mui/material";
-import { useState } from "react";
+import { useState, type ReactNode } from "react";
 
 /** A secret that is shown this once: it can be taken along, and is gone when the page is. */
-export function Secret({ what, secret, close }: { what: string; secret: string; close: () => void }) {
+export function Secret({ what, secret, close }: { what: ReactNode; secret: string; close: () => void }) {
   const [taken, setTaken] = useState(false);
   const take = () => navigator.clipboard?.writeText(secret).then(() => setTaken(true));
   return (
