@@ -49,11 +49,7 @@ def _on(name: str, repository: StoreRepository, url: str, size: Size, asked: Pla
     with closing(repository):
         asked.tell(f"server: filling {name}")
         fill(repository, size)
-<<<<<<< HEAD
         with serving(ROOT / "bench" / "job", asked.folder / name, url) as served:
-=======
-        with serving(asked.folder / name, url) as served:
->>>>>>> web8b
             asked.tell(f"server: {RATE:.0f} requests a second on {name}")
             _load(served, WARM, size)
             used, took = served.cpu(), _load(served, SECONDS, size)
@@ -83,31 +79,6 @@ def _at(values: Sequence[float], share: float) -> float:
     return sorted(values)[min(len(values) - 1, int(share * len(values)))]
 
 
-<<<<<<< HEAD
-=======
-@contextmanager
-def serving(folder: Path, url: str) -> Iterator[Served]:
-    """`ludb serve` over a repository, by a process of its own, until the block ends."""
-    words = ["serve", str(ROOT / "bench" / "job"), "--port", "0", "--no-adopt", "--state", str(folder)]
-    process = subprocess.Popen(  # noqa: S603  (our own module)
-        [sys.executable, "-m", "ludb", *words, "--repository", url], stderr=subprocess.PIPE, text=True, cwd=ROOT
-    )
-    assert process.stderr is not None
-    try:
-        found, said = None, ""
-        while found is None:
-            line = process.stderr.readline()
-            said += line
-            if not line:
-                raise RuntimeError(f"the server ended before it listened: {said}")
-            found = re.search(r"serving (\S+)", line)
-        yield Served(found[1], process.pid)
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.communicate()
-
-
->>>>>>> web8b
 def _load(served: Served, seconds: float, size: Size) -> dict[str, list[float]]:
     """Milliseconds by kind of request, made by a process of its own."""
     words = [served.url, f"--rate={RATE}", f"--seconds={seconds}", f"--units={size.units}", f"--runs={size.runs}"]

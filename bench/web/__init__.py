@@ -11,8 +11,8 @@ from contextlib import closing
 from playwright.sync_api import BrowserContext, sync_playwright
 
 from bench.harness import Bar, Plan, Result, result
-from bench.server import serving
 from bench.server.fill import BIG, JOB, SECRET, Size, fill
+from bench.server.served import ROOT, serving
 from ludb.repositories.sqlite import SqliteRepository
 from ludb.server.routes.dashboard import BUILT
 
@@ -38,7 +38,10 @@ def measure(asked: Plan) -> Iterator[Result]:
     with closing(SqliteRepository(str(file))) as repository:
         asked.tell("web: filling SQLite")
         fill(repository, size)
-        with serving(asked.folder / "web", f"sqlite:///{file}") as served, sync_playwright() as playwright:
+        with (
+            serving(ROOT / "bench" / "job", asked.folder / "web", f"sqlite:///{file}") as served,
+            sync_playwright() as playwright,
+        ):
             browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
 
             def anew() -> BrowserContext:
