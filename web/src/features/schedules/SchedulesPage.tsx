@@ -9,6 +9,7 @@ import { moment } from "../../shared/format";
 import { Grid, type Column } from "../../shared/Grid";
 import { Empty, Failure, Panel, Told, When } from "../../shared/parts";
 import { ScheduleForm } from "./ScheduleForm";
+import { Windows } from "./Windows";
 import { firings, KINDS } from "./wanted";
 
 type Schedule = Shape<"ScheduleShape">;
@@ -37,6 +38,7 @@ export default function SchedulesPage() {
             : <Grid label="schedules" columns={columns(act)} rows={found} keyOf={(one) => one.id} />}
         </Told>
       </Panel>
+      <Windows />
       {form && <ScheduleForm schedule={form === "new" ? null : form} close={() => setForm(null)} />}
       <Confirm question={question} close={() => setQuestion(null)} />
     </Stack>
