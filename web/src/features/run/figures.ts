@@ -11,10 +11,6 @@ export interface Point {
   workersCpu: number | null;
   workersMemory: number | null;
 }
-export interface Mark {
-  at: number;
-  text: string;
-}
 
 const GAP = 2.5;
 const NOTHING = { rate: null, cpu: null, memory: null, workers: null, workersCpu: null, workersMemory: null };
@@ -41,13 +37,11 @@ export function points(samples: Sample[]): Point[] {
   return found;
 }
 
-/** What people changed: `workers 4, admin`. */
-export function marks(commands: Shape<"CommandShape">[]): Mark[] {
-  return commands
-    .map((command) => {
-      const set = Object.entries(command.arguments).map(([name, value]) => `${name} ${String(value)}`);
-      const what = command.name === "set" ? set.join(", ") : command.arguments.now ? `${command.name} now` : command.name;
-      return { at: command.done_at ?? command.at, text: `${what}, ${command.by}` };
-    })
-    .sort((a, b) => a.at - b.at);
+/** Where the slider of workers ends: twice the host's cores, never below what works now. */
+export const cap = (workers: number, cores: number): number => Math.max(4, 2 * cores, workers);
+
+/** The last `seconds` of what was sampled; all of it for null. */
+export function lately<P extends { at: number }>(points: P[], seconds: number | null): P[] {
+  const last = points[points.length - 1];
+  return seconds === null || !last ? points : points.filter((point) => point.at >= last.at - seconds);
 }
