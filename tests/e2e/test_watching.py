@@ -132,6 +132,11 @@ def test_an_editor_sets_a_threshold_and_an_operator_takes_care_with_a_note(estat
     expect(alerts).to_contain_text("ada")
     page.goto(estate.url)
     expect(page.get_by_label("alerts")).to_contain_text("ada takes care: “the host gets more on Monday”")
+    expect(page.get_by_role("list", name="systems")).to_contain_text("✓ crm")
+    page.goto(f"{estate.url}/runs/{run}")
+    page.get_by_role("link", name=re.compile("^[12] alerts?$")).click()
+    expect(page).to_have_url(re.compile(f"alerts.run={run}"))
+    expect(alerts).to_contain_text("the host gets more on Monday")
 
 
 def test_a_channel_is_tried_before_the_night_it_is_needed_in(enter, hook):

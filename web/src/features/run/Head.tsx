@@ -7,6 +7,7 @@ import { RunSign } from "../../shared/parts";
 import { StateBar, StateCounts } from "../../shared/StateBar";
 import { LIVE, settledOf } from "../../shared/states";
 import { Actions } from "./Actions";
+import { Standing } from "./Standing";
 import { Trouble } from "./Trouble";
 import { Window } from "./Window";
 
@@ -27,6 +28,7 @@ export function Head({ run, progress, events }: { run: Shape<"RunShape">; progre
         <Box sx={{ fontSize: 15 }} data-testid="run-state" role="status"><RunSign state={state} /></Box>
         <span title={`started ${moment(run.started_at)}`}>{duration(seconds)}</span>
         {LIVE.has(state) && <Window run={run.id} now={now} />}
+        {(LIVE.has(state) || state === "failed") && <Standing run={run.id} />}
         <Box sx={{ flex: 1 }} />
         <May role="operator"><Actions run={run.id} state={state} /></May>
       </Stack>

@@ -14,6 +14,10 @@ describe("the charts", () => {
     const drawn = points([sample(0, 0), sample(5, 50), sample(105, 60)]);
     expect(drawn.map((point) => [point.at, point.rate])).toEqual([[-5, null], [0, null], [5, 10], [55, null], [105, null]]);
   });
+  it("leave a gap where nobody worked, though somebody looked", () => {
+    const looked = (at: number, settled: number, workers: number) => ({ ...sample(at, settled), data: { workers } });
+    expect(points([looked(0, 0, 1), looked(5, 50, 0), looked(10, 50, 0), looked(15, 50, 1)]).map((point) => point.rate)).toEqual([null, null, 10, null, 0]);
+  });
   it("show the whole run, or its last minutes", () => {
     const drawn = points([sample(0, 0), sample(5, 50), sample(10, 60)]);
     expect([lately(drawn, null).length, lately(drawn, 5).map((point) => point.at), lately([], 5)]).toEqual([4, [5, 10], []]);

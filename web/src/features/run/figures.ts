@@ -23,10 +23,11 @@ export function points(samples: Sample[]): Point[] {
     const since = before ? sample.at - before.at : sample.span;
     const gap = before !== undefined && since > GAP * Math.max(sample.span, before.span);
     if (gap) found.push({ at: before.at + since / 2, ...NOTHING });
+    const idle = sample.data.workers === 0 && sample.settled === before?.settled; // paused: nobody works
     const of = (name: string) => sample.data[name] ?? null;
     found.push({
       at: sample.at,
-      rate: before && !gap && since > 0 ? Math.max(0, sample.settled - before.settled) / since : null,
+      rate: before && !gap && !idle && since > 0 ? Math.max(0, sample.settled - before.settled) / since : null,
       cpu: of("host_cpu"),
       memory: of("host_memory"),
       workers: of("workers"),

@@ -24,8 +24,9 @@ describe("a system", () => {
   });
 
   it("has no line over a pause, and no latency where nothing was asked", () => {
-    const drawn = linesOf([at(0), at(5, [figure(0, 0)]), at(100)], "crm");
-    expect(drawn.map((one) => [one.at, one.calls, one.p95])).toEqual([[0, 10, 0.2], [5, 0, null], [52.5, null, null], [100, 10, 0.2]]);
+    const drawn = linesOf([at(0), at(5, [figure(0, 0)]), at(100), at(105, [])], "crm");
+    expect(linesOf([at(0)], "billing")[0]).toMatchObject({ calls: 0, p95: null });
+    expect(drawn.map((one) => [one.at, one.calls, one.p95])).toEqual([[0, 10, 0.2], [5, 0, null], [52.5, null, null], [100, 10, 0.2], [105, null, null]]);
   });
 
   it("is paced by a number, or not at all", () => {

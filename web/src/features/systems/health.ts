@@ -57,6 +57,7 @@ export function linesOf(series: At[], system: string): Point[] {
     const before = series[index - 1];
     const gap = before && one.at - before.at > GAP * Math.max(one.span, before.span) ? [{ at: before.at + (one.at - before.at) / 2, ...NOTHING }] : [];
     const found = one.systems.find((each) => each.name === system);
+    if (one.systems.length === 0) return [...gap, { at: one.at, ...NOTHING }]; // nothing was asked of any system: the run was paused
     const told = found ? { calls: found.count, flying: found.seconds, p95: found.count > 0 ? found.p95 : null, throttled: found.throttled, failed: found.failed } : { ...NOTHING, calls: 0, flying: 0, throttled: 0, failed: 0 };
     return [...gap, { at: one.at, ...told }];
   });
