@@ -174,6 +174,8 @@ def test_a_run_waits_for_its_window_and_says_so_and_goes_on_without_it(estate, e
     row = page.get_by_role("row", name=re.compile("later"))
     expect(row).to_contain_text(re.compile(f"{begin} . {end}, every day"))
     expect(row).to_contain_text(re.compile(f"shut until .*{begin}:00"))
+    page.goto(f"{estate.url}/launch")
+    expect(page.get_by_text(re.compile(f"are shut until .*{begin}:00"))).to_be_visible()
     page.goto(f"{estate.url}/runs/{run}")
     expect(page.get_by_test_id("run-state")).to_contain_text("paused")
     expect(

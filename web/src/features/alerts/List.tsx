@@ -33,7 +33,7 @@ export function List() {
   const known = (of: "rule" | "job" | "run") => ["", ...new Set([...read.map((one) => one[of]), asked[of]].filter(Boolean))].sort().map((one) => [one, one || "all"] as const);
   return (
     <Panel title={only ? "What needs a person now" : "What needed a person"} aside={list.data && <span role="status">{count(items.length)} of {count(read.length)} read</span>}>
-      <Stack direction="row" sx={{ gap: 1, mt: 1, mb: 1.5, flexWrap: "wrap" }}>
+      <Stack direction="row" sx={{ columnGap: 1, rowGap: 1.5, mt: 1, mb: 1.5, flexWrap: "wrap" }}>
         <Choice label="Which" value={asked.which} options={WHICH} choose={(which) => change({ which })} />
         <Choice label="Severity" value={asked.severity} options={[["", "all"], ["critical", "critical"], ["warning", "warning"]]} choose={(severity) => change({ severity })} />
         <Choice label="Rule" value={asked.rule} options={known("rule")} choose={(rule) => change({ rule })} />
@@ -52,13 +52,11 @@ export function List() {
 
 function columns(me: string, care: (alert: Alert) => void): Column<Alert>[] {
   return [
-    { name: "severity", tight: true, cell: (one) => <Sign look={SEVERITY_LOOK[one.severity]} /> },
-    { name: "rule", mono: true, tight: true, cell: (one) => <Link to={`?tab=rules#${one.rule}`}>{one.rule}</Link> },
-    { name: "what", wide: 260, cell: (one) => one.text },
+    { name: "what", wide: 180, cell: (one) => <><div><Sign look={SEVERITY_LOOK[one.severity]} /> <Link className="mono" to={`?tab=rules&rule=${one.rule}`}>{one.rule}</Link></div>{one.text}</> },
+    { name: "who takes care", wide: 124, cell: (one) => <Taken one={one} me={me} care={care} /> },
     { name: "run", mono: true, tight: true, cell: (one) => (one.run ? <Link to={`/runs/${one.run}`}>{one.run}</Link> : one.job || "–") },
     { name: "since", tight: true, cell: (one) => <When at={one.raised_at} /> },
     { name: "over", tight: true, cell: (one) => (one.ended_at ? `after ${duration(one.ended_at - one.raised_at)}` : "not yet") },
-    { name: "who takes care", wide: 200, cell: (one) => <Taken one={one} me={me} care={care} /> },
   ];
 }
 

@@ -4,6 +4,7 @@ import { useState } from "react";
 import { get, send, type Shape } from "../../api/client";
 import { May, roleMay, useSession } from "../../api/session";
 import { Confirm, type Question } from "../../shared/Confirm";
+import { useFilters } from "../../shared/filters";
 import { Grid, type Column } from "../../shared/Grid";
 import { Failure, Panel, Sign, Told, When } from "../../shared/parts";
 import { SEVERITY_LOOK } from "../../shared/states";
@@ -15,6 +16,7 @@ type Rule = Shape<"RuleShape">;
 /** By which rules alerts are raised, as they are set; an editor changes them. */
 export function Rules() {
   const { role } = useSession();
+  const [asked] = useFilters(["rule"] as const);
   const client = useQueryClient();
   const [form, setForm] = useState<Rule | null>(null);
   const [question, setQuestion] = useState<Question | null>(null);
@@ -34,6 +36,7 @@ export function Rules() {
             label="rules"
             rows={found}
             keyOf={(one) => one.name}
+            chosen={(one) => one.name === asked.rule}
             columns={columns(known, {
               edit: setForm,
               toggle: (one) => change.mutate({ name: one.name, to: { enabled: !one.enabled, all_channels: false } }),
@@ -57,7 +60,7 @@ interface Acts {
 function columns(channels: Shape<"ChannelShape">[], act: Acts): Column<Rule>[] {
   const named = (id: string) => channels.find((one) => one.id === id)?.name ?? (id === "environment" ? "$LUDB_ALERT_WEBHOOK" : id);
   return [
-    { name: "rule", mono: true, tight: true, cell: (one) => <span id={one.name}>{one.name}</span> },
+    { name: "rule", mono: true, tight: true, cell: (one) => one.name },
     { name: "says", wide: 200, cell: (one) => one.says },
     { name: "severity", tight: true, cell: (one) => (one.enabled ? <Sign look={SEVERITY_LOOK[one.severity]} /> : <Box component="span" sx={{ color: "text.secondary" }}>○ off</Box>) },
     { name: "thresholds", tight: true, cell: (one) => (Object.keys(one.limits).length === 0 ? "–" : Object.entries(one.limits).map(([name, value]) => {

@@ -5,7 +5,7 @@ import { get, send, type Shape } from "../../api/client";
 import { Choice } from "../../shared/Choice";
 import { browserZone, duration, moment } from "../../shared/format";
 import { Failure } from "../../shared/parts";
-import { DAYS, stretches, type Span } from "./spans";
+import { DAYS, stretches, type Span } from "../../shared/spans";
 
 const ZONES = ["UTC", ...Intl.supportedValuesOf("timeZone").filter((zone) => zone !== "UTC")];
 const CLOCK = /^([01]\d|2[0-3]):[0-5]\d$/;

@@ -7,7 +7,7 @@ import { Confirm, type Question } from "../../shared/Confirm";
 import { moment } from "../../shared/format";
 import { Grid, type Column } from "../../shared/Grid";
 import { Empty, Failure, Panel, Told, When } from "../../shared/parts";
-import { spanText, stretches } from "./spans";
+import { spanText, stretches } from "../../shared/spans";
 import { WindowForm } from "./WindowForm";
 
 type Window = Shape<"WindowShape">;
@@ -50,9 +50,9 @@ interface Acts {
 function columns(act: Acts): Column<Window>[] {
   return [
     { name: "name", cell: (one) => <b>{one.name}</b> },
+    { name: "now", wide: 110, cell: (one) => <Now of={one} /> },
     { name: "job", cell: (one) => one.job },
     { name: "open", wide: 180, cell: (one) => <>{one.spans.map((span, index) => <div key={index}>{spanText(span)}</div>)}<Box component="span" sx={{ color: "text.secondary", fontSize: 12 }}>{one.zone}</Box></> },
-    { name: "now", tight: true, cell: (one) => <Now of={one} /> },
     { name: "changed", tight: true, cell: (one) => <><When at={one.changed_at} /> by {one.changed_by}</> },
     {
       name: "change",

@@ -55,7 +55,7 @@ export default function SystemsPage() {
         <Told query={systems} lines={6}>
           {(found) => found.length === 0 ? <Empty>No job that loads names a system: <code>ludb serve JOB</code>.</Empty> : (
             <>
-              <Stack direction="row" sx={{ gap: 1, mt: 1, mb: 1.5, flexWrap: "wrap" }}>
+              <Stack direction="row" sx={{ columnGap: 1, rowGap: 1.5, mt: 1, mb: 1.5, flexWrap: "wrap" }}>
                 <Choice label="Job" value={asked.job} options={[["", "all"], ...jobs.map((job) => [job, job] as const)]} choose={(job) => change({ job })} />
                 <Choice label="State" value={asked.state} options={[["", "all"], ["away", "away"], ["ok", "reachable"], ["unused", "not used yet"]]} choose={(state) => change({ state })} />
               </Stack>
@@ -79,10 +79,10 @@ function columns(runs: Run[], now: (job: string, system: string) => Now | null, 
   const mine = (one: Health) => runs.filter((run) => run.job === one.job);
   return [
     { name: "system", tight: true, cell: (one) => <Link to={to(one)}><b>{one.name}</b></Link> },
+    { name: "state", tight: true, cell: (one) => <span title={one.error}><Sign look={lookOf(one, runs, now(one.job, one.name))} />{one.since != null && <div>since {moment(one.since)}</div>}</span> },
     { name: "job", cell: (one) => <Link to={`/jobs/${encodeURIComponent(one.job)}`}>{one.job}</Link> },
     { name: "type", mono: true, cell: (one) => one.type },
     { name: "used as", tight: true, cell: (one) => one.roles.join(", ") },
-    { name: "state", tight: true, cell: (one) => <span title={one.error}><Sign look={lookOf(one, runs, now(one.job, one.name))} />{one.since != null && <div>since {moment(one.since)}</div>}</span> },
     { name: "calls/s", right: true, cell: (one) => { const told = now(one.job, one.name); return told ? rate(told.calls) : "–"; } },
     { name: "on their way", right: true, cell: (one) => now(one.job, one.name)?.flying.toFixed(1) ?? "–" },
     { name: "calls", right: true, cell: (one) => count(one.figure?.count) },

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { daysText, spanText, stretches, type Span } from "./spans";
+import { daysText, shutUntil, spanText, stretches, type Span } from "./spans";
 
 const span = (begin: string, end: string, days: Span["days"] = null): Span => ({ begin, end, days });
 const NIGHT = span("22:00", "05:00", ["mon", "tue", "wed", "thu", "fri"]);
@@ -24,4 +24,11 @@ it("is said in words that are short", () => {
   expect([spanText(NIGHT), spanText(span("00:00", "00:00")), daysText(["sat", "sun"]), daysText(["mon", "wed", "fri"]), daysText(["sun"])]).toEqual([
     "22:00 – 05:00, mon – fri", "the whole day from 00:00, every day", "sat, sun", "mon, wed, fri", "sun",
   ]);
+});
+
+it("a launch waits while all windows of its job are shut, and only those of its job", () => {
+  const window = (job: string, begin: string, enabled = true) => ({ id: begin, name: begin, job, zone: "UTC", spans: [span(begin, "23:00")], enabled, changed_by: "edi", changed_at: 1 });
+  const noon = 1795867200;
+  expect(shutUntil([window("telco", "22:00"), window("telco", "18:00"), window("other", "11:00")], "telco", noon)).toBe(noon + 6 * 3600);
+  expect([shutUntil([window("telco", "22:00"), window("telco", "11:00")], "telco", noon), shutUntil([window("telco", "22:00", false)], "telco", noon), shutUntil([], "telco", noon)]).toEqual([null, null, null]);
 });

@@ -1,6 +1,6 @@
 /** When runs of a job may work: said in words, and worked out for the weeks to come. The server decides; a test holds that both say the same. */
-import type { Shape } from "../../api/client";
-import { isZone, offset } from "./firings";
+import type { Shape } from "../api/client";
+import { isZone, offset } from "./zones";
 
 export type Span = Shape<"SpanShape">;
 type Day = NonNullable<Span["days"]>[number];
@@ -44,6 +44,13 @@ export function stretches(spans: Span[], zone: string, now: number): Stretch[] |
     else merged.push({ ...one });
   }
   return merged.filter((one) => one.end > now);
+}
+
+/** Until when the windows of a job, which add up, are shut at `now`; null where one is open, or there is none. `Infinity`: for two weeks at least. */
+export function shutUntil(windows: Shape<"WindowShape">[], job: string, now: number): number | null {
+  const mine = windows.filter((one) => one.enabled && one.job === job);
+  const begins = mine.map((one) => stretches(one.spans, one.zone, now)?.[0]?.begin ?? Infinity);
+  return mine.length === 0 || begins.some((begin) => begin <= now) ? null : Math.min(...begins);
 }
 
 const clockOf = (text: string): number => (Number(text.slice(0, 2)) * 60 + Number(text.slice(3))) * 60_000;
