@@ -22,9 +22,9 @@ export function actionsOf(state: State): Action[] {
 
 /** One sentence: what happens to the chunks in flight, of which there are so many. */
 export function says(action: Action, chunks: number): string {
-  if (action === "pause") return `${flightText(chunks, "they are finished first")} Then the workers leave, and the run waits until it is resumed.`;
-  if (action === "stop") return `${flightText(chunks, "they are finished first")} Then the run ends. It can be resumed later.`;
-  if (action === "stop now") return `${flightText(chunks, "what is not decided is given back and will be done anew; what is decided is still committed")} It can be resumed later.`;
+  if (action === "pause") return `${flightText(chunks, ", to be finished first")} Then the workers leave, and the run waits until it is resumed.`;
+  if (action === "stop") return `${flightText(chunks, ", to be finished first")} Then the run ends. It can be resumed later.`;
+  if (action === "stop now") return `${flightText(chunks, ": what is not decided is given back and will be done anew; what is decided is still committed")} It can be resumed later.`;
   if (action === "abandon") return "The run is given up for good: what has moved stays, what has not moved will not be moved by it.";
   return "Workers start again, and the run goes on where it was.";
 }

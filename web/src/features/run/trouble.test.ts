@@ -17,5 +17,5 @@ it("a system is away since it was first found so, until a circuit closes", () =>
 });
 
 it("chunks in flight are counted before somebody stops them", () => {
-  expect([flightText(0, "x"), flightText(1, "they end"), flightText(8, "they end")]).toEqual(["No chunk is in flight.", "1 chunk is in flight: they end.", "8 chunks are in flight: they end."]);
+  expect([flightText(0, "x"), flightText(1, ", to end"), flightText(8, ", to end")]).toEqual(["No chunk is in flight.", "1 chunk is in flight, to end.", "8 chunks are in flight, to end."]);
 });

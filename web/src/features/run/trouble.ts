@@ -41,7 +41,7 @@ export function awayOf(events: Event[]): Away[] {
   return found.sort((a, b) => a.system.localeCompare(b.system));
 }
 
-/** What happens to the chunks in flight, with their number: `2 chunks are in flight: they are finished first`. */
+/** What happens to the chunks in flight, with their number: `2 chunks are in flight, to be finished first.`. */
 export function flightText(chunks: number, what: string): string {
-  return chunks === 0 ? "No chunk is in flight." : `${chunks === 1 ? "1 chunk is" : `${chunks} chunks are`} in flight: ${what}.`;
+  return chunks === 0 ? "No chunk is in flight." : `${chunks === 1 ? "1 chunk is" : `${chunks} chunks are`} in flight${what}.`;
 }
