@@ -165,3 +165,27 @@ def test_a_webhook_that_is_no_address_is_refused_without_repeating_it():
     with pytest.raises(ConfigError) as refused:
         check_webhook("file:///etc/secret")
     assert "secret" not in str(refused.value)
+
+
+def test_who_takes_care_leaves_a_note_that_nobody_else_writes_over(people, going):
+    people.app.state.world = going
+    going.repository.runs.change(RUN, RunState.FAILED, "a stop rule spoke")
+    Watchman(going, later=lambda do: do()).look()
+    first, second = people.token(Role.OPERATOR), people.token(Role.EDITOR)
+    (told,) = first.get("/api/v1/alerts").json()["items"]
+    assert told["note"] == ""
+    path = f"/api/v1/alerts/{told['number']}/acknowledge"
+    assert (
+        first.post(path, json={"note": " the rule is mended, then resumed "}).json()["note"]
+        == "the rule is mended, then resumed"
+    )
+    assert second.post(path, json={"note": "mine"}).status_code == 409
+    assert second.post(path).json()["acknowledged_by"] == "the-operator"
+    (told,) = second.get("/api/v1/alerts").json()["items"]
+    assert told["note"] == "the rule is mended, then resumed"
+    noted = [
+        one
+        for one in people.token(Role.ADMIN).get("/api/v1/audit").json()["items"]
+        if one["action"] == "alert.acknowledge"
+    ]
+    assert noted[-1]["after"] == {"note": "the rule is mended, then resumed"}

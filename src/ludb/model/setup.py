@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 WINDOW, RULE, CHANNEL, FOLDER, IDENTITY, LOGIN = "window", "rule", "channel", "folder", "identity", "login"
+NOTE = "alert-note"
 """The kinds of what is kept. `identity` leads from somebody at an identity provider to a user; `login` is one that is on
-its way there.
+its way there; `alert-note` is what somebody wrote who takes care of an alert.
 """
 
 

@@ -147,7 +147,7 @@ export interface paths {
         put?: never;
         /**
          * Acknowledge
-         * @description Say that one takes care of an alert; whoever said so first stays.
+         * @description Say that one takes care of an alert; whoever said so first stays, and may write another note later.
          */
         post: operations["acknowledge_api_v1_alerts__alert__acknowledge_post"];
         delete?: never;
@@ -1715,6 +1715,12 @@ export interface components {
             ended_at: number | null;
             /** Job */
             job: string;
+            /**
+             * Note
+             * @description What whoever takes care wrote
+             * @example the DBA adds disk space
+             */
+            note: string;
             /** Number */
             number: number;
             /** Raised At */
@@ -1905,6 +1911,18 @@ export interface components {
          * @enum {string}
          */
         CallState: "intended" | "unsent" | "sent" | "done" | "rejected" | "absent" | "in_doubt" | "undoing" | "undone";
+        /**
+         * CareAsked
+         * @description That one takes care, and what others should know of it.
+         */
+        CareAsked: {
+            /**
+             * Note
+             * @default
+             * @example the DBA adds disk space
+             */
+            note: string;
+        };
         /**
          * ChannelAsked
          * @description A way to tell people of alerts: exactly one of `webhook` and `smtp`.
@@ -4862,7 +4880,11 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["CareAsked"] | null;
+            };
+        };
         responses: {
             /** @description Successful Response */
             200: {

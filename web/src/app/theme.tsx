@@ -25,6 +25,7 @@ const theme = createTheme({
     MuiTextField: { defaultProps: { size: "small" } },
     MuiInputBase: { styleOverrides: { root: { fontSize: 13 } } },
     MuiInputLabel: { styleOverrides: { root: { fontSize: 13 } } },
+    MuiDialogActions: { styleOverrides: { root: { padding: "8px 24px 20px" } } },
     MuiPaper: { styleOverrides: { root: { backgroundImage: "none" } } },
   },
 });

@@ -4,7 +4,7 @@ interface Asked {
   label: string;
   value: string;
   /** Value and word; the value "" is for "all" or "none". */
-  options: (readonly [string, string])[];
+  options: readonly (readonly [string, string])[];
   choose: (value: string) => void;
   disabled?: boolean;
   /** Without a visible label: in a table, where the column's head says what it is. */

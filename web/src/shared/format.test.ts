@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { bytes, count, duration, etaText, moment, percent, rate } from "./format";
+import { bytes, count, duration, etaText, moment, percent, rate, span } from "./format";
 
 describe("numbers", () => {
   it("never tells 100% before all is done, nor 0% after the first", () => {
@@ -25,4 +25,8 @@ describe("times", () => {
     expect(etaText({ low: now + 86_400, high: now + 90_000 }, now, "UTC")).toContain("(in 1 d)");
     expect(etaText(null, now)).toBe("–");
   });
+});
+
+it("a time of one call is short to read", () => {
+  expect([0.0012, 0.0123, 0.4875, 1.42, 12.6, null].map(span)).toEqual(["1.2 ms", "12 ms", "488 ms", "1.4 s", "13 s", "–"]);
 });

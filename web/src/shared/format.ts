@@ -42,6 +42,14 @@ export function duration(seconds: number | null | undefined): string {
   return m > 0 ? `${m} m ${String(s).padStart(2, "0")} s` : `${s} s`;
 }
 
+/** `12 ms`, `1.4 s`: a time of one call or one chunk. */
+export function span(seconds: number | null | undefined): string {
+  if (seconds == null) return "–";
+  if (seconds === 0) return "0";
+  if (seconds < 0.0995) return `${(seconds * 1000).toFixed(seconds < 0.00995 ? 1 : 0)} ms`;
+  return seconds < 0.9995 ? `${(seconds * 1000).toFixed(0)} ms` : `${seconds.toFixed(seconds < 9.95 ? 1 : 0)} s`;
+}
+
 export function clock(at: number, zone?: string, withSeconds = true): string {
   const second = withSeconds ? ({ second: "2-digit" } as const) : {};
   const wanted = { hour: "2-digit", minute: "2-digit", hourCycle: "h23", timeZone: zone, ...second } as const;

@@ -24,7 +24,7 @@ export function Alerts() {
           action={!one.acknowledged_at && <May role="operator"><Button color="inherit" disabled={take.isPending} onClick={() => take.mutate(one.number)}>I take care</Button></May>}
         >
           {one.run ? <Link to={`/runs/${one.run}`}>{one.job || one.run}</Link> : one.job} {one.text} (since {moment(one.raised_at)}
-          {one.acknowledged_by && `; ${one.acknowledged_by} takes care`})
+          {one.acknowledged_by && `; ${one.acknowledged_by} takes care${one.note ? `: “${one.note}”` : ""}`})
         </Alert>
       ))}
     </Stack>

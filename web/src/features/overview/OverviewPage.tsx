@@ -9,6 +9,7 @@ import { Empty, Panel, RunSign, Told, When } from "../../shared/parts";
 import { StateBar, StateCounts } from "../../shared/StateBar";
 import { LIVE, RUN_LOOK, settledOf } from "../../shared/states";
 import { Alerts } from "./Alerts";
+import { Systems } from "./Systems";
 
 const EVERY = 3_000;
 
@@ -24,6 +25,7 @@ export default function OverviewPage() {
     <Stack sx={{ gap: 2 }}>
       <h1 style={{ fontSize: "1.25rem", margin: 0 }}>Runs</h1>
       <Alerts />
+      <Systems />
       <Told query={runs} lines={8}>
         {({ items }) => (
           <>

@@ -1,10 +1,12 @@
 import { Button, Stack } from "@mui/material";
-import { useMutation, useQueryClient } from "@tanstack/react-query";
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
-import { send, type Shape } from "../../api/client";
+import { get, send, type Shape } from "../../api/client";
 import { finished } from "../../api/tasks";
 import { Confirm, type Question } from "../../shared/Confirm";
 import { Failure } from "../../shared/parts";
+import { beat, keyOf } from "./live";
+import { flightText } from "./trouble";
 
 type State = Shape<"RunState">;
 export type Action = "pause" | "resume" | "stop" | "stop now" | "abandon";
@@ -18,19 +20,21 @@ export function actionsOf(state: State): Action[] {
   return state === "completed_with_exceptions" || state === "planned" ? ["resume"] : [];
 }
 
-/** One sentence: what happens to the chunks in flight. */
-export const SAYS: Record<Action, string> = {
-  pause: "The chunks in flight are finished first; then the workers leave, and the run waits until it is resumed.",
-  resume: "Workers start again, and the run goes on where it was.",
-  stop: "The chunks in flight are finished first; then the run ends. It can be resumed later.",
-  "stop now": "Chunks in flight that are not decided are given back and will be done anew; decided ones are still committed. It can be resumed later.",
-  abandon: "The run is given up for good: what has moved stays, what has not moved will not be moved by it.",
-};
+/** One sentence: what happens to the chunks in flight, of which there are so many. */
+export function says(action: Action, chunks: number): string {
+  if (action === "pause") return `${flightText(chunks, ", to be finished first")} Then the workers leave, and the run waits until it is resumed.`;
+  if (action === "stop") return `${flightText(chunks, ", to be finished first")} Then the run ends. It can be resumed later.`;
+  if (action === "stop now") return `${flightText(chunks, ": what is not decided is given back and will be done anew; what is decided is still committed")} It can be resumed later.`;
+  if (action === "abandon") return "The run is given up for good: what has moved stays, what has not moved will not be moved by it.";
+  return "Workers start again, and the run goes on where it was.";
+}
 const word = (action: Action) => action.charAt(0).toUpperCase() + action.slice(1);
 
 export function Actions({ run, state }: { run: string; state: State }) {
   const [question, setQuestion] = useState<Question | null>(null);
   const client = useQueryClient();
+  const workers = useQuery({ queryKey: keyOf(run, "workers"), queryFn: () => get("/api/v1/runs/{run}/workers", { run }), refetchInterval: beat(state) });
+  const chunks = (workers.data ?? []).filter((one) => one.chunk != null).length;
   const ask = useMutation({
     mutationFn: async (action: Action) => {
       if (action === "pause") return send("post", "/api/v1/runs/{run}/pause", { run });
@@ -54,9 +58,9 @@ export function Actions({ run, state }: { run: string; state: State }) {
             onClick={() => {
               const act = () => ask.mutate(action);
               if (action === "resume") act();
-              else setQuestion({ title: `${word(action)} ${run}?`, says: SAYS[action], yes: word(action), act });
+              else setQuestion({ title: `${word(action)} ${run}?`, says: says(action, chunks), yes: word(action), act });
             }}
-            title={SAYS[action]}
+            title={says(action, chunks)}
           >
             {word(action)}
           </Button>

@@ -2,10 +2,10 @@ import { Box, Button, Stack } from "@mui/material";
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { get, type Shape } from "../../api/client";
-import { bytes, count, duration, percent } from "../../shared/format";
+import { bytes, count, duration, percent, span } from "../../shared/format";
 import { Grid, type Column } from "../../shared/Grid";
 import { Empty, Panel, Told } from "../../shared/parts";
-import { sharesOf, span } from "./costs";
+import { sharesOf } from "./costs";
 import { beat, keyOf } from "./live";
 
 type Figure = Shape<"FigureShape">;

@@ -1,16 +1,18 @@
-import { Alert, Box, Paper, Stack, Typography } from "@mui/material";
+import { Box, Paper, Stack, Typography } from "@mui/material";
 import { Link } from "react-router-dom";
 import type { Shape } from "../../api/client";
 import { May } from "../../api/session";
-import { count, duration, etaText, moment, percent, rate } from "../../shared/format";
+import { duration, etaText, moment, percent, rate } from "../../shared/format";
 import { RunSign } from "../../shared/parts";
 import { StateBar, StateCounts } from "../../shared/StateBar";
 import { LIVE, settledOf } from "../../shared/states";
 import { Actions } from "./Actions";
+import { Standing } from "./Standing";
+import { Trouble } from "./Trouble";
 import { Window } from "./Window";
 
 /** State, percent of the frozen list, the states that add up, rate, end. */
-export function Head({ run, progress }: { run: Shape<"RunShape">; progress: Shape<"ProgressShape"> | undefined }) {
+export function Head({ run, progress, events }: { run: Shape<"RunShape">; progress: Shape<"ProgressShape"> | undefined; events: Shape<"EventShape">[] }) {
   const counters = progress?.counters ?? run.counters;
   const state = progress?.state ?? run.state;
   const reason = progress?.reason ?? run.reason;
@@ -26,6 +28,7 @@ export function Head({ run, progress }: { run: Shape<"RunShape">; progress: Shap
         <Box sx={{ fontSize: 15 }} data-testid="run-state" role="status"><RunSign state={state} /></Box>
         <span title={`started ${moment(run.started_at)}`}>{duration(seconds)}</span>
         {LIVE.has(state) && <Window run={run.id} now={now} />}
+        {(LIVE.has(state) || state === "failed") && <Standing run={run.id} />}
         <Box sx={{ flex: 1 }} />
         <May role="operator"><Actions run={run.id} state={state} /></May>
       </Stack>
@@ -39,19 +42,11 @@ export function Head({ run, progress }: { run: Shape<"RunShape">; progress: Shap
         <StateCounts counters={counters} linkOf={(unit) => (listed.has(unit) ? of(unit) : null)} />
         <span>
           {LIVE.has(state)
-            ? <>{rate(progress?.rate)} · mean {rate(progress?.mean_rate)} · ends <b>{etaText(progress?.eta, now)}</b></>
+            ? <>{state === "paused" ? "stands still" : rate(progress?.rate)} · mean {rate(progress?.mean_rate)} · ends <b>{etaText(progress?.eta, now)}</b></>
             : <>ended {moment(run.ended_at)}</>}
         </span>
       </Stack>
-      {reason && <Alert severity={state === "failed" ? "error" : "info"} sx={{ mt: 1.5 }}>{reason}</Alert>}
-      {(progress?.waiting ?? []).map((one) => (
-        <Alert key={one.reason} severity="warning" sx={{ mt: 1.5 }}>
-          {count(one.chunks)} {one.chunks === 1 ? "chunk waits" : "chunks wait"}: {one.reason}. They are tried again by themselves.
-        </Alert>
-      ))}
-      {progress && LIVE.has(state) && !progress.held && (
-        <Alert severity="warning" sx={{ mt: 1.5 }}>Nobody holds this run: its supervisor is gone. Resume it to go on.</Alert>
-      )}
+      <Trouble run={run.id} state={state} reason={reason} waiting={progress?.waiting ?? []} events={events} alone={progress !== undefined && LIVE.has(state) && !progress.held} />
     </Paper>
   );
 }

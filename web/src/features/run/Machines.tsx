@@ -34,8 +34,8 @@ function Gauge({ name, share, note = "" }: { name: string; share: number | undef
   if (share === undefined) return null;
   const hot = share >= HOT;
   return (
-    <Box role="meter" aria-label={`${name} of the host`} aria-valuemin={0} aria-valuemax={100} aria-valuenow={Math.round(share * 100)} sx={{ width: 170 }}>
-      <Stack direction="row" sx={{ justifyContent: "space-between" }}>
+    <Box role="meter" aria-label={`${name} of the host`} aria-valuemin={0} aria-valuemax={100} aria-valuenow={Math.round(share * 100)} sx={{ width: 190 }}>
+      <Stack direction="row" sx={{ justifyContent: "space-between", whiteSpace: "nowrap" }}>
         <span>{name} {note}</span>
         <b>{hot && "! "}{percent(share, 1)}</b>
       </Stack>

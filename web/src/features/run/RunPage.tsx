@@ -6,6 +6,7 @@ import { useParams, useSearchParams } from "react-router-dom";
 import { get, type Shape } from "../../api/client";
 import { May } from "../../api/session";
 import { Told, Waiting } from "../../shared/parts";
+import { Tabs } from "../../shared/Tabs";
 import { Chunks } from "./Chunks";
 import { Costs, StepCosts, SystemCosts } from "./Costs";
 import { Events } from "./Events";
@@ -18,7 +19,7 @@ import { Reasons } from "./Reasons";
 import { Rows } from "./Rows";
 import { Settings } from "./Settings";
 import { Stragglers } from "./Stragglers";
-import { Tabs, tabOf } from "./Tabs";
+import { TABS, tabOf } from "./tabs";
 import { Turn } from "./Turn";
 
 const Charts = lazy(() => import("./Charts"));
@@ -38,7 +39,7 @@ function OneRun({ id }: { id: string }) {
     <Told query={run} lines={10}>
       {(known) => (
         <Stack sx={{ gap: 2 }}>
-          <Head run={known} progress={progress.data} />
+          <Head run={known} progress={progress.data} events={events} />
           {progress.error && <Alert severity="warning">The server does not answer; the run goes on without it. This page tries again by itself.</Alert>}
           <Parts run={known} state={progress.data?.state ?? known.state} events={events} connected={connected} />
         </Stack>
@@ -62,7 +63,7 @@ function Parts(of: Of) {
   const turn = <May role="operator"><Turn run={run} state={state} /></May>;
   return (
     <>
-      <Tabs tab={tab} />
+      <Tabs label="parts of the run" tabs={TABS} tab={tab} />
       {tab === "progress" && <Progress {...of} />}
       {tab === "workers" && (
         <>

@@ -1,10 +1,9 @@
 import { Box, Stack, Typography } from "@mui/material";
 import { useQuery } from "@tanstack/react-query";
 import { get, type Shape } from "../../api/client";
-import { clock, count } from "../../shared/format";
+import { clock, count, span } from "../../shared/format";
 import { Grid, type Column } from "../../shared/Grid";
 import { Empty, Panel, Told, UnitLink } from "../../shared/parts";
-import { span } from "./costs";
 import { beat, keyOf } from "./live";
 
 type Chunk = Shape<"ChunkTimeShape">;

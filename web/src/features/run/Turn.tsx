@@ -1,8 +1,10 @@
-import { Button, Stack, TextField, Typography } from "@mui/material";
-import { useMutation, useQueryClient } from "@tanstack/react-query";
-import { useEffect, useState } from "react";
-import { send, type Shape } from "../../api/client";
+import { Box, Button, Slider, Stack, Typography } from "@mui/material";
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { get, send, type Shape } from "../../api/client";
+import { useState } from "react";
+import { Knob } from "../../shared/Knob";
 import { Failure, Panel } from "../../shared/parts";
+import { cap } from "./figures";
 import { keyOf } from "./live";
 
 const TURNABLE = new Set<Shape<"RunState">>(["planned", "running", "paused", "stopping", "stopped", "failed"]);
@@ -14,6 +16,8 @@ export function Turn({ run, state }: { run: Shape<"RunShape">; state: Shape<"Run
     mutationFn: (settings: Record<string, string | number>) => send("patch", "/api/v1/runs/{run}/settings", { run: run.id }, { settings }),
     onSettled: () => Promise.all(["run", "commands", "workers"].map((what) => client.invalidateQueries({ queryKey: keyOf(run.id, what) }))),
   });
+  const series = useQuery({ queryKey: keyOf(run.id, "series"), queryFn: () => get("/api/v1/runs/{run}/series", { run: run.id }) });
+  const cores = series.data?.[series.data.length - 1]?.data.host_cores ?? 0;
   if (!TURNABLE.has(state)) return null;
   const set = (name: string) => (value: string) => change.mutate({ [name]: value });
   const { workers, chunk, calls } = run.live;
@@ -25,6 +29,7 @@ export function Turn({ run, state }: { run: Shape<"RunShape">; state: Shape<"Run
           <Knob name="Workers" value={String(workers)} set={set("workers")} />
           <Button variant="outlined" aria-label="one worker more" disabled={change.isPending} onClick={() => set("workers")(String(workers + 1))}>+</Button>
         </Stack>
+        <Scale key={workers} workers={workers} cap={cap(workers, cores)} disabled={change.isPending} set={set("workers")} />
         <Knob name="Units in a chunk" value={String(chunk)} set={set("chunk")} />
         {Object.entries(calls).map(([system, limits]) => (
           <Stack key={system} direction="row" sx={{ gap: 1 }}>
@@ -39,20 +44,23 @@ export function Turn({ run, state }: { run: Shape<"RunShape">; state: Shape<"Run
   );
 }
 
-/** A value that is set by Enter; leaving the field without Enter takes it back. */
-function Knob({ name, value, set }: { name: string; value: string; set: (value: string) => void }) {
-  const [text, setText] = useState(value);
-  useEffect(() => setText(value), [value]);
+/** Workers by hand: set where it is let go. It ends at twice the host's cores; the field beside it takes more. */
+function Scale({ workers, cap, disabled, set }: { workers: number; cap: number; disabled: boolean; set: (value: string) => void }) {
+  const [at, setAt] = useState(workers);
   return (
-    <form style={{ flex: 1, minWidth: 0 }} onSubmit={(event) => { event.preventDefault(); if (text !== value) set(text.trim()); }}>
-      <TextField
-        fullWidth
-        label={name}
-        value={text}
-        onChange={(event) => setText(event.target.value)}
-        onBlur={() => setText(value)}
-        helperText={text === value ? undefined : "Enter to set"}
+    <Box sx={{ px: 1 }}>
+      <Slider
+        size="small"
+        aria-label="workers, by hand"
+        value={at}
+        min={1}
+        max={cap}
+        marks={[{ value: 1, label: "1" }, { value: cap, label: String(cap) }]}
+        valueLabelDisplay="auto"
+        disabled={disabled}
+        onChange={(_, value) => setAt(value)}
+        onChangeCommitted={(_, value) => { if (value !== workers) set(String(value)); }}
       />
-    </form>
+    </Box>
   );
 }

@@ -1,5 +1,6 @@
 import { Box } from "@mui/material";
 import { useQuery } from "@tanstack/react-query";
+import { Link } from "react-router-dom";
 import { get, type Shape } from "../../api/client";
 import { clock, duration, zoneName } from "../../shared/format";
 import { keyOf } from "./live";
@@ -24,8 +25,8 @@ export function Window({ run, now }: { run: string; now: number }) {
   if (!gate.data || !text) return null;
   const fits = gate.data.fits ? FITS[gate.data.fits] : null;
   return (
-    <span title={gate.data.windows.join(", ")}>
-      {text}
+    <span title={`${gate.data.windows.join(", ")} (${gate.data.zone})`}>
+      <Link to="/schedules">{text}</Link>
       {fits && <Box component="b" sx={{ ml: 1, color: `var(--s-${fits.colour})` }}><span aria-hidden="true">{fits.sign} </span>{fits.word}</Box>}
     </span>
   );

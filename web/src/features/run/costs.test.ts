@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { sharesOf, span, systemsOf, withLatency } from "./costs";
+import { sharesOf, systemsOf, withLatency } from "./costs";
 import { points } from "./figures";
 import { windowText } from "./Window";
 
@@ -20,10 +20,6 @@ it("shares of time add up, the largest first", () => {
     { name: "b", seconds: 3, share: 0.75 },
     { name: "a", seconds: 1, share: 0.25 },
   ]);
-});
-
-it("a time of one call is short to read", () => {
-  expect([0.0012, 0.0123, 0.4875, 1.42, 12.6, null].map(span)).toEqual(["1.2 ms", "12 ms", "488 ms", "1.4 s", "13 s", "–"]);
 });
 
 it("a run's window says when it closes, or opens, and nothing where there is none", () => {

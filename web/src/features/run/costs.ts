@@ -30,11 +30,3 @@ export function sharesOf(figures: { name: string; seconds: number }[]): Part[] {
     .map(({ name, seconds }) => ({ name, seconds, share: seconds / total }))
     .sort((a, b) => b.seconds - a.seconds || a.name.localeCompare(b.name));
 }
-
-/** `12 ms`, `1.4 s`: a time of one call or one chunk. */
-export function span(seconds: number | null | undefined): string {
-  if (seconds == null) return "–";
-  if (seconds === 0) return "0";
-  if (seconds < 0.0995) return `${(seconds * 1000).toFixed(seconds < 0.00995 ? 1 : 0)} ms`;
-  return seconds < 0.9995 ? `${(seconds * 1000).toFixed(0)} ms` : `${seconds.toFixed(seconds < 9.95 ? 1 : 0)} s`;
-}

@@ -11,10 +11,6 @@ export interface Point {
   workersCpu: number | null;
   workersMemory: number | null;
 }
-export interface Mark {
-  at: number;
-  text: string;
-}
 
 const GAP = 2.5;
 const NOTHING = { rate: null, cpu: null, memory: null, workers: null, workersCpu: null, workersMemory: null };
@@ -27,10 +23,11 @@ export function points(samples: Sample[]): Point[] {
     const since = before ? sample.at - before.at : sample.span;
     const gap = before !== undefined && since > GAP * Math.max(sample.span, before.span);
     if (gap) found.push({ at: before.at + since / 2, ...NOTHING });
+    const idle = sample.data.workers === 0 && sample.settled === before?.settled; // paused: nobody works
     const of = (name: string) => sample.data[name] ?? null;
     found.push({
       at: sample.at,
-      rate: before && !gap && since > 0 ? Math.max(0, sample.settled - before.settled) / since : null,
+      rate: before && !gap && !idle && since > 0 ? Math.max(0, sample.settled - before.settled) / since : null,
       cpu: of("host_cpu"),
       memory: of("host_memory"),
       workers: of("workers"),
@@ -41,13 +38,11 @@ export function points(samples: Sample[]): Point[] {
   return found;
 }
 
-/** What people changed: `workers 4, admin`. */
-export function marks(commands: Shape<"CommandShape">[]): Mark[] {
-  return commands
-    .map((command) => {
-      const set = Object.entries(command.arguments).map(([name, value]) => `${name} ${String(value)}`);
-      const what = command.name === "set" ? set.join(", ") : command.arguments.now ? `${command.name} now` : command.name;
-      return { at: command.done_at ?? command.at, text: `${what}, ${command.by}` };
-    })
-    .sort((a, b) => a.at - b.at);
+/** Where the slider of workers ends: twice the host's cores, never below what works now. */
+export const cap = (workers: number, cores: number): number => Math.max(4, 2 * cores, workers);
+
+/** The last `seconds` of what was sampled; all of it for null. */
+export function lately<P extends { at: number }>(points: P[], seconds: number | null): P[] {
+  const last = points[points.length - 1];
+  return seconds === null || !last ? points : points.filter((point) => point.at >= last.at - seconds);
 }

@@ -10,6 +10,7 @@ import { Grid, type Column } from "../../shared/Grid";
 import { Empty, Failure, Panel, Told, When } from "../../shared/parts";
 import { Secret } from "../../shared/Secret";
 import { ScheduleForm } from "./ScheduleForm";
+import { Windows } from "./Windows";
 import { fireAt, firings, KINDS } from "./wanted";
 
 type Schedule = Shape<"ScheduleShape">;
@@ -42,6 +43,7 @@ export default function SchedulesPage() {
             : <Grid label="schedules" columns={columns(act)} rows={found} keyOf={(one) => one.id} />}
         </Told>
       </Panel>
+      <Windows />
       {form && <ScheduleForm schedule={form === "new" ? null : form} close={() => setForm(null)} kept={(made) => { if (made.secret) setShown(made); }} />}
       <Confirm question={question} close={() => setQuestion(null)} />
     </Stack>

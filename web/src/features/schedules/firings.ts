@@ -1,5 +1,6 @@
 /** When a schedule would start its job: shown before it is kept. The server decides; a test holds that both say the same. */
 import { Cron } from "croner";
+import { isZone, offset } from "../../shared/zones";
 
 export type Firings = { at: number[]; mistake: string };
 
@@ -24,18 +25,4 @@ export function momentIn(spec: string, zone: string): number | null {
   const [old, young] = [offset(utc - 86_400_000, zone), offset(utc + 86_400_000, zone)].map((by) => utc - by) as [number, number];
   const exists = (at: number) => at + offset(at, zone) === utc;
   return (exists(old) || !exists(young) ? old : young) / 1000;
-}
-
-function offset(at: number, zone: string): number {
-  const parts = new Intl.DateTimeFormat("en-US", { timeZone: zone, hourCycle: "h23", year: "numeric", month: "numeric", day: "numeric", hour: "numeric", minute: "numeric", second: "numeric" }).formatToParts(at);
-  const of = (name: string) => Number(parts.find((part) => part.type === name)?.value);
-  return Date.UTC(of("year"), of("month") - 1, of("day"), of("hour"), of("minute"), of("second")) - Math.floor(at / 1000) * 1000;
-}
-
-export function isZone(zone: string): boolean {
-  try {
-    return Boolean(new Intl.DateTimeFormat("en", { timeZone: zone }));
-  } catch {
-    return false;
-  }
 }

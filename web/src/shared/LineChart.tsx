@@ -1,35 +1,43 @@
-import { Box, Typography } from "@mui/material";
+import { Box, Stack, Typography } from "@mui/material";
+import type { ReactNode } from "react";
 import { CartesianGrid, Line, LineChart as Drawn, ReferenceLine, ResponsiveContainer, Tooltip, XAxis, YAxis } from "recharts";
-import { clock } from "../../shared/format";
-import { Panel } from "../../shared/parts";
-import type { Timed } from "./costs";
-import type { Mark } from "./figures";
+import { clock } from "./format";
+import type { Mark } from "./marks";
+import { Panel } from "./parts";
 
-export interface Curve {
+/** One line of a chart, over points of a series. */
+export interface Curve<P> {
   name: string;
-  of: (point: Timed) => number | null;
+  of: (point: P) => number | null;
   colour: string;
   dash?: string;
 }
-interface Asked {
-  data: Timed[];
+interface Asked<P> {
+  data: P[];
   made: Mark[];
   title: string;
-  lines: Curve[];
+  lines: Curve<P>[];
   show: (value: number) => string;
   top?: number;
+  /** Within a panel of several charts: without one of its own. */
+  bare?: boolean;
+  /** Marks are told in words by another chart beside it. */
+  quiet?: boolean;
+  /** What stands beside the legend. */
+  aside?: ReactNode;
 }
 
 /** One of several charts of one time axis: whoever points at one reads them all. */
-export function LineChart({ data, made, title, lines, show, top }: Asked) {
+export function LineChart<P extends { at: number }>({ data, made, title, lines, show, top, bare, quiet, aside }: Asked<P>) {
   const from = data[0]?.at ?? 0;
   const to = data[data.length - 1]?.at ?? 1;
   const seen = made.filter((mark) => mark.at >= from && mark.at <= to);
   const said = (at: number) => [clock(at), ...seen.filter((mark) => Math.abs(mark.at - at) <= (to - from) / 60).map((mark) => mark.text)].join(" · ");
-  return (
-    <Panel title={title} aside={lines.length > 1 && <span>{lines.map((line) => <Box key={line.name} component="span" sx={{ color: line.colour, ml: 1 }}>{line.dash ? "╌" : "─"} {line.name}</Box>)}</span>}>
+  const legend = lines.length > 1 && <span>{lines.map((line) => <Box key={line.name} component="span" sx={{ color: line.colour, ml: 1 }}>{line.dash ? "╌" : "─"} {line.name}</Box>)}</span>;
+  const drawn = (
+    <>
       <div role="img" aria-label={`${title}, from ${clock(from)} to ${clock(to)}; changes: ${seen.map((mark) => mark.text).join("; ") || "none"}`}>
-        <ResponsiveContainer width="100%" height={160}>
+        <ResponsiveContainer width="100%" height={bare ? 110 : 160}>
           <Drawn data={data} syncId="run" syncMethod="value" margin={{ top: 8, right: 8, bottom: 0, left: 0 }} accessibilityLayer={false}>
             <CartesianGrid stroke="var(--grid)" vertical={false} />
             <XAxis dataKey="at" type="number" domain={[from, to]} tickFormatter={(at: number) => clock(at)} minTickGap={48} stroke="var(--s-pending)" fontSize={11} />
@@ -45,7 +53,9 @@ export function LineChart({ data, made, title, lines, show, top }: Asked) {
           </Drawn>
         </ResponsiveContainer>
       </div>
-      {seen.length > 0 && <Typography color="text.secondary" sx={{ fontSize: 12 }}>▼ {seen.slice(-4).map((mark) => `${clock(mark.at)} ${mark.text}`).join(" · ")}</Typography>}
-    </Panel>
+      {seen.length > 0 && !quiet && <Typography color="text.secondary" sx={{ fontSize: 12 }}>▼ {seen.slice(-4).map((mark) => `${clock(mark.at)} ${mark.text}`).join(" · ")}</Typography>}
+    </>
   );
+  if (bare) return <div><Stack direction="row" sx={{ justifyContent: "space-between", flexWrap: "wrap" }}><Typography component="h3" sx={{ fontSize: 12, fontWeight: 600 }}>{title}</Typography>{legend}</Stack>{drawn}</div>;
+  return <Panel title={title} aside={<Stack direction="row" sx={{ alignItems: "center", flexWrap: "wrap", columnGap: 1 }}>{legend}{aside}</Stack>}>{drawn}</Panel>;
 }

@@ -1,0 +1,21 @@
+import { expect, it } from "vitest";
+import { awayOf, flightText, pauseOf } from "./trouble";
+
+const event = (at: number, name: string, data: Record<string, unknown> = {}) => ({ number: at, at, run: "r", name, level: "info", chunk: "", data });
+
+it("a paused run says whose turn it is, by the newest pause", () => {
+  const events = [event(1, "run.paused", { by: "window" }), event(2, "run.running"), event(3, "command.done", { command: "pause", by: "ada" }), event(4, "worker.ended")];
+  expect(pauseOf("paused by ada", events)).toEqual({ by: "person", since: 3 });
+  expect(pauseOf("a full disk", [...events, event(9, "run.paused", { by: "room" })])).toEqual({ by: "room", since: 9 });
+  expect([pauseOf("outside its window (nights): it goes on by itself", []), pauseOf("paused by ada", [])]).toEqual([{ by: "window", since: null }, { by: "person", since: null }]);
+});
+
+it("a system is away since it was first found so, until a circuit closes", () => {
+  const events = [event(1, "circuit.open", { system: "crm", error: "503" }), event(2, "circuit.closed"), event(3, "circuit.open", { system: "crm", error: "crm answers 503" }), event(4, "target.away", { target: "billing", error: "refused" }), event(5, "circuit.open", { system: "crm", error: "again" })];
+  expect(awayOf(events)).toEqual([{ system: "billing", since: 4, error: "refused" }, { system: "crm", since: 3, error: "crm answers 503" }]);
+  expect(awayOf(events.slice(0, 2))).toEqual([]);
+});
+
+it("chunks in flight are counted before somebody stops them", () => {
+  expect([flightText(0, "x"), flightText(1, ", to end"), flightText(8, ", to end")]).toEqual(["No chunk is in flight.", "1 chunk is in flight, to end.", "8 chunks are in flight, to end."]);
+});

@@ -1,0 +1,39 @@
+import { Stack } from "@mui/material";
+import { useQuery } from "@tanstack/react-query";
+import { get } from "../../api/client";
+import { rate, span } from "../../shared/format";
+import { LineChart, type Curve } from "../../shared/LineChart";
+import { marks } from "../../shared/marks";
+import { Empty, Told } from "../../shared/parts";
+import { linesOf, type Point } from "./health";
+
+const CALLS: Curve<Point>[] = [{ name: "calls/s", of: (point) => point.calls, colour: "var(--s-accent)" }];
+const FLYING: Curve<Point>[] = [{ name: "on their way", of: (point) => point.flying, colour: "var(--s-accent)" }];
+const P95: Curve<Point>[] = [{ name: "p95", of: (point) => point.p95, colour: "var(--s-doubt)" }];
+const TROUBLE: Curve<Point>[] = [
+  { name: "failed/s", of: (point) => point.failed, colour: "var(--s-failed)" },
+  { name: "429/s", of: (point) => point.throttled, colour: "var(--s-quarantined)", dash: "5 3" },
+];
+
+/** A system's lines over one run, on one time axis, with marks of who changed what. */
+export default function Lines({ run, system, live }: { run: string; system: string; live: boolean }) {
+  const every = live ? 5_000 : false;
+  const series = useQuery({ queryKey: ["runs", run, "costs"], queryFn: () => get("/api/v1/runs/{run}/figures/series", { run }), refetchInterval: every });
+  const commands = useQuery({ queryKey: ["runs", run, "commands"], queryFn: () => get("/api/v1/runs/{run}/commands", { run }), refetchInterval: every });
+  return (
+    <Told query={series} lines={16}>
+      {(found) => {
+        const all = { data: linesOf(found, system), made: marks(commands.data ?? []), bare: true };
+        if (all.data.length < 2) return <Empty>The first samples come a few seconds after the start.</Empty>;
+        return (
+          <Stack sx={{ gap: 1.5 }}>
+            <LineChart {...all} title="Calls, queries and writes by second" show={rate} lines={CALLS} quiet />
+            <LineChart {...all} title="On their way at once, all workers" show={(value) => value.toFixed(1)} lines={FLYING} quiet />
+            <LineChart {...all} title="Latency, p95" show={span} lines={P95} quiet />
+            <LineChart {...all} title="Failed, and told to come later (429)" show={rate} lines={TROUBLE} />
+          </Stack>
+        );
+      }}
+    </Told>
+  );
+}
