@@ -55,7 +55,8 @@ settings: {{chunk_units: {chunk}}}
 class Api:
     """A small API with a store of its own: POST, GET by `externalId`, PATCH, PUT, DELETE.
 
-    `before(method, path, document)` may answer in its place with (status, document); `keep(document)` is what it stores.
+    `before(method, path, document)` may answer in its place with (status, document), where a document that is bytes goes out
+    as it is, as `text/html`; `keep(document)` is what it stores; `headers` go out with every answer.
     """
 
     def __init__(self) -> None:
@@ -63,6 +64,7 @@ class Api:
         self.seen: list[tuple[str, str, Any]] = []
         self.before: Callable[[str, str, Any], tuple[int, Any] | None] = lambda *_: None
         self.keep: Callable[[dict[str, Any]], dict[str, Any]] = dict
+        self.headers: dict[str, str] = {}
         self._count, self._lock = 0, threading.Lock()
         api = self
 
@@ -74,10 +76,12 @@ class Api:
                 body = self.rfile.read(size)
                 with api._lock:
                     status, document = api.respond(self.command, self.path, json.loads(body) if body else None)
-                said = b"" if document is None else json.dumps(document).encode()
+                raw = isinstance(document, bytes)
+                said = document if raw else b"" if document is None else json.dumps(document).encode()
                 self.send_response(status)
-                self.send_header("Content-Type", "application/json")
-                self.send_header("Content-Length", str(len(said)))
+                kind = {"Content-Type": "text/html" if raw else "application/json"}
+                for name, value in {**kind, "Content-Length": str(len(said)), **api.headers}.items():
+                    self.send_header(name, value)
                 self.end_headers()
                 self.wfile.write(said)
 

@@ -265,3 +265,12 @@ def test_a_second_object_that_a_worker_thought_dead_has_made_is_seen_before_the_
     assert "found 2 objects" in found["1"].detail
     assert names(api) == ["Ann", "Ann", "Bartholomew", "Cy"]
     assert shop.rows("billing", "select id from account order by id") == [(2,), (3,)]
+
+
+def test_a_chunk_that_was_claimed_once_costs_no_look_up(shop, api):
+    """Otherwise every customer would be asked for once more, and a migration would take twice the calls."""
+    shop.describe("")
+    assert shop.run().counters.done == 3
+    assert [method for method, *_ in api.seen if method != "POST"] == ["GET"], (
+        "the one that reaches the system at the start"
+    )

@@ -70,6 +70,17 @@ def test_every_value_travels_exactly_and_in_the_order_of_the_schema(service, tar
     assert soap_service.PASSWORD not in call.request.body, "what is journaled holds no credential"
 
 
+def test_a_service_that_recognises_keys_answers_no_call_with_the_look_up_before_it(service, target):
+    """And no look-up with the call: whoever asks what became of a call would never hear of it."""
+    service.honour_keys()
+    made = target(call_id_header=f"{{{URN}}}CallId")
+    call = make_call(made, {"name": "c"})
+    assert act(made, "probe", call).answer is Answer.ABSENT
+    assert act(made, "send", call).answer is Answer.DONE
+    assert act(made, "probe", call).answer is Answer.DONE
+    assert len(service.objects()) == 1
+
+
 @pytest.mark.parametrize(
     ("row", "named"),
     [

@@ -60,6 +60,11 @@ class Waves:
         self._announce_sent(move, len(actions))
         outcomes: Outcomes = []
         try:
+            self.at.fence.check()  # it was journaled in time; it must leave in time too
+        except LudbError:
+            self._settle(_unsent(items) if move is Move.SEND else [])
+            raise
+        try:
             return self._collect(move, items, actions, outcomes)
         finally:
             self._settle(outcomes)

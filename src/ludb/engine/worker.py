@@ -84,6 +84,7 @@ class Worker:
         """Work until the run has ended, paused or stopped, or this worker is dismissed; returns the run as it then is."""
         at, idle = self._at, 0
         while True:
+            at.fence.renew()
             if self._leaves or at.told.dismissed or at.fence.expired():
                 return at.repository.runs.get(at.run.id)
             try:

@@ -34,20 +34,28 @@ class Deferred(LeaseLost):
 class Fence:
     """What keeps a worker from acting after its time: no beat within `lease` means that others may hold its chunks.
 
-    `beat` is called by the heartbeat after every success; `check` before anything that others can see. `halted` makes
-    the next `check` give an undecided chunk back (stop now); `declared_dead` ends the lease for good.
+    `beat` is called by the heartbeat after every success; `check` before anything that others can see. A beat that comes
+    after the lease was over does not bring it back: whoever slept for so long may have lost its chunk, and its heart may
+    wake up first. Only `renew`, where no chunk is held, does. `halted` makes the next `check` give an undecided chunk back
+    (stop now); `declared_dead` ends the lease for good.
     """
 
     def __init__(self, lease: float, monotonic: Callable[[], float] = time.monotonic) -> None:
         """Start with a full lease."""
         self._lease, self._monotonic = lease, monotonic
         self._last = monotonic()
-        self._dead = False
+        self._dead = self._lapsed = False
         self.halted = False
 
     def beat(self) -> None:
         """The repository has seen this worker alive."""
-        self._last = self._monotonic()
+        now = self._monotonic()
+        self._lapsed = self._lapsed or now - self._last > self._lease
+        self._last = now
+
+    def renew(self) -> None:
+        """The worker holds no chunk: that its lease was over meanwhile costs nothing, if it has been seen alive since."""
+        self._lapsed = False
 
     def declared_dead(self) -> None:
         """Others have been told that this worker is dead, and may hold its chunks already."""
@@ -55,7 +63,7 @@ class Fence:
 
     def expired(self) -> bool:
         """Whether the worker's own lease is over."""
-        return self._dead or self._monotonic() - self._last > self._lease
+        return self._dead or self._lapsed or self._monotonic() - self._last > self._lease
 
     def check(self, *, decided: bool = False) -> None:
         """Raise `LeaseLost` if the lease is over, `Halted` if the run is to stop now and nothing is decided yet."""

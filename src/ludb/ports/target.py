@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 import pyarrow as pa
@@ -203,6 +203,18 @@ class CanSteer(Protocol):
     def halt(self) -> None:
         """Nothing leaves any more. Actions that wait to be sent end at once: a `send` as `again` or `unsent`, others as what
         tells nothing. What is on its way is waited for.
+        """
+
+
+@runtime_checkable
+class CanGuard(Protocol):
+    """A call target that asks, right before each request, whether it may still leave: a worker that slept through its lease
+    must not send the rest of a wave when it wakes up.
+    """
+
+    def guard(self, may_leave: Callable[[], bool]) -> None:
+        """Ask this from now on, on any thread; it answers at once. While it says no, actions that wait to be sent end as
+        after `CanSteer.halt`. Called once, before the first action.
         """
 
 

@@ -22,7 +22,7 @@ from ludb.model.steering import Live, Orders
 from ludb.observers.doing import DoingObserver
 from ludb.observers.log import LogObserver
 from ludb.ports.repository import Repository
-from ludb.ports.target import CanSteer
+from ludb.ports.target import CanGuard, CanSteer
 from ludb.service.dry_adapters import DryRepository
 from ludb.service.noting import Noting
 from ludb.service.pinning import Pinned, load_pinned
@@ -82,6 +82,9 @@ def at_work(site: Site, run: Run, pinned: Pinned) -> Iterator[tuple[Workplace, L
         fence=fence,
         random=random.Random(),  # noqa: S311  (jitter)
     )
+    for target in at.migration.calls.values():
+        if isinstance(target, CanGuard):
+            target.guard(lambda: not fence.expired())
     owner = Owner(owner_id, run.id, "worker", site.host, os.getpid(), str(lock.path))
     interval = min(1.0, lease / BEATS_PER_LEASE)
     obey = Obedience(at)

@@ -77,14 +77,14 @@ class FaultObserver:
 
 
 def _beating() -> bool:
-    """Whether this process's heartbeat is just writing. Who is stopped in the middle of that keeps the repository locked
-    for as long as it sleeps: another fault than the one that was asked for.
+    """Whether this process's heartbeat is just writing, or hearing what it is to do. Who is stopped in the middle of that
+    keeps the repository locked for as long as it sleeps: another fault than the one that was asked for.
     """
     frames = sys._current_frames()  # noqa: SLF001  (the interpreter's documented way to look at other threads)
     for thread in threading.enumerate():
         frame = frames.get(thread.ident or 0) if thread.name == "heartbeat" else None
         while frame is not None:
-            if frame.f_code.co_name == "beat":
+            if frame.f_code.co_name in {"beat", "hear"}:
                 return True
             frame = frame.f_back
     return False

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Sequence
 
 from ludb.model.calls import Action, Answer, Result
-from ludb.ports.target import CallTarget, CanSteer
+from ludb.ports.target import CallTarget, CanGuard, CanSteer
 from ludb.testing.calls import DOCUMENT, Subject, act, answers, make_call
 
 
@@ -48,6 +48,17 @@ class SteeringContract:
         assert act(subject.target, "undo", call).answer is Answer.AMBIGUOUS
         assert act(subject.target, "probe", call).answer is Answer.AMBIGUOUS
         assert len(subject.server.objects()) == 1
+
+    def test_nothing_leaves_of_a_wave_whose_sender_has_lost_its_lease(self, subject: Subject) -> None:
+        """Otherwise a worker that slept through its lease would send the rest when it wakes up, beside its successor."""
+        assert isinstance(subject.target, CanGuard)
+        steered(subject.target).steer(None, 1)
+        subject.target.guard(lambda: not subject.server.objects())
+        actions = [Action("send", make_call(subject.target, DOCUMENT, f"call {at}")) for at in range(3)]
+        assert sorted(answers(list(subject.target.perform(actions)))) == [Answer.DONE, Answer.UNSENT, Answer.UNSENT]
+        assert len(subject.server.objects()) == 1
+        subject.target.guard(lambda: True)  # another chunk, another lease
+        assert act(subject.target, "send", actions[1].call).answer is Answer.DONE
 
     def test_a_quicker_pace_reaches_what_waits_already(self, subject: Subject) -> None:
         """Otherwise a pace that was set too low by mistake would hold a chunk for hours."""

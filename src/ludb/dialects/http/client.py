@@ -80,7 +80,11 @@ class HttpClient:
 
     def halt(self) -> None:
         """Let nothing leave any more; see `ludb.ports.target.CanSteer`."""
-        self._exchange.pace.halted = True
+        self._exchange.pace.halt()
+
+    def guard(self, may_leave: Callable[[], bool]) -> None:
+        """Ask before each request whether it may leave; see `ludb.ports.target.CanGuard`."""
+        self._exchange.pace.may_leave = may_leave
 
     def told(self) -> list[Governed]:
         """What was changed of pace and places, and why; see `ludb.ports.target.CanTell`."""

@@ -43,14 +43,24 @@ class Bucket:
 
 class Pace:
     """The order in which requests leave: first come, first served, as the bucket allows. Used on one event loop; `steer`
-    may be called, and `halted` be set, from any thread.
+    and `halt` may be called from any thread. `may_leave` is asked before each: where it says no, nothing leaves.
     """
 
     def __init__(self, rate: float | None, clock: Callable[[], float]) -> None:
         """`clock` in seconds, monotonic."""
         self._clock, self._bucket = clock, Bucket(rate, clock())
         self._resume_at = 0.0
-        self.halted = False
+        self._halted = False
+        self.may_leave: Callable[[], bool] = _always
+
+    def halt(self) -> None:
+        """Nothing leaves any more."""
+        self._halted = True
+
+    @property
+    def halted(self) -> bool:
+        """Whether nothing is to leave now."""
+        return self._halted or not self.may_leave()
 
     def begin(self) -> None:
         """Requests wait on this event loop from now on."""
@@ -84,6 +94,10 @@ class Pace:
 
     def _left(self, now: float) -> float:
         return max(self._resume_at - now, self._bucket.wait(now))
+
+
+def _always() -> bool:
+    return True
 
 
 class Gate:

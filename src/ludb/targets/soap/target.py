@@ -138,11 +138,13 @@ class SoapTarget(HttpClient):
             )  # fmt: skip
         return self._read
 
-    def _message(self, path: str, body: str | None, call_id: str) -> tuple[bytes, dict[str, str]]:
-        """An envelope and its headers; ValueError names what does not fit."""
+    def _message(self, path: str, body: str | None, key: str | None) -> tuple[bytes, dict[str, str]]:
+        """An envelope and its headers; ValueError names what does not fit. A look-up has no key: a service that recognises
+        keys would answer it, or the call itself, with what it said before.
+        """
         operation, given = operation_of(path)
         document = merged(parse_json(body) if body else {}, given)
-        head = (self._settings.call_id_header, call_id) if self._settings.call_id_header else None
+        head = (self._settings.call_id_header, key) if self._settings.call_id_header and key else None
         told = arguments(document, self._description.input(operation))
         return self._description.envelope(operation, told, head)
 
@@ -182,7 +184,7 @@ class SoapTarget(HttpClient):
         )
         body = call.request.body if action.kind in {"send", "update"} else None
         try:
-            content, headers = self._message(path, body, key or call.id)
+            content, headers = self._message(path, body, key)
         except ValueError as error:
             return Result(action, Answer.REJECTED, reason=f"output {call.output}: {error}")
         headers |= route.headers(call.id)
