@@ -97,9 +97,8 @@ def test_a_night_of_pause_does_not_slow_the_pace_that_is_shown(monkeypatch):
     clock = iter([0.0, *(at for at, _, _ in looks)])
     told = iter([replace(seen(done=done), state=RunState(state)) for _, done, state in looks])
     monkeypatch.setattr("ludb.cli.progress.time.monotonic", lambda: float(next(clock)))
-    monkeypatch.setattr("ludb.cli.progress.Watch", lambda *_: SimpleNamespace(look=lambda: next(told)))
     text = StringIO()
-    progress = Progress(Console(file=text, width=500), None, SimpleNamespace(id="r"))
+    progress = Progress(Console(file=text, width=500), lambda: next(told), SimpleNamespace(id="r"))
     for _ in looks:
         progress.tick()
     assert "500 done, 1,500 pending, 10 units/s, 2 min 30 s left" in text.getvalue()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from ludb.cli.places import Hints
 from ludb.cli.report import render_summary
 from ludb.engine import pipeline
 from ludb.errors import TransientError
@@ -139,7 +140,7 @@ def test_a_run_says_in_words_what_was_converted(cleansing, capsys):
     from rich.console import Console
 
     desk = cleansing(100)
-    render_summary(Console(width=200), desk.run(), desk.site)
+    render_summary(Console(width=200), desk.run(), Hints("ludb", "", "ludb run job"))
     line = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("converted"))
     assert line == (
         "converted in moved units: 24 phone numbers normalised, 8 texts trimmed or made NULL, 3 dates converted"

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 import socket
+import subprocess
+import sys
 import threading
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -86,16 +90,51 @@ def people(world) -> People:
     return People(world)
 
 
-@pytest.fixture
-def listening(people):
-    """The server on a real socket, in a thread; gives its URL."""
-    server = uvicorn.Server(uvicorn.Config(people.app, log_config=None, timeout_graceful_shutdown=1))
+@contextmanager
+def _listening(app, **more):
+    server = uvicorn.Server(uvicorn.Config(app, log_config=None, timeout_graceful_shutdown=1, **more))
     with socket.create_server(("127.0.0.1", 0)) as taken:
         thread = threading.Thread(target=server.run, kwargs={"sockets": [taken]})
         thread.start()
-        yield f"http://127.0.0.1:{taken.getsockname()[1]}"
+        yield f"http{'s' if more else ''}://127.0.0.1:{taken.getsockname()[1]}"
         server.should_exit = True
         thread.join()
+
+
+@pytest.fixture
+def listen():
+    """Puts an application on a real socket, in a thread; gives its URL."""
+    with ExitStack() as stack:
+        yield lambda app, **more: stack.enter_context(_listening(app, **more))
+
+
+@pytest.fixture
+def listening(people, listen):
+    """The server on a real socket, in a thread; gives its URL."""
+    return listen(people.app)
+
+
+@pytest.fixture
+def served(tmp_path):
+    """Starts `ludb serve` on free ports; gives (process, URL, what was said before it listened)."""
+    processes = []
+
+    def start(*words, environment=None):
+        command = [sys.executable, "-m", "ludb", "serve", *words, "--port", "0", "--state", str(tmp_path / "state")]
+        process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=tmp_path, env=environment)
+        processes.append(process)
+        said = ""
+        while not (found := re.search(r"serving (\S+)", said)):
+            line = process.stderr.readline()
+            assert line, f"the server ended: {said}"
+            said += line
+        return process, found[1], said
+
+    yield start
+    for process in processes:
+        process.kill()
+        process.wait()
+        process.stderr.close()
 
 
 class Hook(BaseHTTPRequestHandler):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 import subprocess
@@ -12,11 +13,13 @@ from dataclasses import replace
 
 import pytest
 
+from ludb.errors import TransientError
 from ludb.model.access import Role
 from ludb.model.run import RunState
 from ludb.repositories.postgres import PostgresRepository
 from ludb.repositories.sqlite import SqliteRepository
 from ludb.repositories.store.tables import SCHEMA_VERSION
+from ludb.server.keeper import Keeper
 from ludb.server.world import World
 from ludb.testing.repository_world import RUN, claimed, moved, started
 from ludb.testing.services import missing, running
@@ -56,6 +59,26 @@ def test_a_run_that_is_over_cannot_be_stopped_or_paused_and_the_answer_says_why(
         told = answer.json()
         assert (answer.status_code, told["type"]) == (409, "urn:ludb:problem:conflict"), what
         assert "completed" in told["detail"], what
+
+
+def test_a_server_whose_repository_is_away_reports_it_as_a_line_of_json(world, monkeypatch, capsys):
+    """Whoever collects the logs of a night reads them by machine."""
+    keeper = Keeper(world)
+
+    def look(_):
+        keeper._ended.set()
+        raise TransientError("the repository does not answer", system="repository")
+
+    monkeypatch.setattr(Keeper, "look", look)
+    world.wake.set()
+    keeper._loop()
+    (line,) = map(json.loads, capsys.readouterr().err.splitlines())
+    assert (line["event"], line["level"], line["reason"]) == (
+        "server.waits",
+        "warning",
+        "the repository does not answer",
+    )
+    assert line["timestamp"]
 
 
 @pytest.fixture

@@ -16,29 +16,6 @@ from ludb.server.config import ServerConfig
 from ludb.server.serve import _listen
 
 
-@pytest.fixture
-def served(tmp_path):
-    """Starts servers on free ports; gives (process, URL, what was said before it listened)."""
-    processes = []
-
-    def start(*words, environment=None):
-        command = [sys.executable, "-m", "ludb", "serve", *words, "--port", "0", "--state", str(tmp_path / "state")]
-        process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=tmp_path, env=environment)
-        processes.append(process)
-        said = ""
-        while not (found := re.search(r"serving (\S+)", said)):
-            line = process.stderr.readline()
-            assert line, f"the server ended: {said}"
-            said += line
-        return process, found[1], said
-
-    yield start
-    for process in processes:
-        process.kill()
-        process.wait()
-        process.stderr.close()
-
-
 def test_the_first_start_tells_a_password_and_the_next_one_does_not(served):
     process, url, said = served()
     password = re.search(r"one-time password (\S+)", said)[1]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -24,6 +25,8 @@ from ludb.cli import (
 )
 from ludb.cli.console import answer, err, error_fields, show_error
 from ludb.cli.options import SelectingCommand
+from ludb.cli.remote import acting, looking
+from ludb.cli.remote.choice import Choice, alone, both, choose, near
 from ludb.errors import ConfigError, LudbError
 
 app = typer.Typer(
@@ -33,38 +36,55 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command("init")(scaffold.init)
-app.command("check")(moving.check)
-app.command("stage")(staging.stage)
-app.command("plan", cls=SelectingCommand)(moving.plan)
-app.command("run", cls=SelectingCommand)(moving.run)
-app.command("pause")(steering.pause)
-app.command("resume")(steering.resume)
-app.command("stop")(steering.stop)
-app.command("set")(steering.set_settings)
-app.command("declare-dead")(steering.declare_dead)
-app.command("abandon")(moving.abandon)
-app.command("worker", hidden=True)(moving.worker)
-app.command("supervise", hidden=True)(holding.supervise)
-app.command("nursery", hidden=True)(holding.nursery)
-app.command("status")(inspect.status)
-app.command("runs")(inspect.runs)
-app.command("unit")(inspect.unit)
-app.command("calls")(doubts.calls)
-app.command("resolve")(doubts.resolve)
-app.command("report")(evidence.report)
-app.command("orphans")(evidence.orphans)
-app.command("ledger")(evidence.ledger)
-app.command("recover")(recovery.recover)
-app.command("purge")(retention.purge)
-app.command("serve")(serving.serve)
-app.command("schema")(inspect.schema)
+AT_SERVER = "Say it on the server's machine; leave --server (and $LUDB_SERVER) out there"
+app.command("init")(alone(scaffold.init))
+app.command("check")(alone(moving.check))
+app.command("stage")(near(staging.stage, AT_SERVER))
+app.command("plan", cls=SelectingCommand)(
+    near(moving.plan, "Say `run JOB --dry-run` instead: it writes nothing either")
+)
+app.command("run", cls=SelectingCommand)(both(moving.run, acting.run))
+app.command("pause")(both(steering.pause, acting.pause))
+app.command("resume")(both(steering.resume, acting.resume))
+app.command("stop")(both(steering.stop, acting.stop))
+app.command("set")(both(steering.set_settings, acting.set_settings))
+app.command("declare-dead")(both(steering.declare_dead, acting.declare_dead))
+app.command("abandon")(both(moving.abandon, acting.abandon))
+app.command("worker", hidden=True)(alone(moving.worker))
+app.command("supervise", hidden=True)(alone(holding.supervise))
+app.command("nursery", hidden=True)(alone(holding.nursery))
+app.command("status")(both(inspect.status, looking.status))
+app.command("runs")(both(inspect.runs, looking.runs))
+app.command("jobs")(looking.jobs)
+app.command("unit")(both(inspect.unit, looking.unit))
+app.command("calls")(both(doubts.calls, looking.calls))
+app.command("resolve")(both(doubts.resolve, acting.resolve))
+app.command("report")(both(evidence.report, looking.report))
+app.command("orphans")(near(evidence.orphans, AT_SERVER))
+app.command("ledger")(near(evidence.ledger, AT_SERVER))
+app.command("recover")(near(recovery.recover, AT_SERVER))
+app.command("purge")(both(retention.purge, acting.purge))
+app.command("serve")(alone(serving.serve))
+app.command("schema")(alone(inspect.schema))
 app.add_typer(quarantine.app, name="quarantine")
 
 
 @app.callback(invoke_without_command=True)
 def root(
+    ctx: typer.Context,
     version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
+    server: Annotated[
+        str | None,
+        typer.Option("--server", metavar="URL", envvar="LUDB_SERVER", help="Have `ludb serve` at URL do it."),
+    ] = None,
+    token_file: Annotated[
+        Path | None,
+        typer.Option("--token-file", metavar="FILE", envvar="LUDB_TOKEN_FILE", help="The API token for it."),
+    ] = None,
+    ca_file: Annotated[
+        Path | None,
+        typer.Option("--ca-file", metavar="FILE", envvar="LUDB_CA_FILE", help="Who signed its certificate, PEM."),
+    ] = None,
 ) -> None:
     """Moves every customer whole, or not at all."""
     if version:
@@ -72,6 +92,8 @@ def root(
 
         typer.echo(__version__)
         raise typer.Exit
+    by_option = "COMMANDLINE" in str(ctx.get_parameter_source("server"))
+    choose(None if server is None else Choice(server, token_file, ca_file, by_option))
 
 
 def main() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,6 +14,7 @@ from ludb.cli.console import answer, out
 from ludb.errors import ConfigError
 
 if TYPE_CHECKING:
+    from ludb.model.calls import Call
     from ludb.model.run import CallState
     from ludb.ports.doubts import Word
 
@@ -38,10 +40,14 @@ def calls(
     from ludb.cli.inspect import latest_run
     from ludb.service.site import open_site
 
-    states, folder = _told_apart(state or [])
+    states, folder = told_apart(state or [])
     site = open_site(state=folder, repository=repository, folder=job, create=False)
     run_id = latest_run(site, run)
-    found = site.repository.doubts.calls(run_id, states)
+    show_calls(run_id, site.repository.doubts.calls(run_id, states), states, json=json)
+
+
+def show_calls(run_id: str, found: Sequence[Call], states: set[CallState], *, json: bool) -> None:
+    """Calls as they are told."""
     if json:
         answer([
             {
@@ -69,7 +75,7 @@ def calls(
         )
 
 
-def _told_apart(given: list[str]) -> tuple[set[CallState], Path | None]:
+def told_apart(given: list[str]) -> tuple[set[CallState], Path | None]:
     """States of calls, and the state directory."""
     from ludb.model.run import CallState
 
@@ -107,24 +113,28 @@ def resolve(
     from ludb.service.hints import options_for
     from ludb.service.site import open_site
 
-    seen: Word | None = "done" if word == "done" else "absent" if word == "absent" else None
-    if seen is None:
-        raise ConfigError(f"{word!r} says nothing about a call", remedy="Say done or absent")
+    seen = word_of(word)
     site = open_site(state=state, repository=repository, folder=job, create=False)
     run_id = latest_run(site, run)
     found = take_word(site, run_id, call, seen, reason, options.parameters(returns, "--returns"))
+    told = {"run": run_id, "call": found.call.id, "state": str(found.state), "unit": found.call.unit_key}
+    tell_resolved(told | {"pending": found.pending}, "ludb", options_for(site), json=json)
+
+
+def word_of(text: str) -> Word:
+    """What a person says about a call; `ConfigError` for anything else."""
+    seen: Word | None = "done" if text == "done" else "absent" if text == "absent" else None
+    if seen is not None:
+        return seen
+    raise ConfigError(f"{text!r} says nothing about a call", remedy="Say done or absent")
+
+
+def tell_resolved(told: dict[str, object], program: str, where: str, *, json: bool) -> None:
+    """What came of a person's word, and what to do next."""
     if json:
-        answer(
-            {
-                "run": run_id,
-                "call": found.call.id,
-                "state": found.state,
-                "unit": found.call.unit_key,
-                "pending": found.pending,
-            }
-        )
+        answer(told)
         return
-    left = f"its unit {found.call.unit_key} is pending again: ludb resume {run_id}{options_for(site)}"
-    if not found.pending:
-        left = f"other calls of its unit {found.call.unit_key} are in doubt still: ludb unit {found.call.unit_key}"
-    out.print(f"call {found.call.id} is {found.state}; {left}", soft_wrap=True, markup=False)
+    left = f"its unit {told['unit']} is pending again: {program} resume {told['run']}{where}"
+    if not told["pending"]:
+        left = f"other calls of its unit {told['unit']} are in doubt still: {program} unit {told['unit']}"
+    out.print(f"call {told['call']} is {told['state']}; {left}", soft_wrap=True, markup=False)

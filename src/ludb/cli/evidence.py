@@ -23,6 +23,7 @@ from ludb.wording import plural
 if TYPE_CHECKING:
     from ludb.service.ledgers import LedgerLine
     from ludb.service.orphans import OrphanList
+    from ludb.service.report import Check
 
 
 def report(
@@ -46,15 +47,21 @@ def report(
 
     site = open_site(state=state, repository=repository, folder=job, create=False)
     made = make_report(site, latest_run(site, run, job), open_values=open_values)
-    path = output or Path(f"{made.summary.run.id}.html")
-    write_whole(path, render_report(made))
+    keep_report(made.summary.run.id, render_report(made), made.checks, output, json=json)
+
+
+def keep_report(run: str, page: bytes, checks: Sequence[Check], output: Path | None, *, json: bool) -> None:
+    """Write the page where it was asked for, and say what adds up."""
+    path = output or Path(f"{run}.html")
+    write_whole(path, page)
     if json:
-        answer({"run": made.summary.run.id, "file": str(path.resolve()), "holds": made.holds, "checks": made.checks})
+        holds = all(one.holds for one in checks)
+        answer({"run": run, "file": str(path.resolve()), "holds": holds, "checks": checks})
         return
-    for check in made.checks:
+    for check in checks:
         mark = "[green]yes[/]" if check.holds else "[red]no[/] "
         out.print(f"{mark} {check.text}", soft_wrap=True)
-    out.print(f"report of {made.summary.run.id}: {path}", soft_wrap=True, markup=False)
+    out.print(f"report of {run}: {path}", soft_wrap=True, markup=False)
 
 
 def write_whole(path: Path, content: bytes) -> None:

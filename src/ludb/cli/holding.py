@@ -29,15 +29,17 @@ PATIENCE = 60.0
 
 def hold_run(site: Site, started: Started, workers: int | None, nursery: Nursery, *, json: bool) -> int:
     """Supervise the run until it has ended, show what it did, and return the exit code. The nursery is ended with it."""
+    from ludb.cli.places import hints_for
     from ludb.cli.progress import Progress
     from ludb.cli.report import render_summary
     from ludb.launchers.local import LocalLauncher
+    from ludb.service.activity import Watch
     from ludb.service.detached import told
     from ludb.service.sampling import Sampler
     from ludb.service.summary import exit_code, summarize
     from ludb.service.supervisor import Supervisor
 
-    progress = Progress(err, site, started.run)
+    progress = Progress(err, Watch(site, started.run.id).look, started.run)
     lease = float(str(started.run.settings.get("lease", 60)))
     launcher = LocalLauncher(site.logs(started.run.id), told(site), nursery)
     supervisor = Supervisor(
@@ -65,7 +67,7 @@ def hold_run(site: Site, started: Started, workers: int | None, nursery: Nursery
         words.say(progress.close)
         started.lock.release()
     summary = summarize(site, ended.id)
-    words.say(lambda: answer(summary) if json else render_summary(out, summary, site))
+    words.say(lambda: answer(summary) if json else render_summary(out, summary, hints_for(site, summary.run)))
     return 130 if keys.presses > 1 else exit_code(ended, summary.counters, summary.hooks)
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -14,6 +15,7 @@ from ludb.errors import ConfigError
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from ludb.service.compared import Compared
     from ludb.service.site import Site
     from ludb.service.units import UnitView
 
@@ -50,6 +52,7 @@ def status(
     json: options.Json = False,
 ) -> None:
     """Show where a run stands: counters, balances, quarantine by reason, what waits, who works, what to do next."""
+    from ludb.cli.places import hints_for
     from ludb.cli.report import render_summary
     from ludb.service.site import open_site
     from ludb.service.summary import summarize
@@ -59,7 +62,7 @@ def status(
     if json:
         answer(summary)
     else:
-        render_summary(out, summary, site)
+        render_summary(out, summary, hints_for(site, summary.run))
 
 
 def runs(
@@ -136,16 +139,22 @@ def unit(
 
 def _show(site: Site, run: str, view: UnitView, *, found: bool, json: bool) -> None:
     """A unit, and what stands of it at the targets, if that was asked for."""
-    from dataclasses import asdict
-
-    from ludb.cli.render import render_differences, render_unit
+    from ludb.cli.render import render_unit
 
     if not found:
         answer(view) if json else render_unit(out, view)
         return
     from ludb.service.compared import with_found
 
-    view, compared = with_found(site, site.repository.runs.get(run), view)
+    show_found(*with_found(site, site.repository.runs.get(run), view), json=json)
+
+
+def show_found(view: UnitView, compared: Compared, *, json: bool) -> None:
+    """A unit, and what stands of it at the targets."""
+    from dataclasses import asdict
+
+    from ludb.cli.render import render_differences, render_unit
+
     if json:
         answer(asdict(view) | {"found": compared.found, "differences": compared.differences})
         return
@@ -156,15 +165,25 @@ def _show(site: Site, run: str, view: UnitView, *, found: bool, json: bool) -> N
 def _answer_query(view: UnitView, sql: str, *, json: bool) -> None:
     from ludb.service.unit_sql import ask_rows
 
-    told = ask_rows(view.source, view.outputs, sys.stdin.read() if sql == "-" else sql)
+    found = ask_rows(view.source, view.outputs, query_of(sql))
+    show_answer({"columns": found.columns, "rows": found.rows, "more": found.more, "note": view.note}, json=json)
+
+
+def query_of(sql: str) -> str:
+    """The query itself; `-` stands for standard input."""
+    return sys.stdin.read() if sql == "-" else sql
+
+
+def show_answer(told: Mapping[str, Any], *, json: bool) -> None:
+    """What a query on a unit's rows answered."""
     if json:
-        answer({"columns": told.columns, "rows": told.rows, "more": told.more, "note": view.note})
+        answer(told)
         return
-    out.print("\t".join(one["name"] for one in told.columns), soft_wrap=True, markup=False)
-    for row in told.rows:
+    out.print("\t".join(one["name"] for one in told["columns"]), soft_wrap=True, markup=False)
+    for row in told["rows"]:
         out.print("\t".join("" if value is None else str(value) for value in row), soft_wrap=True, markup=False)
-    if told.more or view.note:
-        out.print("there are more rows" if told.more else view.note, soft_wrap=True, markup=False)
+    if told["more"] or told["note"]:
+        out.print("there are more rows" if told["more"] else told["note"], soft_wrap=True, markup=False)
 
 
 def schema(json: options.Json = False) -> None:

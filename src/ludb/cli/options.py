@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperCommand
 
+from ludb.cli.remote.choice import chosen
 from ludb.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -19,9 +20,11 @@ JOB_FILE = "job.yaml"
 
 
 def job_folder(given: Path | None) -> Path | None:
-    """The folder that holds `job.yaml`, which may itself be named; checked before anything is made in it."""
-    if given is None:
-        return None
+    """The folder that holds `job.yaml`, which may itself be named; checked before anything is made in it.
+    Where a server is named it is a job's name, as it stands.
+    """
+    if given is None or chosen() is not None:
+        return given  # at a server it is the name of a job
     folder = given.parent if given.name == JOB_FILE and given.is_file() else given
     if (folder / JOB_FILE).is_file():
         return folder

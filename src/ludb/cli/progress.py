@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -14,10 +14,9 @@ from rich.text import Text
 
 from ludb.errors import TransientError
 from ludb.model.run import Owner, Run, RunState
-from ludb.service.activity import Activity, Watch
+from ludb.service.activity import Activity
 from ludb.service.dry_run import is_dry
 from ludb.service.runs import Started
-from ludb.service.site import Site
 from ludb.wording import plural
 
 BAR_EVERY, LINE_EVERY, LATER_EVERY, LATER = 0.5, 5.0, 30.0, 60.0
@@ -33,10 +32,9 @@ class Progress:
     the time in which it was not paused.
     """
 
-    def __init__(self, console: Console, site: Site, run: Run) -> None:
-        """Show nothing yet."""
-        self._console, self._run = console, run
-        self._watch = Watch(site, run.id)
+    def __init__(self, console: Console, look: Callable[[], Activity], run: Run) -> None:
+        """Show nothing yet. `look` is asked for each picture; `TransientError` of it leaves the last one."""
+        self._console, self._run, self._look = console, run, look
         self._began = time.monotonic()
         self._idle = 0.0
         self._first: int | None = None
@@ -48,7 +46,11 @@ class Progress:
         """Say what begins."""
         how = "going on with" if started.resumed else "started dry" if is_dry(self._run) else "started"
         changed = ", with changed steps" if started.changed else ""
-        self._console.print(f"{how} run [bold]{self._run.id}[/] ({plural(self._run.units, 'unit')}{changed})")
+        self.begin(f"{how} run [bold]{self._run.id}[/] ({plural(self._run.units, 'unit')}{changed})")
+
+    def begin(self, words: str) -> None:
+        """Say what begins (with markup), and draw from now on, where there is a terminal."""
+        self._console.print(words)
         if self._console.is_terminal and not self._console.is_dumb_terminal:
             # Refreshed by `tick` alone: no thread of its own, nothing drawn between two looks.
             self._live = Live(console=self._console, transient=True, auto_refresh=False, redirect_stdout=False)
@@ -64,7 +66,7 @@ class Progress:
             self._idle += now - self._shown
         self._shown = now
         try:
-            seen = self._watch.look()
+            seen = self._look()
         except TransientError:
             return
         if seen.state != self._state:
@@ -84,6 +86,10 @@ class Progress:
     def away(self, reason: str) -> None:
         """Say why the run waits, and when it goes on."""
         self._console.print(f"the run waits: {reason}" if reason else "the run goes on", markup=False)
+
+    def notice(self, words: str) -> None:
+        """Say something above the picture."""
+        self._console.print(words, markup=False)
 
     def lost(self, worker: Owner) -> None:
         """Say who has died: nothing is lost, but a person may want to know why."""

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Sequence
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from ludb.cli.places import start_again
+from ludb.cli.places import Hints
 from ludb.model.run import LIMIT_REACHED, Counters, Run, RunState
-from ludb.service.activity import waiting_for
 from ludb.service.dry_run import is_dry
-from ludb.service.hints import options_for
 from ludb.service.room import paused_by
-from ludb.service.site import Site
 from ludb.service.steering import told as told_arguments
 from ludb.service.summary import Summary
 from ludb.service.windows import BY as WINDOW
@@ -24,8 +22,6 @@ from ludb.wording import plural
 
 LEFT = frozenset({"table", "output", "reason", "state", "run", "started", "by", "selected"})
 """Columns of text; all others hold numbers."""
-HALTED = frozenset({RunState.FAILED, RunState.STOPPED, RunState.PAUSED})
-"""States in which nobody takes calls back."""
 COLORS = {RunState.COMPLETED: "green", RunState.EXCEPTIONS: "yellow", RunState.RUNNING: "cyan"}
 
 
@@ -52,8 +48,10 @@ def ago(moment: float) -> str:
     return f"{seconds:.0f} s"
 
 
-def render_summary(console: Console, summary: Summary, site: Site) -> None:
-    """What a run has done, whether it balances, who works on it; last, where the eye is, its state and what to do next."""
+def render_summary(console: Console, summary: Summary, hints: Hints | None) -> None:
+    """What a run has done, whether it balances, who works on it; last, where the eye is, its state and what to do next
+    (without `hints`, nothing: the run is not kept where commands would look).
+    """
     if summary.source:
         console.print(_source_table(summary))
     if not all(line.balances for line in summary.source):
@@ -71,11 +69,11 @@ def render_summary(console: Console, summary: Summary, site: Site) -> None:
             table.add_row(f"{count:,}", state, escape(reason))
         console.print(table)
     _noted(console, summary)
-    _who(console, summary, site)
-    _state(console, summary, site)
+    _who(console, summary)
+    _state(console, summary, hints)
 
 
-def _state(console: Console, summary: Summary, site: Site) -> None:
+def _state(console: Console, summary: Summary, hints: Hints | None) -> None:
     run, counters = summary.run, summary.counters
     console.print(f"[bold]{run.id}[/]  [{COLORS.get(run.state, 'red')}]{run.state}[/]", soft_wrap=True)
     if run.reason:
@@ -92,11 +90,11 @@ def _state(console: Console, summary: Summary, site: Site) -> None:
         console.print(f"staged: {escape(system)} as of {moment(take['taken_at'])}, {ago(take['taken_at'])} ago")
     rate = f"{summary.rate:,.1f}" if 0 < summary.rate < 10 else f"{summary.rate:,.0f}"
     console.print(f"{plural(counters.total, 'unit')}: {told(counters)}; {summary.seconds:,.1f} s, {rate} units/s")
-    if run.state in HALTED and (alive := site.repository.evidence.accounts(run.id).live_calls):
+    if alive := summary.live_calls:
         console.print(
             f"{plural(alive, 'object')} of quarantined units still at an API: going on, or abandoning, takes them back"
         )
-    for step in next_steps(summary, site):
+    for step in next_steps(summary, hints) if hints else ():
         console.print(step, soft_wrap=True, markup=False)
     if is_dry(run):
         for name in _listed(run.notes.get("hooks_skipped")):
@@ -140,7 +138,7 @@ def _source_table(summary: Summary) -> Table:
     return table
 
 
-def _who(console: Console, summary: Summary, site: Site) -> None:
+def _who(console: Console, summary: Summary) -> None:
     """Who is at work, and what chunks wait for."""
     for owner in summary.owners:
         leaving = ", leaves after its chunk" if owner.state == "dismissed" else ""
@@ -150,41 +148,41 @@ def _who(console: Console, summary: Summary, site: Site) -> None:
         asked = f"{command.name} {told_arguments(command.arguments)}".strip()
         outcome = "waiting" if command.outcome is None else command.outcome
         console.print(f"{moment(command.put_at)} {command.actor}: {asked}: {outcome}", soft_wrap=True, markup=False)
-    waiting = waiting_for(site.repository.views.chunks(summary.run.id, unresolved=True))
-    for error, count in list(waiting.items())[:5]:
+    waiting = Counter(error for _, error, _ in summary.waiting if error)
+    for error, count in waiting.most_common(5):
         console.print(f"[yellow]waiting[/] {plural(count, 'chunk')}: {escape(error)}", soft_wrap=True)
 
 
-def next_steps(summary: Summary, site: Site) -> list[str]:
+def next_steps(summary: Summary, hints: Hints) -> list[str]:
     """What a person may do next, as commands that can be copied."""
     run, counters = summary.run, summary.counters
-    where = options_for(site)
+    ludb, where = hints.program, hints.options
     steps = []
     held = any(owner.role == "supervisor" for owner in summary.owners)
     waits = {
-        "room": f"make room: it goes on by itself, or at once with ludb resume {run.id}{where}",
+        "room": f"make room: it goes on by itself, or at once with {ludb} resume {run.id}{where}",
         WINDOW: "it goes on by itself when its window opens; an editor may change that at the server",
     }
     if is_dry(run):
-        steps.append(f"see it again: ludb status{where}")
+        steps.append(f"see it again: {ludb} status{where}")
     elif run.state in {RunState.RUNNING, RunState.STOPPING} and not held:
-        steps.append(f"nobody holds this run; go on with it: {start_again(site, run)}")
+        steps.append(f"nobody holds this run; go on with it: {hints.again}")
     elif held and paused_by(run) in waits:
         steps.append(waits[paused_by(run)])
     elif held and run.state is RunState.PAUSED:
-        steps.append(f"let it go on: ludb resume {run.id}{where}")
+        steps.append(f"let it go on: {ludb} resume {run.id}{where}")
     elif run.state is RunState.FAILED and LIMIT_REACHED in run.reason:
-        steps.append(f"once that is mended, try them again and go on: ludb quarantine retry {run.id} --all{where}")
+        steps.append(f"once that is mended, try them again and go on: {ludb} quarantine retry {run.id} --all{where}")
     elif run.state in {RunState.PLANNED, RunState.STOPPED, RunState.PAUSED, RunState.FAILED}:
         mended = "" if run.state in {RunState.PLANNED, RunState.STOPPED} else "once that is mended, "
-        steps.append(f"{mended}go on with it: {start_again(site, run)}")
+        steps.append(f"{mended}go on with it: {hints.again}")
     if not held and any(hook.moment == "after" and hook.state != "done" for hook in summary.hooks):
-        steps.append(f"do the hooks that are left: {start_again(site, run)}")
+        steps.append(f"do the hooks that are left: {hints.again}")
     if counters.quarantined or counters.in_doubt or counters.gone:
-        steps.append(f"see who was set aside: ludb quarantine list {run.id}{where}")
+        steps.append(f"see who was set aside: {ludb} quarantine list {run.id}{where}")
     if counters.in_doubt:
-        steps.append(f"what is known of a unit in doubt: ludb unit KEY --run {run.id}{where}")
-        steps.append(f"calls that a person has to look up: ludb calls {run.id} --state in_doubt{where}")
+        steps.append(f"what is known of a unit in doubt: {ludb} unit KEY --run {run.id}{where}")
+        steps.append(f"calls that a person has to look up: {ludb} calls {run.id} --state in_doubt{where}")
     return steps
 
 

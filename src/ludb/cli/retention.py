@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ludb.service.purge import Leftovers, PurgePlan
     from ludb.service.site import Site
 
+EVERYTHING = "journal,quarantine,runs,staged"
 _SECONDS = {"m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
 
 
@@ -34,7 +35,7 @@ def purge(
     ] = "",
     what: Annotated[
         str, typer.Option("--what", metavar="LIST", help="What goes: journal, quarantine, runs, staged, with commas.")
-    ] = "journal,quarantine,runs,staged",
+    ] = EVERYTHING,
     with_exceptions: Annotated[
         bool, typer.Option("--with-exceptions", help="Also runs whose quarantined units could still be tried again.")
     ] = False,
@@ -101,9 +102,9 @@ def told(size: float) -> str:
 
 
 def _wanted(text: str) -> list[str]:
-    from ludb.service.purge import EVERYTHING, STAGED_TABLES
+    from ludb.service import purge as service
 
-    known = (*EVERYTHING, STAGED_TABLES)
+    known = (*service.EVERYTHING, service.STAGED_TABLES)
     named = [one.strip() for one in text.split(",") if one.strip()]
     unknown = [one for one in named if one not in known]
     if unknown or not named:

@@ -100,8 +100,7 @@ def set_settings(
     """Change a run while it goes on: workers=4 chunk=500 SYSTEM.pace=100/s SYSTEM.in_flight=16."""
     from ludb.service import steering
 
-    run_id = None if "=" in words[0] else words[0]
-    given = _pairs(words if run_id is None else words[1:])
+    run_id, given = told_apart(words)
     site, run = _found(run_id, job, state, repository)
     asked = steering.change_settings(site, run, given)
     kept = "" if asked.held else ", kept for when it goes on"
@@ -137,6 +136,12 @@ def _found(run_id: str | None, job: Path | None, state: Path | None, repository:
     return site, latest_run(site, run_id, job)
 
 
+def told_apart(words: list[str]) -> tuple[str | None, dict[str, str]]:
+    """The run, if it is named, and what to set."""
+    run_id = None if "=" in words[0] else words[0]
+    return run_id, _pairs(words if run_id is None else words[1:])
+
+
 def _pairs(words: list[str]) -> dict[str, str]:
     given: dict[str, str] = {}
     for word in words:
@@ -154,9 +159,16 @@ def _tell(site: Site, asked: Asked, name: str, what: str, *, json: bool, patienc
     from ludb.service.steering import outcome_of
 
     outcome = outcome_of(site, asked, patience)
+    told = {"run": asked.run.id, "asked": name, "command": asked.number, "held": asked.held, "outcome": outcome}
+    tell(told, what, json=json, waited=bool(patience))
+
+
+def tell(told: dict[str, object], what: str, *, json: bool, waited: bool) -> None:
+    """Say what was asked, and what came of it so far."""
     if json:
-        answer({"run": asked.run.id, "asked": name, "command": asked.number, "held": asked.held, "outcome": outcome})
+        answer(told)
         return
+    outcome = told["outcome"]
     out.print(what if outcome is None else f"{what}: {outcome}", soft_wrap=True, markup=False)
-    if outcome is None and patience:
+    if outcome is None and waited:
         err.print("nobody has acknowledged this yet; see `ludb status`")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any
 
@@ -13,7 +14,9 @@ from ludb.model.events import Event
 
 
 class LogObserver:
-    """Writes every event above a level to a file of its own, as one line of JSON with time, event and data."""
+    """Writes every event above a level to a file of its own, as one line of JSON with time, event, run, chunk, data, and the
+    system that it is about, where it names one or an output of one.
+    """
 
     _RANK = {"debug": 10, "info": 20, "warning": 30, "error": 40}  # noqa: RUF012  (a constant table)
 
@@ -36,10 +39,20 @@ class LogObserver:
         """Write the event's line."""
         if self._RANK[event.level] >= self._level:
             with contextlib.suppress(OSError):  # a full disk: losing a line is better than losing the worker
-                self._log.msg(event.name, level=event.level, run=event.run, chunk=event.chunk or None, **event.data)
+                self._log.msg(
+                    event.name, level=event.level, run=event.run, chunk=event.chunk or None, **_placed(event.data)
+                )
 
     def close(self) -> None:
         """Close the file."""
         if self._file is not sys.stderr:
             with contextlib.suppress(OSError):  # as above
                 self._file.close()
+
+
+def _placed(data: Mapping[str, Any]) -> dict[str, Any]:
+    """The data with its system: the one it names, or that of its output, or of the output that its step makes."""
+    step = str(data.get("step") or "")
+    made = "" if step.startswith("rules/") else step.rpartition("/")[2]
+    system = str(data.get("output") or made).partition(".")
+    return {"system": system[0], **data} if system[1] else dict(data)

@@ -12,6 +12,8 @@ from typing import Any
 from ludb.errors import ConfigError, FatalError, LudbError, TransientError
 from ludb.server.world import World
 
+ELSEWHERE = "LUDB_SERVER"
+"""The variable that would send a command on to another server, or to this one again."""
 PATIENCE = 60.0
 """Seconds for something that somebody waits for."""
 
@@ -28,7 +30,8 @@ def command_of(world: World, words: Sequence[str]) -> list[str]:
 def environment_of(world: World, actor: str) -> dict[str, str]:
     """Its variables: whoever asked is the one who acts; the repository's address may hold a password."""
     mine = {"LUDB_ACTOR": actor, "LUDB_REPOSITORY": world.site.repository_url}
-    return {**os.environ, **world.site.environment, **mine}
+    known = {**os.environ, **world.site.environment, **mine}
+    return {name: value for name, value in known.items() if name != ELSEWHERE}
 
 
 def ask(world: World, actor: str, words: Sequence[str], said: str = "") -> dict[str, Any]:

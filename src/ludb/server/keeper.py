@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Mapping
@@ -23,6 +22,7 @@ from ludb.model.run import Run, RunState
 from ludb.model.tasks import Task, TaskState
 from ludb.server.children import answered, command_of, environment_of
 from ludb.server.errands import folder_of, words_of
+from ludb.server.logbook import log
 from ludb.server.timekeeper import Timekeeper
 from ludb.server.watchman import Watchman
 from ludb.server.world import World
@@ -67,9 +67,9 @@ class Keeper:
             try:
                 self.look()
             except (TransientError, OSError) as error:
-                _log(f"the keeper waits: {error}")
+                log("server.waits", reason=str(error))
             except LudbError as error:
-                _log(f"the keeper: {error}")
+                log("server.failed", reason=str(error))
             self.world.wake.wait(LOOK_EVERY)
             self.world.wake.clear()
 
@@ -177,8 +177,3 @@ def run_in(told: Mapping[str, object]) -> str:
     """The run that an answer of `ludb` is about."""
     run = told.get("run")
     return str(run.get("id", "")) if isinstance(run, Mapping) else str(run or "")
-
-
-def _log(words: str) -> None:
-    sys.stderr.write(f"{words}\n")
-    sys.stderr.flush()

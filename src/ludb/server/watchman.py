@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -14,6 +13,7 @@ from ludb.errors import TransientError
 from ludb.model.alerts import Alert, Severity, Tuned
 from ludb.model.events import Event
 from ludb.model.run import Run, RunState
+from ludb.server.logbook import log
 from ludb.server.world import World
 from ludb.service.alerts import OVER, conditions
 from ludb.service.alerts_channels import Channel, Untold, channels_of, send
@@ -84,7 +84,7 @@ class Watchman:
                 why = str(error)
             else:
                 return
-        sys.stderr.write(f"alert {alert.number} was not told by {channel.name}: {why}\n")
+        log("alert.untold", run=alert.run, alert=alert.number, channel=channel.name, reason=why)
         with contextlib.suppress(TransientError):
             self._event("alert.untold", alert, channel=channel.name, reason=why)
 

@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass
 from typing import Literal
 
 from ludb.errors import ConfigError, LudbError
+from ludb.model.hooks import HookOutcome
 from ludb.model.job import HookSpec
 from ludb.model.run import DONE_STATES, Run, RunState
 from ludb.ports.execute import CanExecute
@@ -41,17 +42,6 @@ class HookFacts:
     actor: str
     params: Mapping[str, object]
     counts: Mapping[str, int]
-
-
-@dataclass(frozen=True, slots=True)
-class HookOutcome:
-    """How a hook stands in the newest round: `started` (or interrupted), `done` or `failed`, with the reason."""
-
-    moment: str
-    name: str
-    state: str
-    reason: str
-    at: float
 
 
 def outcomes(site: Site, run_id: str) -> tuple[HookOutcome, ...]:

@@ -5,18 +5,17 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
-from ludb.model.run import DONE_STATES, Counters, Owner, Run, UnitException
+from ludb.model.hooks import HookOutcome
+from ludb.model.run import DONE_STATES, Counters, Owner, Run, RunState, UnitException
 from ludb.model.steering import Command
 from ludb.service.activity import living
 from ludb.service.site import Site
 
-if TYPE_CHECKING:  # hooks load the engine, and who only looks at balances need not
-    from ludb.service.hooks import HookOutcome
-
 COMMANDS = 5
 """Commands that a summary shows."""
+HALTED = frozenset({RunState.FAILED, RunState.STOPPED, RunState.PAUSED})
+"""States in which nobody takes calls back."""
 SETTLED = ("done", "quarantined", "in_doubt", "gone", "rolled_back")
 
 
@@ -52,7 +51,8 @@ class Summary:
     """A run at one moment. `reasons` counts units by (state, reason), the most frequent first; `seconds` is the time
     from start to end or now; `owners` are the supervisor and the workers that live; `conversions` counts the values of moved
     units that steps changed, by function of `ludb.sql`; `commands` are those that wait and the last ones that took
-    effect, the newest first; `hooks` are those of the newest round.
+    effect, the newest first; `hooks` are those of the newest round; `live_calls` counts objects of quarantined units that are
+    still at an API, in states in which nobody takes them back.
     """
 
     run: Run
@@ -67,6 +67,7 @@ class Summary:
     conversions: Mapping[str, int] = field(default_factory=dict)
     commands: tuple[Command, ...] = ()
     hooks: tuple[HookOutcome, ...] = ()
+    live_calls: int = 0
 
     @property
     def rate(self) -> float:
@@ -77,7 +78,7 @@ class Summary:
 
 def summarize(site: Site, run_id: str, now: float | None = None) -> Summary:
     """Read everything that a summary shows."""
-    from ludb.service.hooks import outcomes  # noqa: PLC0415  (as above)
+    from ludb.service.hooks import outcomes  # noqa: PLC0415  (it loads the engine)
 
     views = site.repository.views
     run = site.repository.runs.get(run_id)
@@ -95,9 +96,10 @@ def summarize(site: Site, run_id: str, now: float | None = None) -> Summary:
     seconds = max(0.0, end - (run.started_at or end))
     owners = (*living(site, run_id, "supervisor"), *living(site, run_id, "worker"))
     commands = tuple(site.repository.commands.recent(run_id, COMMANDS))
+    alive = site.repository.evidence.accounts(run_id).live_calls if run.state in HALTED else 0
     return Summary(
         run, counters, source, outputs, ranked, rows.warnings, waiting, seconds, owners, rows.conversions, commands,
-        outcomes(site, run_id),
+        outcomes(site, run_id), alive,
     )  # fmt: skip
 
 

@@ -864,6 +864,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/runs/{run}/report": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Report
+         * @description The report of a run as one HTML page, and whether everything in it adds up.
+         */
+        get: operations["report_api_v1_runs__run__report_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/runs/{run}/resume": {
         parameters: {
             query?: never;
@@ -1017,6 +1037,27 @@ export interface paths {
          *     the line goes on where it was; and `progress` with the shape of `/progress`, whenever it has changed.
          */
         get: operations["run_stream_api_v1_runs__run__stream_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/runs/{run}/summary": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Summary
+         * @description All that `ludb status` shows: balances, units set aside by reason, who works, commands, hooks. Rows that planning named
+         *     as orphans are told to those alone who may see row values.
+         */
+        get: operations["summary_api_v1_runs__run__summary_get"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1973,6 +2014,16 @@ export interface components {
             };
         };
         /**
+         * Check
+         * @description One invariant of the run as a sentence, and whether it holds.
+         */
+        Check: {
+            /** Holds */
+            holds: boolean;
+            /** Text */
+            text: string;
+        };
+        /**
          * ChunkShape
          * @description A chunk: positions `lo` to before `hi` of the unit list, `units` of them.
          */
@@ -2073,6 +2124,28 @@ export interface components {
             type: string;
         };
         /**
+         * Command
+         * @description What a person asks of a run. `outcome` is None until it took effect; times are Unix seconds.
+         */
+        Command: {
+            /** Acknowledged At */
+            acknowledged_at?: number | null;
+            /** Actor */
+            actor: string;
+            /** Arguments */
+            arguments: {
+                [key: string]: unknown;
+            };
+            /** Name */
+            name: string;
+            /** Number */
+            number: number;
+            /** Outcome */
+            outcome?: string | null;
+            /** Put At */
+            put_at: number;
+        };
+        /**
          * CommandShape
          * @description A command. `outcome` is null until it took effect; `held`: a supervisor carries it out.
          */
@@ -2115,6 +2188,26 @@ export interface components {
             counts: components["schemas"]["NumberPairShape"][];
             /** Settings */
             settings: components["schemas"]["SettingPairShape"][];
+        };
+        /**
+         * Counters
+         * @description Where the units of a run are. The six states add up to `total`; `committing` is the decided part of `pending`.
+         */
+        Counters: {
+            /** Committing */
+            committing: number;
+            /** Done */
+            done: number;
+            /** Gone */
+            gone: number;
+            /** In Doubt */
+            in_doubt: number;
+            /** Quarantined */
+            quarantined: number;
+            /** Rolled Back */
+            rolled_back: number;
+            /** Total */
+            total: number;
         };
         /**
          * CountersShape
@@ -2586,6 +2679,22 @@ export interface components {
             what: string;
         };
         /**
+         * HookOutcome
+         * @description How a hook stands in the newest round: `started` (or interrupted), `done` or `failed`, with the reason.
+         */
+        HookOutcome: {
+            /** At */
+            at: number;
+            /** Moment */
+            moment: string;
+            /** Name */
+            name: string;
+            /** Reason */
+            reason: string;
+            /** State */
+            state: string;
+        };
+        /**
          * InfoShape
          * @description What this server is.
          */
@@ -2965,6 +3074,22 @@ export interface components {
             state: string;
         };
         /**
+         * OutputLine
+         * @description The balance of one output: rows produced = `written` + `held` back, by the state of their unit.
+         */
+        OutputLine: {
+            /** Held */
+            held: {
+                [key: string]: number;
+            };
+            /** Output */
+            output: string;
+            /** Produced */
+            produced: number;
+            /** Written */
+            written: number;
+        };
+        /**
          * OutputShape
          * @description An output of the job.
          */
@@ -2985,6 +3110,52 @@ export interface components {
             probe?: string | null;
             /** Undo */
             undo?: string | null;
+        };
+        /**
+         * Owner
+         * @description A worker or supervisor process. `lock` is the path of its lock file on `host`; free lock = dead owner.
+         */
+        Owner: {
+            /**
+             * Beat
+             * @default 0
+             */
+            beat: number;
+            /**
+             * Cpu
+             * @default 0
+             */
+            cpu: number;
+            /**
+             * Doing
+             * @default
+             */
+            doing: string;
+            /** Host */
+            host: string;
+            /** Id */
+            id: string;
+            /** Lock */
+            lock: string;
+            /**
+             * Memory
+             * @default 0
+             */
+            memory: number;
+            /** Pid */
+            pid: number;
+            /**
+             * Role
+             * @enum {string}
+             */
+            role: "worker" | "supervisor";
+            /** Run */
+            run: string;
+            /**
+             * State
+             * @default alive
+             */
+            state: string;
         };
         /** Page[AlertShape] */
         Page_AlertShape_: {
@@ -3388,6 +3559,23 @@ export interface components {
             undecided: number;
         };
         /**
+         * ReportShape
+         * @description A report: `html` is the whole page, which needs no other file.
+         */
+        ReportShape: {
+            /** Checks */
+            checks: components["schemas"]["Check"][];
+            /**
+             * Holds
+             * @description All checks hold
+             */
+            holds: boolean;
+            /** Html */
+            html: string;
+            /** Run */
+            run: string;
+        };
+        /**
          * ResolveAsked
          * @description What was seen at the system: the object is there (`done`), or it is not (`absent`).
          */
@@ -3557,6 +3745,65 @@ export interface components {
             standard: {
                 [key: string]: number;
             };
+        };
+        /**
+         * Run
+         * @description One execution of a job instance. `clock` is pinned at planning; times are Unix seconds.
+         *
+         *     `counts` per source table: rows in units and orphans, as counted at planning (`{"customers": {"rows": 9, "orphans": 0}}`).
+         */
+        Run: {
+            /** Actor */
+            actor: string;
+            /** Clock */
+            clock: number;
+            /** Counts */
+            counts?: {
+                [key: string]: {
+                    [key: string]: number;
+                };
+            };
+            /**
+             * Created At
+             * @default 0
+             */
+            created_at: number;
+            /** Ended At */
+            ended_at?: number | null;
+            /** Host */
+            host: string;
+            /** Id */
+            id: string;
+            /** Instance */
+            instance: string;
+            /** Job */
+            job: string;
+            /** Notes */
+            notes?: {
+                [key: string]: unknown;
+            };
+            /** Parameters */
+            parameters?: {
+                [key: string]: unknown;
+            };
+            /** Pinned */
+            pinned: string;
+            /**
+             * Reason
+             * @default
+             */
+            reason: string;
+            /** Settings */
+            settings?: {
+                [key: string]: unknown;
+            };
+            /** Started At */
+            started_at?: number | null;
+            state: components["schemas"]["RunState"];
+            /** Units */
+            units: number;
+            /** Version */
+            version: string;
         };
         /**
          * RunShape
@@ -3876,6 +4123,31 @@ export interface components {
             run: components["schemas"]["RunShape"];
         };
         /**
+         * SourceLine
+         * @description The balance of one source table: `planned` rows in units = rows by unit state + strays + `pending` ones.
+         *
+         *     `orphans` stand beside. `balances` is False once nothing is pending and the sum differs: the source has changed since
+         *     planning.
+         */
+        SourceLine: {
+            /** Balances */
+            balances: boolean;
+            /** By State */
+            by_state: {
+                [key: string]: number;
+            };
+            /** Orphans */
+            orphans: number;
+            /** Pending */
+            pending: number;
+            /** Planned */
+            planned: number;
+            /** Stray */
+            stray: number;
+            /** Table */
+            table: string;
+        };
+        /**
          * SpanShape
          * @description From `begin` until `end`, of the next day where that is not later; `days` are those on which it begins.
          */
@@ -4004,6 +4276,64 @@ export interface components {
             typical: number | null;
             /** Waiting */
             waiting: components["schemas"]["ChunkTimeShape"][];
+        };
+        /**
+         * Summary
+         * @description A run at one moment. `reasons` counts units by (state, reason), the most frequent first; `seconds` is the time
+         *     from start to end or now; `owners` are the supervisor and the workers that live; `conversions` counts the values of moved
+         *     units that steps changed, by function of `ludb.sql`; `commands` are those that wait and the last ones that took
+         *     effect, the newest first; `hooks` are those of the newest round; `live_calls` counts objects of quarantined units that are
+         *     still at an API, in states in which nobody takes them back.
+         */
+        Summary: {
+            /**
+             * Commands
+             * @default []
+             */
+            commands: components["schemas"]["Command"][];
+            /** Conversions */
+            conversions?: {
+                [key: string]: number;
+            };
+            counters: components["schemas"]["Counters"];
+            /**
+             * Hooks
+             * @default []
+             */
+            hooks: components["schemas"]["HookOutcome"][];
+            /**
+             * Live Calls
+             * @default 0
+             */
+            live_calls: number;
+            /** Outputs */
+            outputs: components["schemas"]["OutputLine"][];
+            /**
+             * Owners
+             * @default []
+             */
+            owners: components["schemas"]["Owner"][];
+            /** Reasons */
+            reasons: [
+                string,
+                string,
+                number
+            ][];
+            run: components["schemas"]["Run"];
+            /** Seconds */
+            seconds: number;
+            /** Source */
+            source: components["schemas"]["SourceLine"][];
+            /** Waiting */
+            waiting: [
+                string,
+                string,
+                number | null
+            ][];
+            /** Warnings */
+            warnings: {
+                [key: string]: number;
+            };
         };
         /**
          * SystemShape
@@ -6188,6 +6518,41 @@ export interface operations {
             503: components["responses"]["Problem503"];
         };
     };
+    report_api_v1_runs__run__report_get: {
+        parameters: {
+            query?: {
+                /** @description Show row values of units set aside; needs `personal` */
+                open_values?: boolean;
+            };
+            header?: never;
+            path: {
+                run: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReportShape"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            503: components["responses"]["Problem503"];
+        };
+    };
     resume_api_v1_runs__run__resume_post: {
         parameters: {
             query?: never;
@@ -6469,6 +6834,38 @@ export interface operations {
                 };
                 content: {
                     "text/event-stream": string;
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            422: components["responses"]["Problem422"];
+            429: components["responses"]["Problem429"];
+            503: components["responses"]["Problem503"];
+        };
+    };
+    summary_api_v1_runs__run__summary_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                run: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Summary"];
                 };
             };
             400: components["responses"]["Problem400"];

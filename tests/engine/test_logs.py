@@ -1,0 +1,49 @@
+"""What a run's log says of units that failed: where, in which step, at which system; never what stood in their rows."""
+
+from __future__ import annotations
+
+import json
+
+JOB = """
+    name: shop
+    systems:
+      legacy:  {type: sqlite, url: "${LEGACY}"}
+      billing: {type: sqlite, url: "${BILLING}"}
+      crm:     {type: rest, url: "${CRM}", auth: {bearer: "${TOKEN}"}, max_delay: 0}
+    unit: {root: legacy.customers, key: id}
+    outputs:
+      crm.customer:
+        {call: POST /customer, row: [unit_key], marker: $.externalId, probe: "GET /customer?externalId={call_id}",
+         undo: "DELETE /customer/{id}"}
+    settings: {chunk_units: 3, retry: {base: 10ms, cap: 50ms}}
+"""
+
+
+def test_each_line_of_a_failure_says_where_it_was_and_no_line_holds_a_value_or_a_secret(desk, api):
+    desk.database(
+        "legacy",
+        "create table customers (id integer primary key, name text, since text);"
+        "insert into customers values (1,'Ann','1'),(2,'Bartholomew','2'),(3,'Cy','Xanthippe')",
+    )
+    desk.database("billing", "create table account (id integer primary key, since integer)")
+    desk.environment |= {"CRM": api.url, "TOKEN": "hunter2hunter2"}
+    desk.write({
+        "job.yaml": JOB,
+        "steps/10/billing.account.sql": "select unit_key, id, since::integer as since from legacy.customers",
+        "steps/20/crm.customer.sql": "select unit_key, name from legacy.customers",
+    })  # fmt: skip
+    api.before = lambda method, _, body: (
+        (422, {"wrong": "Bartholomew hunter2hunter2"}) if method == "POST" and "Bartholomew" in str(body) else None
+    )
+    run = desk.run().run.id
+    texts = [path.read_text() for path in desk.site.logs(run).glob("*.log")]
+    lines = [json.loads(line) for text in texts for line in text.splitlines()]
+    assert {one["run"] for one in lines} == {run}
+    told = {
+        one["unit"]: (one["step"], one["system"], bool(one["chunk"]))
+        for one in lines
+        if one["event"] == "unit.quarantined"
+    }
+    assert told == {"2": ("crm.customer", "crm", True), "3": ("steps/10/billing.account.sql", "billing", True)}
+    for value in ("Bartholomew", "Xanthippe", "hunter2", "Ann"):
+        assert value not in "".join(texts)
