@@ -2272,6 +2272,12 @@ export interface components {
              */
             failed: number;
             /**
+             * Latencies
+             * @description Times by class: up to 5, 10, 25, 50, 100, 250, 500 ms, 1, 2.5, 5, 10, 30 s, and above
+             * @default []
+             */
+            latencies: number[];
+            /**
              * Name
              * @example steps/10_customer/billing.account.sql
              */
@@ -2321,6 +2327,12 @@ export interface components {
              */
             failed: number;
             /**
+             * Latencies
+             * @description Times by class: up to 5, 10, 25, 50, 100, 250, 500 ms, 1, 2.5, 5, 10, 30 s, and above
+             * @default []
+             */
+            latencies: number[];
+            /**
              * Name
              * @example steps/10_customer/billing.account.sql
              */
@@ -2367,7 +2379,7 @@ export interface components {
             /** Steps */
             steps: components["schemas"]["FigureShape"][];
             /** Systems */
-            systems: components["schemas"]["FigureShape"][];
+            systems: components["schemas"]["SystemFigureShape"][];
         };
         /**
          * FiguresShape
@@ -2381,7 +2393,7 @@ export interface components {
             /** Steps */
             steps: components["schemas"]["FigureShape"][];
             /** Systems */
-            systems: components["schemas"]["FigureShape"][];
+            systems: components["schemas"]["SystemFigureShape"][];
         };
         /**
          * FileShape
@@ -3986,6 +3998,79 @@ export interface components {
             typical: number | null;
             /** Waiting */
             waiting: components["schemas"]["ChunkTimeShape"][];
+        };
+        /**
+         * SystemFigureShape
+         * @description Of a system that is called also what came of it. `requests` by what came back: 2xx, 3xx, 4xx (without 429), 429, 5xx,
+         *     none; `calls` by what they came to: done, rejected, ambiguous and others.
+         */
+        SystemFigureShape: {
+            /**
+             * Calls
+             * @default {}
+             */
+            calls: {
+                [key: string]: number;
+            };
+            /**
+             * Count
+             * @description Times that it was done; requests to an API
+             */
+            count: number;
+            /**
+             * Failed
+             * @description 5xx, or no answer
+             */
+            failed: number;
+            /**
+             * In Flight
+             * @description Requests on their way, of workers that live; not in a series
+             * @default 0
+             */
+            in_flight: number;
+            /**
+             * Latencies
+             * @description Times by class: up to 5, 10, 25, 50, 100, 250, 500 ms, 1, 2.5, 5, 10, 30 s, and above
+             * @default []
+             */
+            latencies: number[];
+            /**
+             * Name
+             * @example steps/10_customer/billing.account.sql
+             */
+            name: string;
+            /** P50 */
+            p50: number | null;
+            /** P95 */
+            p95: number | null;
+            /** Received */
+            received: number;
+            /**
+             * Requests
+             * @default {}
+             */
+            requests: {
+                [key: string]: number;
+            };
+            /** Rows */
+            rows: number;
+            /**
+             * Seconds
+             * @description All workers together; in a series: workers that were at it
+             */
+            seconds: number;
+            /** Sent */
+            sent: number;
+            /**
+             * Throttled
+             * @description Answers that said later (429)
+             */
+            throttled: number;
+            /**
+             * Waited
+             * @description Seconds waited for the pace
+             */
+            waited: number;
         };
         /**
          * SystemShape
