@@ -11,7 +11,9 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from bench.api import drt
 from bench.api.estate import Served, make_customers, make_job, served
+from bench.environments import Missing, environment_of
 from bench.harness import Bar, Plan, Result, interleaved, median, result
 from bench.processes import Ran, run
 
@@ -38,18 +40,22 @@ def measure(asked: Plan) -> Iterator[Result]:
     with served() as api:
         yield from throughput(api, database, count, asked)
         yield from limited(api, asked)
-    asked.tell("api: drt-core is MISSING: no way to run it was written")
 
 
 def throughput(api: Served, database: Path, count: int, asked: Plan) -> Iterator[Result]:
     """Documents a second of the whole process, interleaved with the loops."""
     some = min(count, ONE_BY_ONE)
-    asked.tell(f"api: {asked.runs} x {count:,} documents: ludb with {WORKERS} workers, aiohttp, requests")
+    asked.tell(f"api: {asked.runs} x {count:,} documents: ludb with {WORKERS} workers, aiohttp, requests, drt-core")
     sides = {
         "ludb": lambda: sent(api, count, lambda: move(api, database, asked.folder / "ludb")),
         "aiohttp": lambda: sent(api, count, lambda: loop("aiohttp", api, database, count)),
         "requests": lambda: sent(api, some, lambda: loop("requests", api, database, some)),
     }
+    try:
+        environment_of("drt")
+        sides["drt"] = lambda: sent(api, count, lambda: drt.send(api.url, database, count, asked.folder / "drt"))
+    except Missing as missing:
+        asked.tell(f"api: drt-core is MISSING: {missing}")
     found = {name: median(runs) for name, runs in interleaved(sides, asked.runs).items()}
     ours = count / found["ludb"]
     bare, plain = count / found["aiohttp"], some / found["requests"]
@@ -57,6 +63,8 @@ def throughput(api: Served, database: Path, count: int, asked: Plan) -> Iterator
     yield result("api", "documents, against a bare aiohttp loop", ours, "calls/s", against=bare, bar=least)
     first = Bar("at least", 1, of="ratio")
     yield result("api", "documents, against a plain loop with requests", ours, "calls/s", against=plain, bar=first)
+    if "drt" in found:
+        yield result("api", "documents, against drt-core", ours, "calls/s", against=count / found["drt"], bar=first)
 
 
 def limited(api: Served, asked: Plan) -> Iterator[Result]:

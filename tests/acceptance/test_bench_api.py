@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
-from bench.api import Wrong, loop, move, sent
+from bench.api import Wrong, drt, loop, move, sent
 from bench.api.estate import make_customers, served
 
 
@@ -17,6 +19,7 @@ def test_ludb_and_the_loops_send_every_document_once(tmp_path):
             lambda: move(api, database, tmp_path / "ludb"),
             lambda: loop("aiohttp", api, database, 40),
             lambda: loop("requests", api, database, 40),
+            lambda: drt.send(api.url, database, 40, tmp_path / "drt"),
         ):
             assert sent(api, 40, work) > 0
         with pytest.raises(Wrong, match="40 of 41 documents arrived"):
@@ -32,3 +35,10 @@ def test_the_limited_api_takes_its_limit_and_no_more(tmp_path):
         told = api.told()
         assert sum(told["refused"].values()) == 1
         assert 1 <= sum(told["taken"].values()) < 100
+
+
+def test_drt_is_told_to_go_as_fast_as_it_can(tmp_path):
+    """Its own default of 10 requests a second would make the comparison a lie."""
+    project = drt.make_project(tmp_path / "drt", "http://x", tmp_path / "legacy.sqlite", 40)
+    sync = json.loads((project / "syncs/customers.yml").read_text())
+    assert sync["destination"]["rate_limit"] == sync["sync"]["rate_limit"] == drt.FAST

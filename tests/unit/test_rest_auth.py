@@ -25,11 +25,11 @@ PASSWORD = "tell-nobody-4711"
 
 
 @pytest.fixture
-def opened(server):
+def opened(server, tmp_path):
     """Makes a target with `auth`, whose secrets come from variables unless `variables` says otherwise."""
     made = []
 
-    def make(auth, *, variables=None, url="", folder=Path(), **settings):
+    def make(auth, *, variables=None, url="", folder=Path(), state=None, **settings):
         names = {f"auth.{name}": ("CRM_SECRET",) for name in dotted(auth)} | {"tls.password": ("KEY_PASSWORD",)}
         names = names if variables is None else variables
         given = {
@@ -40,7 +40,7 @@ def opened(server):
             **settings,
         }
         system = RestTarget.Settings.model_validate(given)
-        made.append(RestTarget("crm", system, Surroundings(folder, Path(), names), {OUTPUT.name: OUTPUT}))
+        made.append(RestTarget("crm", system, Surroundings(folder, state or tmp_path, names), {OUTPUT.name: OUTPUT}))
         return made[-1]
 
     yield make

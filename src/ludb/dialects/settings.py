@@ -11,6 +11,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSche
 
 from ludb.model.steering import MOST_IN_FLIGHT, MOST_PACE, per_second
 
+DRY_RUNS = "dry-runs"
+"""Where dry runs have their state directories, below that of the job."""
+
 
 class SystemSettings(BaseModel):
     """One entry of `systems:`. Each adapter extends it as its `Settings`; unknown fields are mistakes.
@@ -57,3 +60,8 @@ class Surroundings:
     folder: Path
     state: Path
     variables: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @property
+    def lasting(self) -> Path:
+        """The job's state directory, also for a dry run, whose own is thrown away."""
+        return self.state.parent.parent if self.state.parent.name == DRY_RUNS else self.state

@@ -10,6 +10,10 @@ from ludb.model.calls import LATENCIES
 
 PHASE, STEP, RULE, SYSTEM = "phase", "step", "rule", "system"
 """What is counted: phases of chunks, step and rule files, systems that are read, written or called."""
+REQUEST, CALL, FLYING = "request", "call", "flying"
+"""Of systems that are called also: requests by what came back (`Metered.requests`) and calls by what they came to
+(`Metered.answers`), both named `<system> <outcome>`; and requests on their way, which is no sum and has no rate.
+"""
 CLASSES = len(LATENCIES) + 1
 Name = tuple[str, str]
 """(kind, name): (`step`, `steps/10_customer/crm.customer.sql`)."""
@@ -79,6 +83,18 @@ def together(many: Sequence[Figures]) -> dict[Name, Figure]:
     return found
 
 
+def landed(figures: Figures) -> Figures:
+    """What is left of a worker that has died: nothing of it is on its way."""
+    return {name: figure for name, figure in figures.items() if name[0] != FLYING}
+
+
+def outcomes(figures: Figures, kind: str, system: str) -> dict[str, float]:
+    """How often each outcome came of a system's requests or calls."""
+    prefix = f"{system} "
+    named = {name: figure.count for (of, name), figure in sorted(figures.items()) if of == kind}
+    return {name.removeprefix(prefix): count for name, count in named.items() if name.startswith(prefix)}
+
+
 def plain(figures: Figures) -> dict[str, dict[str, dict[str, object]]]:
     """As JSON keeps them, without zeros: kind -> name -> field -> sum."""
     found: dict[str, dict[str, dict[str, object]]] = {}
@@ -106,6 +122,8 @@ def rates(figures: Figures, span: float) -> dict[str, float]:
     """Figures of a span of seconds as sums by second, flat, as samples keep them; without zeros."""
     found: dict[str, float] = {}
     for (kind, name), figure in figures.items():
+        if kind == FLYING:
+            continue
         told = {field: getattr(figure, field) for field in _SUMS}
         told |= {f"latencies.{at}": n for at, n in enumerate(figure.latencies)}
         found |= {f"{kind} {name} {field}": round(value / span, 6) for field, value in told.items() if value}

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from itertools import accumulate
 
 from prometheus_client import CollectorRegistry, Histogram, generate_latest
-from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from ludb.model.figures import PHASE, SYSTEM, together
+from ludb.model.calls import LATENCIES
+from ludb.model.figures import CALL, FLYING, PHASE, REQUEST, SYSTEM, Figure, landed, together
 from ludb.model.run import Run, RunState
 from ludb.model.tasks import TaskState
 from ludb.server.shaping import NOTHING, counters_shape
@@ -22,6 +24,7 @@ GOING = (RunState.RUNNING, RunState.PAUSED, RunState.STOPPING)
 COSTS = {
     "requests": "Requests and statements", "rows": "Rows read, written or sent", "seconds": "Time spent with a system",
     "failed": "Answers 5xx, or none", "throttled": "Answers 429", "waited_seconds": "Time waited for the pace",
+    "sent_bytes": "Bytes of documents sent", "received_bytes": "Bytes of documents received",
 }  # fmt: skip
 """What passed between workers and a system, in the order of its figures."""
 _STATES = ("done", "quarantined", "in_doubt", "gone", "rolled_back", "pending")
@@ -42,6 +45,36 @@ class Metrics:
     def text(self) -> bytes:
         """All figures in Prometheus' text form."""
         return generate_latest(self._registry)
+
+
+class Called:
+    """Families of what came of requests and calls, how long requests took, and how many are on their way."""
+
+    def __init__(self) -> None:
+        """Nothing came yet."""
+        by_outcome = ["job", "run", "system", "outcome"]
+        self._answers = CounterMetricFamily("ludb_run_system_answers", "Requests by what came back", labels=by_outcome)
+        self._calls = CounterMetricFamily("ludb_run_system_calls", "Calls by what they came to", labels=by_outcome)
+        self._times = HistogramMetricFamily(
+            "ludb_run_system_latency_seconds", "Times of requests and statements", labels=["job", "run", "system"]
+        )
+        self._flying = GaugeMetricFamily(
+            "ludb_run_system_in_flight", "Requests on their way, of workers that live", labels=["job", "run", "system"]
+        )
+        self.families = (self._answers, self._calls, self._times, self._flying)
+
+    def add(self, run: Run, kind: str, name: str, figure: Figure) -> None:
+        """One figure of a run, whatever its kind."""
+        if kind in {REQUEST, CALL}:
+            system, _, outcome = name.rpartition(" ")
+            family = self._answers if kind == REQUEST else self._calls
+            family.add_metric([run.job, run.id, system, outcome], figure.count)
+        elif kind == FLYING:
+            self._flying.add_metric([run.job, run.id, name], figure.count)
+        elif kind == SYSTEM and figure.latencies:
+            bounds = [*(str(one) for one in LATENCIES), "+Inf"]
+            buckets = list(zip(bounds, accumulate(figure.latencies), strict=True))
+            self._times.add_metric([run.job, run.id, name], buckets, figure.seconds)
 
 
 class Runs(Collector):
@@ -87,16 +120,24 @@ class Runs(Collector):
             for name, text in COSTS.items()
         }
         phases = CounterMetricFamily("ludb_run_phase_seconds", "Workers' time by phase", labels=["job", "run", "phase"])
+        called = Called()
         noted = self._world.repository.figures.of([run.id for run in runs])
         for run in runs:
-            for (kind, name), figure in sorted(together(list(noted.get(run.id, {}).values())).items()):
+            alive = {one.id for one in living(self._world.site, run.id, "worker")}
+            mine = noted.get(run.id, {}).items()
+            sums = together([figures if owner in alive else landed(figures) for owner, figures in mine])
+            for (kind, name), figure in sorted(sums.items()):
                 if kind == PHASE:
                     phases.add_metric([run.job, run.id, name], figure.seconds)
                 elif kind == SYSTEM:
-                    costs = (figure.count, figure.rows, figure.seconds, figure.failed, figure.throttled, figure.waited)
+                    costs = (
+                        figure.count, figure.rows, figure.seconds, figure.failed, figure.throttled, figure.waited,
+                        figure.sent, figure.received,
+                    )  # fmt: skip
                     for family, value in zip(systems.values(), costs, strict=True):
                         family.add_metric([run.job, run.id, name], value)
-        yield from (*systems.values(), phases)
+                called.add(run, kind, name, figure)
+        yield from (*systems.values(), phases, *called.families)
 
     def _alerts(self) -> Metric:
         found = GaugeMetricFamily("ludb_alerts_standing", "Alerts that are not over", labels=["rule", "severity"])

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from ludb.dialects.settings import DRY_RUNS
 from ludb.model.run import Run, RunState
 from ludb.service.dry_adapters import dried
 from ludb.service.holding import hold
@@ -13,7 +14,7 @@ from ludb.service.pinning import pin
 from ludb.service.planning import plan_run
 from ludb.service.runs import Started
 from ludb.service.selection import Selection
-from ludb.service.site import DRY_RUNS, Site, open_site
+from ludb.service.site import Site, open_site
 
 
 def start_dry(site: Site, folder: Path, given: Mapping[str, str], selection: Selection) -> tuple[Site, Started]:

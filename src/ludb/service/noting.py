@@ -9,7 +9,7 @@ from collections.abc import Callable
 from ludb.engine.workplace import Workplace
 from ludb.errors import LudbError
 from ludb.model.calls import Metered
-from ludb.model.figures import SYSTEM, Figure, Name
+from ludb.model.figures import CALL, FLYING, REQUEST, SYSTEM, Figure, Name
 from ludb.ports.target import CanMeter
 
 EVERY = 2.0
@@ -40,12 +40,22 @@ class Noting:
 
     def counted(self) -> dict[Name, Figure]:
         """All of it so far."""
-        called = {
-            (SYSTEM, name): called_figure(target.metered())
-            for name, target in self._at.migration.calls.items()
-            if isinstance(target, CanMeter)
-        }
-        return {**self._at.meter.told(), **{name: figure for name, figure in called.items() if figure.count}}
+        told = dict(self._at.meter.told())
+        for name, target in self._at.migration.calls.items():
+            if isinstance(target, CanMeter):
+                told |= called_figures(name, target.metered())
+        return told
+
+
+def called_figures(system: str, seen: Metered) -> dict[Name, Figure]:
+    """What passed to and from an API: in sum, by outcome, and what is on its way. Nothing where nothing did."""
+    whole = called_figure(seen)
+    found: dict[Name, Figure] = {(SYSTEM, system): whole} if whole.count else {}
+    for kind, counted in ((REQUEST, seen.requests), (CALL, seen.answers)):
+        found |= {(kind, f"{system} {outcome}"): Figure(count) for outcome, count in counted.items() if count}
+    if found or seen.in_flight:
+        found[(FLYING, system)] = Figure(seen.in_flight)
+    return found
 
 
 def called_figure(seen: Metered) -> Figure:

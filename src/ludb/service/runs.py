@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ludb.dialects.durable import file_name
+from ludb.dialects.settings import DRY_RUNS
 from ludb.engine.liveness import OwnerLock
 from ludb.engine.plan import reflect
 from ludb.engine.preflight import preflight
@@ -27,7 +28,7 @@ from ludb.service.pinning import pin
 from ludb.service.planning import bound_place, instance_name, plan_run, texts_of
 from ludb.service.restored import check_restored, mend_targets
 from ludb.service.selection import EVERYTHING, Selection
-from ludb.service.site import DRY_RUNS, Site
+from ludb.service.site import Site
 from ludb.service.staging import STAGED, staged, takes_used
 from ludb.service.steering import SET, job_settings
 

@@ -12,14 +12,13 @@ from pathlib import Path
 from typing import cast
 
 from ludb.dialects.durable import disk_error
+from ludb.dialects.settings import DRY_RUNS
 from ludb.errors import ConfigError
 from ludb.ports.repository import Repository
 from ludb.project.registry import adapter
 
 _TYPES = {"postgresql": "postgres", "mariadb": "mysql"}
 """Repository types whose addresses begin with another word."""
-DRY_RUNS = "dry-runs"
-"""Where dry runs have their state directories, below that of the job."""
 
 
 @dataclass(frozen=True, slots=True)

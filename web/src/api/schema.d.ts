@@ -2383,6 +2383,12 @@ export interface components {
              */
             failed: number;
             /**
+             * Latencies
+             * @description Times by class: up to 5, 10, 25, 50, 100, 250, 500 ms, 1, 2.5, 5, 10, 30 s, and above
+             * @default []
+             */
+            latencies: number[];
+            /**
              * Name
              * @example steps/10_customer/billing.account.sql
              */
@@ -2432,6 +2438,12 @@ export interface components {
              */
             failed: number;
             /**
+             * Latencies
+             * @description Times by class: up to 5, 10, 25, 50, 100, 250, 500 ms, 1, 2.5, 5, 10, 30 s, and above
+             * @default []
+             */
+            latencies: number[];
+            /**
              * Name
              * @example steps/10_customer/billing.account.sql
              */
@@ -2478,7 +2490,7 @@ export interface components {
             /** Steps */
             steps: components["schemas"]["FigureShape"][];
             /** Systems */
-            systems: components["schemas"]["FigureShape"][];
+            systems: components["schemas"]["SystemFigureShape"][];
         };
         /**
          * FiguresShape
@@ -2492,7 +2504,7 @@ export interface components {
             /** Steps */
             steps: components["schemas"]["FigureShape"][];
             /** Systems */
-            systems: components["schemas"]["FigureShape"][];
+            systems: components["schemas"]["SystemFigureShape"][];
         };
         /**
          * FileShape
@@ -4334,6 +4346,79 @@ export interface components {
             warnings: {
                 [key: string]: number;
             };
+        };
+        /**
+         * SystemFigureShape
+         * @description Of a system that is called also what came of it. `requests` by what came back: 2xx, 3xx, 4xx (without 429), 429, 5xx,
+         *     none; `calls` by what they came to: done, rejected, ambiguous and others.
+         */
+        SystemFigureShape: {
+            /**
+             * Calls
+             * @default {}
+             */
+            calls: {
+                [key: string]: number;
+            };
+            /**
+             * Count
+             * @description Times that it was done; requests to an API
+             */
+            count: number;
+            /**
+             * Failed
+             * @description 5xx, or no answer
+             */
+            failed: number;
+            /**
+             * In Flight
+             * @description Requests on their way, of workers that live; not in a series
+             * @default 0
+             */
+            in_flight: number;
+            /**
+             * Latencies
+             * @description Times by class: up to 5, 10, 25, 50, 100, 250, 500 ms, 1, 2.5, 5, 10, 30 s, and above
+             * @default []
+             */
+            latencies: number[];
+            /**
+             * Name
+             * @example steps/10_customer/billing.account.sql
+             */
+            name: string;
+            /** P50 */
+            p50: number | null;
+            /** P95 */
+            p95: number | null;
+            /** Received */
+            received: number;
+            /**
+             * Requests
+             * @default {}
+             */
+            requests: {
+                [key: string]: number;
+            };
+            /** Rows */
+            rows: number;
+            /**
+             * Seconds
+             * @description All workers together; in a series: workers that were at it
+             */
+            seconds: number;
+            /** Sent */
+            sent: number;
+            /**
+             * Throttled
+             * @description Answers that said later (429)
+             */
+            throttled: number;
+            /**
+             * Waited
+             * @description Seconds waited for the pace
+             */
+            waited: number;
         };
         /**
          * SystemShape

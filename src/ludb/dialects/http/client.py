@@ -40,7 +40,7 @@ class HttpClient:
         self._identity = Identity.of(name, settings, surroundings)
         by_reference(settings.auth, "auth", surroundings.variables, f"systems.{name}")
         by_reference(settings.tls, "tls", surroundings.variables, f"systems.{name}")
-        self._exchange = Exchange(name, settings, surroundings.folder, jitter, now, media)
+        self._exchange = Exchange(name, settings, surroundings, jitter, now, media)
         self._pool = Pool(name, self._exchange.session, settings.in_flight)
         self._exchange.resize = self._pool.resize
 

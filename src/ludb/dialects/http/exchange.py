@@ -9,7 +9,6 @@ from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from datetime import datetime
 from http import HTTPStatus
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -24,6 +23,7 @@ from ludb.dialects.http.meter import Meter
 from ludb.dialects.http.pace import Pace
 from ludb.dialects.http.settings import HttpSystem
 from ludb.dialects.http.waiting import same_server, wait_for
+from ludb.dialects.settings import Surroundings
 
 if TYPE_CHECKING:
     from ludb.dialects.http.tokens import Tokens
@@ -51,13 +51,14 @@ class Exchange:
         self,
         name: str,
         settings: HttpSystem,
-        folder: Path,
+        around: Surroundings,
         jitter: Callable[[], float],
         now: Callable[[], datetime],
         media: str = "application/json",
     ) -> None:
         """`jitter` gives numbers in [0, 1), `now` the time with its zone (for Retry-After as a date), `media` is the type of
-        documents, both ways. ConfigError names a certificate of system `name` that cannot be used; their paths start at `folder`.
+        documents, both ways. ConfigError names a certificate of system `name` that cannot be used; their paths start at the
+        job's folder.
         """
         self._base = settings.url.get_secret_value().rstrip("/")
         self._settings, self._jitter, self._now, self._media = settings, jitter, now, media
@@ -66,12 +67,12 @@ class Exchange:
         self.governor = Governor(settings.in_flight)
         self.governor.allow(settings.pace, settings.in_flight)
         self.resize: Callable[[int], None] = lambda _: None
-        self._tls = settings.tls.context(folder, f"systems.{name}") if settings.tls else None
+        self._tls = settings.tls.context(around.folder, f"systems.{name}") if settings.tls else None
         auth = settings.auth
         key = auth.query() if auth else {}
         self._key = "&".join(f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in key.items())
         oauth = auth.oauth2 if auth else None
-        self._tokens = _tokens(oauth, settings.tls, folder, settings.timeout) if oauth else None
+        self._tokens = _tokens(oauth, settings.tls, around, settings.timeout) if oauth else None
 
     def session(self) -> aiohttp.ClientSession:
         """A session for this system; called on its loop. Cookies and proxies of the environment are not used."""
@@ -222,10 +223,10 @@ class Exchange:
         return heard
 
 
-def _tokens(settings: OAuth2, tls: TlsSettings | None, folder: Path, timeout: float) -> Tokens:
+def _tokens(settings: OAuth2, tls: TlsSettings | None, around: Surroundings, timeout: float) -> Tokens:
     from ludb.dialects.http.tokens import Tokens  # noqa: PLC0415  (two libraries that only this needs: 0.1 s)
 
-    return Tokens(settings, tls, folder, timeout)
+    return Tokens(settings, tls, around.folder, timeout, around.lasting)
 
 
 class _Connector(aiohttp.TCPConnector):

@@ -16,6 +16,7 @@ from authlib.integrations.requests_client import OAuth2Session
 from requests.adapters import HTTPAdapter
 
 from ludb.dialects.http.auth import OAuth2, TlsSettings, TokenAway, TokenRefused
+from ludb.dialects.http.kept_token import Busy, Held, KeptToken, Unreadable
 
 EARLY = 0.1
 """Share of a token's life before whose end it is renewed, so that none ends on its way."""
@@ -26,6 +27,9 @@ EARLIEST = 30.0
 class Tokens:
     """The access token of one system. Used on one event loop; whoever comes while one is fetched waits for that one.
 
+    Tokens that come of a refresh token are shared with all processes of the state directory (`KeptToken`): a server that
+    gives a new refresh token with each use may take a second use of the old one for theft, and revoke them all.
+
     Messages name the server and what it answered (the error's code), never a secret.
     """
 
@@ -35,14 +39,18 @@ class Tokens:
         tls: TlsSettings | None,
         folder: Path,
         timeout: float,
+        state: Path,
         clock: Callable[[], float] = time.monotonic,
+        now: Callable[[], float] = time.time,
     ) -> None:
-        """Nothing is fetched yet. `tls` goes for the authorization server too."""
+        """Nothing is fetched yet. `tls` goes for the authorization server too; its paths start at `folder`."""
         self._settings, self._tls, self._folder, self._timeout, self._clock = settings, tls, folder, timeout, clock
         parts = urlsplit(settings.token_url)
         self._where = f"{parts.hostname}:{parts.port or (443 if parts.scheme == 'https' else 80)}"
-        self._token, self._ends = "", 0.0
-        self._refresh = settings.refresh_token.get_secret_value() if settings.refresh_token else ""
+        self._now = now
+        self._token, self._ends, self._spoilt = "", 0.0, ""
+        configured = settings.refresh_token.get_secret_value() if settings.refresh_token else ""
+        self._kept = KeptToken(state, configured, settings.token_url, settings.client_id) if configured else None
 
     def begin(self) -> None:
         """Calls wait on this event loop from now on."""
@@ -58,20 +66,53 @@ class Tokens:
     def spoil(self, token: str) -> None:
         """The API refuses this token: the next call fetches another, unless somebody has done so already."""
         if token == self._token:
-            self._token = ""
+            self._token, self._spoilt = "", token
 
     def _fetch(self) -> None:
-        began = self._clock()
+        if self._kept is None:
+            began = self._clock()
+            given = self._answered(self._granted)
+            self._token, self._ends = self._token_of(given), began + _life(given)
+            return
+        try:
+            with self._kept.turn(2 * self._timeout):
+                self._share(self._kept)
+        except Busy:
+            raise TokenAway(f"no token from {self._where}: another process has been asking for too long") from None
+        except Unreadable:
+            raise TokenRefused(
+                f"no token from {self._where}: {self._kept.path} is damaged, and with it the newest refresh token is lost; "
+                "get a new one"
+            ) from None
+        except OSError as error:
+            place = self._kept.path.parent
+            raise TokenAway(f"no token from {self._where}: {place} cannot be written ({error.strerror})") from None
+
+    def _share(self, kept: KeptToken) -> None:
+        """Take the token that another process fetched; where there is none that is good, fetch it for all."""
+        held = kept.read()
+        if not held.access or held.access == self._spoilt or self._now() >= held.ends:
+            kept.write(held)  # a disk that takes nothing is noticed before the refresh token is spent
+            began = self._now()
+            given = self._answered(lambda session: self._refreshed(session, held.refresh))
+            newer = given.get("refresh_token")
+            refresh = newer if isinstance(newer, str) and newer else held.refresh
+            access = given.get("access_token")
+            held = Held(refresh, access if isinstance(access, str) else "", began + _life(given))
+            kept.write(held)
+            self._token_of(given)
+        self._token, self._ends = held.access, self._clock() + held.ends - self._now()
+
+    def _answered(self, ask: Callable[[OAuth2Session], dict[str, Any]]) -> dict[str, Any]:
         try:
             with self._session() as session:
-                given = self._refreshed(session) if self._refresh else self._granted(session)
+                return ask(session)
         except requests.RequestException as error:
             raise TokenAway(f"no token from {self._where}: no answer ({type(error).__name__})") from None
         except AuthlibBaseError as error:
             raise TokenRefused(f"no token from {self._where}: it answered {_code(error.error)}") from None
         except (ValueError, KeyError, TypeError):
             raise TokenAway(f"no token from {self._where}: its answer cannot be read") from None
-        self._take(given, began)
 
     def _session(self) -> OAuth2Session:
         own = self._settings
@@ -105,22 +146,24 @@ class Tokens:
         more = {"audience": own.audience} if own.audience else {}
         return dict(session.fetch_token(own.token_url, grant_type="client_credentials", allow_redirects=False, **more))
 
-    def _refreshed(self, session: OAuth2Session) -> dict[str, Any]:
-        session.token = {"refresh_token": self._refresh}
+    def _refreshed(self, session: OAuth2Session, refresh: str) -> dict[str, Any]:
+        session.token = {"refresh_token": refresh}
         url = self._settings.token_url
-        return dict(session.refresh_token(url, refresh_token=self._refresh, allow_redirects=False))
+        return dict(session.refresh_token(url, refresh_token=refresh, allow_redirects=False))
 
-    def _take(self, given: dict[str, Any], began: float) -> None:
+    def _token_of(self, given: dict[str, Any]) -> str:
         token = given.get("access_token")
         if not isinstance(token, str) or not token:
             raise TokenAway(f"no token from {self._where}: its answer holds none")
-        life = given.get("expires_in")
-        seconds = (
-            float(life) if isinstance(life, int | float | str) and str(life).replace(".", "", 1).isdigit() else 3600.0
-        )
-        self._token, self._ends = token, began + seconds - min(seconds * EARLY, EARLIEST)
-        if self._refresh and isinstance(given.get("refresh_token"), str):
-            self._refresh = given["refresh_token"]
+        return token
+
+
+def _life(given: dict[str, Any]) -> float:
+    """Seconds for which the token is used: an hour where the server does not say."""
+    said = given.get("expires_in")
+    known = isinstance(said, int | float | str) and str(said).replace(".", "", 1).isdigit()
+    seconds = float(said) if known else 3600.0  # type: ignore[arg-type]
+    return seconds - min(seconds * EARLY, EARLIEST)
 
 
 class _Adapter(HTTPAdapter):

@@ -9,7 +9,21 @@ from fastapi import APIRouter, Query
 
 from ludb.model.access import Role
 from ludb.model.events import Event
-from ludb.model.figures import PHASE, RULE, STEP, SYSTEM, Figure, Figures, figures_in, together
+from ludb.model.figures import (
+    CALL,
+    FLYING,
+    PHASE,
+    REQUEST,
+    RULE,
+    STEP,
+    SYSTEM,
+    Figure,
+    Figures,
+    figures_in,
+    landed,
+    outcomes,
+    together,
+)
 from ludb.model.run import Run, RunState
 from ludb.ports.figures import ChunkTime
 from ludb.project import registry
@@ -25,9 +39,11 @@ from ludb.server.shapes.figures import (
     HealthOfSystemShape,
     LoadShape,
     StragglersShape,
+    SystemFigureShape,
 )
 from ludb.server.shaping import flat
 from ludb.server.world import AnyWorld, World
+from ludb.service.activity import living
 
 router = APIRouter(prefix="/api/v1", tags=["runs"], route_class=ReadRoute)
 STUCK, PATIENCE = 4.0, 10.0
@@ -45,7 +61,9 @@ def figures(run: str, world: AnyWorld) -> FiguresShape:
     """Where the time of a run's workers went since it began, and what passed between them and each system."""
     found = known_run(world, run)
     noted = world.repository.figures.of([found.id]).get(found.id, {})
-    return FiguresShape(**_by_kind(together(list(noted.values()))))
+    alive = {one.id for one in living(world.site, found.id, "worker")}
+    told = together([figures if owner in alive else landed(figures) for owner, figures in noted.items()])
+    return FiguresShape(**_by_kind(told))
 
 
 @router.get("/runs/{run}/figures/series", **rule(Role.VIEWER))
@@ -134,19 +152,27 @@ def _system(event: Event) -> str:
     return str(event.data.get("system") or event.data.get("target") or "")
 
 
-def _by_kind(found: Figures) -> dict[str, list[FigureShape]]:
+def _by_kind(found: Figures) -> dict[str, Any]:
     told: dict[str, list[FigureShape]] = {kind: [] for kind in _KINDS.values()}
     for (kind, name), figure in sorted(found.items()):
         if kind in _KINDS:
-            told[_KINDS[kind]].append(_shape(name, figure))
+            shape = _shape(name, figure)
+            told[_KINDS[kind]].append(_called(shape, found) if kind == SYSTEM else shape)
     return told
+
+
+def _called(shape: FigureShape, found: Figures) -> SystemFigureShape:
+    return SystemFigureShape(
+        **shape.model_dump(), requests=outcomes(found, REQUEST, shape.name), calls=outcomes(found, CALL, shape.name),
+        in_flight=found.get((FLYING, shape.name), Figure()).count,
+    )  # fmt: skip
 
 
 def _shape(name: str, figure: Figure) -> FigureShape:
     return FigureShape(
         name=name, count=figure.count, seconds=figure.seconds, rows=figure.rows, p50=figure.quantile(0.5),
         p95=figure.quantile(0.95), sent=figure.sent, received=figure.received, throttled=figure.throttled,
-        failed=figure.failed, waited=figure.waited,
+        failed=figure.failed, waited=figure.waited, latencies=list(figure.latencies),
     )  # fmt: skip
 
 

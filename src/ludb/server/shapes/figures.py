@@ -23,6 +23,19 @@ class FigureShape(BaseModel):
     throttled: float = Field(description="Answers that said later (429)")
     failed: float = Field(description="5xx, or no answer")
     waited: float = Field(description="Seconds waited for the pace")
+    latencies: list[float] = Field(
+        default=[], description="Times by class: up to 5, 10, 25, 50, 100, 250, 500 ms, 1, 2.5, 5, 10, 30 s, and above"
+    )
+
+
+class SystemFigureShape(FigureShape):
+    """Of a system that is called also what came of it. `requests` by what came back: 2xx, 3xx, 4xx (without 429), 429, 5xx,
+    none; `calls` by what they came to: done, rejected, ambiguous and others.
+    """
+
+    requests: dict[str, float] = {}
+    calls: dict[str, float] = {}
+    in_flight: float = Field(default=0.0, description="Requests on their way, of workers that live; not in a series")
 
 
 class FiguresShape(BaseModel):
@@ -31,7 +44,7 @@ class FiguresShape(BaseModel):
     phases: list[FigureShape]
     steps: list[FigureShape]
     rules: list[FigureShape]
-    systems: list[FigureShape]
+    systems: list[SystemFigureShape]
 
 
 class FiguresAtShape(FiguresShape):

@@ -82,7 +82,7 @@ class RestSource:
         by_reference(settings.tls, "tls", surroundings.variables, f"systems.{name}")
         self._name, self._settings, self._state = name, settings, surroundings.state
         self._identity = Identity.of(name, settings, surroundings)
-        self._exchange = Exchange(name, settings, surroundings.folder, jitter, now)
+        self._exchange = Exchange(name, settings, surroundings, jitter, now)
         self._pool = Pool(name, self._exchange.session, settings.in_flight)
         self._exchange.resize = self._pool.resize
         self._rows: dict[str, _Rows] = {}
