@@ -99,7 +99,11 @@ def test_a_unit_is_told_with_its_life(moved):
     people, run = moved
     client = people.token(Role.VIEWER)
     unit = get(client, f"/runs/{run.id}/units/1")
-    assert (unit["state"], [one["what"] for one in unit["history"]], unit["exception"]) == ("done", ["done"], None)
+    assert (unit["state"], [one["what"] for one in unit["history"]], unit["exception"]) == (
+        "done",
+        ["claimed", "decided", "done"],
+        None,
+    )
     assert [one["run"] for one in get(client, "/units/shop/2")] == [run.id]
     missing = client.get(f"/api/v1/runs/{run.id}/units/9")
     assert (missing.status_code, missing.json()["type"]) == (404, "urn:ludb:problem:not-found")

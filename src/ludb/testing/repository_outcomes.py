@@ -189,7 +189,11 @@ class OutcomesContract:
         assert (counters.done, counters.quarantined, counters.pending) == (8, 2, 0)
         assert repository.views.done(RUN).to_pylist() == [0, 2, 3, 5, 6, 7, 8, 9]
         state, history, _ = repository.views.unit(RUN, 8)
-        assert (state, [what for _, what, _ in history]) == (UnitState.DONE, ["quarantined", "retried", "done"])
+        assert (state, [what for _, what, _ in history]) == (
+            UnitState.DONE,
+            ["quarantined", "retried", "claimed", "decided", "done"],
+        )
+        assert history[3][2] == {"targets": ["billing"]}, "which targets were written with it"
         was = history[1][2]["was"]
         assert isinstance(was, dict)
         assert (was["detail"], history[1][0]) == ("0000-00-00", clock.now)

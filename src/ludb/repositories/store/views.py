@@ -142,8 +142,7 @@ class StoreViews:
             history: History = [(row.at, row.what, row.data) for row in connection.execute(told)]
             moved = _moved_by(connection, run_id, position)
             if moved is not None:
-                # That a unit is done is never written down for it: its finished chunk says so.
-                history.append((moved.finished_at, str(UnitState.DONE), {"chunk": moved.id, "txn": moved.txn}))
+                history += _way(connection, moved)
             aside = select(e.state).where(e.run == run_id, e.position == position)
             state = connection.execute(aside).scalar_one_or_none()
             keys = self._segments.of(connection, run_id, [position])
@@ -168,6 +167,17 @@ class StoreViews:
                     positions = positions.filter(pc.invert(pc.is_in(positions, value_set=left_out)))
                 pieces.append(positions)
         return pa.concat_arrays(pieces).sort()
+
+
+def _way(connection: Connection, moved: Any) -> History:
+    """How a unit got through: never written down for it, since its finished chunk and that one's decision say so."""
+    d = t.decision.c
+    decided = connection.execute(select(d.decided_at, d.participants).where(d.txn == moved.txn)).one_or_none()
+    way: History = [(moved.claimed_at, "claimed", {"chunk": moved.id, "units": moved.units, "worker": moved.owner})]
+    if decided is not None:
+        way.append((decided.decided_at, "decided", {"targets": decided.participants}))
+    way.append((moved.finished_at, str(UnitState.DONE), {"chunk": moved.id, "txn": moved.txn}))
+    return [one for one in way if one[0] is not None]
 
 
 def _moved_by(connection: Connection, run_id: str, position: int) -> Any:
