@@ -23,7 +23,7 @@ def extract(chunk: Chunk, at: Workplace) -> Extract:
     Rows of two units, strays and rows that cannot be carried become faults of their units. Raises `TransientError` if a
     source is away.
     """
-    unit, keys = at.migration.job.unit, unread(chunk).keys
+    unit, keys = at.migration.job.unit, unread(chunk, at).keys
     reading = Reading()
     with ExitStack() as snapshots:
         for name, source in at.migration.sources.items():
@@ -43,9 +43,10 @@ def extract(chunk: Chunk, at: Workplace) -> Extract:
     return Extract(keys, reading.tables, faults, gone, reading.strays, warnings)
 
 
-def unread(chunk: Chunk) -> Extract:
-    """The extract of a chunk whose rows are left alone: keys, and no tables."""
-    return Extract(pa.table({POSITION: pa.array(list(chunk.positions), pa.int64())} | _columns(chunk.keys)), {})
+def unread(chunk: Chunk, at: Workplace) -> Extract:
+    """The extract of a chunk whose rows are left alone: of each unit its root row is known, and of that one its key."""
+    keys = pa.table({POSITION: pa.array(list(chunk.positions), pa.int64())} | _columns(chunk.keys))
+    return Extract(keys, {at.migration.job.unit.root.name: keys})
 
 
 def _is_fetched(table: UnitTable, system: str, at: Workplace) -> bool:

@@ -111,7 +111,7 @@ def suspect(chunk: Chunk, at: Workplace) -> None:
             at.repository.chunks.release(child, "half of a chunk that workers died of", 0.0)
         at.announce("chunk.suspected", chunk, level="warning", lasting=True, deaths=chunk.deaths)
         return
-    read = unread(chunk)
+    read = unread(chunk, at)
     verdicts = Verdicts(chunk, read, version=at.run.version, at=at.clock())
     told = f"{ALONE} workers died with this unit in hand, alone or with others"
     verdicts.reject({chunk.positions[0]: Fault(told)}, phase="extract", step="")
