@@ -53,12 +53,13 @@ def as_installed(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def children(pid: int) -> list[int]:
-    """The processes that a process has started and that have not ended."""
+    """The processes that a process has started and that have not ended, and theirs: workers are forks of one that is ready."""
     try:
         lists = [path.read_text() for path in Path(f"/proc/{pid}/task").glob("*/children")]
     except OSError:  # it has ended while we looked
         return []
-    return [int(word) for text in lists for word in text.split()]
+    found = [int(word) for text in lists for word in text.split()]
+    return [*found, *(grandchild for child in found for grandchild in children(child))]
 
 
 def high_water(pid: int) -> float | None:

@@ -137,6 +137,8 @@ def serve(main: Callable[[], object]) -> None:
                 continue
             more = os.read(0, 1 << 16)
             if not more:
+                for pid in children.values():  # whoever asks for the processor time of all of us is told of theirs too
+                    os.waitpid(pid, os.WNOHANG)
                 return
             *lines, waiting = (waiting + more).split(b"\n")
             for line in lines:
