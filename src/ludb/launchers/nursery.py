@@ -33,6 +33,7 @@ class Nursery:
         """Start to import, in the background; `job` is the folder whose adapters will be needed."""
         command = [sys.executable, "-m", "ludb", "nursery", *([] if job is None else ["--job", str(job)])]
         self._process: subprocess.Popen[bytes] | None = None
+        self._used = False
         if HAS_PIDFDS:
             self._process = subprocess.Popen(  # noqa: S603  (our own interpreter and module)
                 command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
@@ -55,11 +56,12 @@ class Nursery:
         if not line:
             self._end(signal.SIGKILL)
             return None
+        self._used = True
         return Forked(int(line))
 
     def close(self) -> None:
-        """End it; its workers go on."""
-        self._end(None)
+        """End it; its workers go on. One that has made none is not waited for: it may still import."""
+        self._end(None if self._used else signal.SIGKILL)
 
     def _end(self, number: int | None) -> None:
         process, self._process = self._process, None
