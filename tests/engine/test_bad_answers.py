@@ -147,7 +147,7 @@ def test_a_bad_answer_is_told_and_leaves_the_customer_everywhere_or_nowhere(shop
 
 
 def test_a_server_that_cannot_prove_who_it_is_gets_nothing(shop, api):
-    """It speaks no TLS, or with a certificate that nobody signed: told before any unit is read."""
+    """It speaks no TLS: told before any unit is read."""
     describe(shop, CASES[0])
     shop.environment["CRM"] = api.url.replace("http://", "https://")
     with pytest.raises(
