@@ -14,6 +14,10 @@ import { UnitGraph } from "./UnitGraph";
 
 const TWO = { display: "grid", gap: 2, alignItems: "start", gridTemplateColumns: { xs: "minmax(0, 1fr)", md: "minmax(0, 2fr) minmax(0, 1fr)" } };
 
+/** A setting in words: of a group, what is set. */
+const spoken = (value: unknown): string =>
+  value !== null && typeof value === "object" ? Object.entries(value).filter(([, one]) => one !== null).map(([name, one]) => `${name} ${String(one)}`).join(", ") || "none" : String(value ?? "none");
+
 export default function JobPage() {
   const { job: name = "" } = useParams();
   const job = useQuery({ queryKey: ["jobs", name], queryFn: () => get("/api/v1/jobs/{job}", { job: name }) });
@@ -31,7 +35,7 @@ export default function JobPage() {
               <Stack sx={{ gap: 2, minWidth: 0 }}><UnitGraph job={found} /><Preflight job={name} /><Versions job={name} /></Stack>
               <Stack sx={{ gap: 2, minWidth: 0 }}>
                 <May role="operator"><Panel title="Start it"><Box sx={{ mt: 1 }}><LaunchForm job={found} /></Box></Panel></May>
-                <Panel title="Settings"><Facts of={Object.entries(found.settings ?? {}).map(([key, value]) => [key, <code>{typeof value === "object" ? JSON.stringify(value) : String(value)}</code>] as const)} /></Panel>
+                <Panel title="Settings"><Facts of={Object.entries(found.settings ?? {}).map(([key, value]) => [key, <code>{spoken(value)}</code>] as const)} /></Panel>
               </Stack>
             </Box>
             <Steps job={found} />

@@ -24,7 +24,7 @@ export function UnitGraph({ job }: { job: Shape<"JobDetailShape"> }) {
     <Panel title="The unit" aside={<span>key <code>{keys.join(", ")}</code>{reference.length > 0 && <>; read beside it: <code>{reference.join(", ")}</code></>}</span>}>
       {nodes.length === 0 ? <Empty>This job names no table.</Empty> : (
         <Box tabIndex={0} role="region" aria-label="tables of the unit" sx={{ overflow: "auto" }}>
-          <svg width={width + 40} height={height} role="img" aria-label={`${nodes[0]?.name ?? ""} is the root; ${said}`} style={{ display: "block" }}>
+          <svg viewBox={`0 0 ${width + 40} ${height}`} role="img" aria-label={`${nodes[0]?.name ?? ""} is the root; ${said}`} style={{ display: "block", width: "100%", minWidth: 0.8 * (width + 40), maxWidth: width + 40 }}>
             {edges.map((edge) => <path key={`${edge.from.name} ${edge.to.name} ${edge.on}`} d={line(edge)} fill="none" stroke={edge.also ? "var(--s-doubt)" : "var(--s-pending)"} strokeDasharray={edge.also ? "4 3" : undefined}><title>{edge.on}</title></path>)}
             {nodes.map((node) => {
               const on = edges.filter((edge) => edge.to === node && !edge.also).map((edge) => edge.on).join(", ");
