@@ -111,7 +111,8 @@ def check_names(world: World, *more: str) -> None:
     assert set(more) <= {name for name, _ in billed}
 
 
-@pytest.mark.parametrize("sent", [1, pytest.param(3, marks=pytest.mark.long)])
+@pytest.mark.long
+@pytest.mark.parametrize("sent", [1, 3])
 def test_a_sender_killed_after_its_request_left_makes_nobody_twice(other, sent):
     other.die(f"call.answered:crm.customer#{sent}")
     check_whole(other, other.finish())

@@ -153,7 +153,7 @@ def wicked() -> Iterator[Wicked]:
     made.close()
 
 
-@pytest.mark.parametrize("kept", [True, False])
+@pytest.mark.parametrize("kept", [True, pytest.param(False, marks=pytest.mark.long)])
 @pytest.mark.parametrize("calls", [100, pytest.param(10_000, marks=pytest.mark.long)])
 def test_whatever_the_server_does_each_customer_is_everywhere_once_or_nowhere(desk, wicked, calls, kept):
     if not kept:
