@@ -128,6 +128,7 @@ def serve(main: Callable[[], object]) -> None:
     threads = len(os.listdir("/proc/self/task"))  # noqa: PTH208  (names alone are counted)
     if threads != 1:
         raise RuntimeError(f"a process of {threads} threads cannot be forked safely")
+    gc.set_threshold(50_000, 20, 50)
     gc.freeze()  # the collector of a worker need not touch, and so copy, what all of them share
     children: dict[int, int] = {}
     waiting = b""
