@@ -16,7 +16,7 @@ from tests.acceptance.test_steering import whole
 
 def nursery_of(process):
     """The process that has everything imported, started by whoever holds the run."""
-    return next(one for one in psutil.Process(process.pid).children() if "nursery" in one.cmdline())
+    return next(one for one in psutil.Process(process.pid).children() if "ludb nursery" in " ".join(one.cmdline()))
 
 
 def test_workers_go_on_and_are_replaced_when_the_process_that_forks_them_dies(shop):

@@ -205,10 +205,17 @@ def nursery(
     """Have everything imported that workers need, and become one for each line of standard input. Started by whoever holds
     a run.
     """
-    import contextlib
-
     from ludb.cli.app import main
     from ludb.launchers.nursery import serve
+
+    import_for_workers(job)
+    serve(main)
+
+
+def import_for_workers(job: Path | None) -> None:
+    """Import what workers need, and what whoever holds a run of the job does."""
+    import contextlib
+
     from ludb.project.folder import read_job
     from ludb.service import site, worker_process
 
@@ -218,4 +225,3 @@ def nursery(
     if job is not None:
         with contextlib.suppress(LudbError, OSError):  # whoever reads it for the run says what is wrong with it
             read_job(job, os.environ)
-    serve(main)

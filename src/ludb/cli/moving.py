@@ -140,19 +140,21 @@ def run(
     json: options.Json = False,
 ) -> None:
     """Move the job's units, or go on where the last run of it stopped. Ctrl-C stops after the chunks in flight."""
+    from ludb.cli.app import main
+    from ludb.cli.holding import import_for_workers
     from ludb.launchers.nursery import Nursery
 
-    selection = options.selection(
-        where=where, units=units, only_quarantined=only_quarantined, sample=sample, seed=seed, limit=limit,
-        skip_missing=skip_missing,
-    )  # fmt: skip
-    # First of all: it imports what workers need while the run is planned here.
-    with Nursery(job) if not detached else nullcontext() as nursery:
+    # First of all, while this process has no threads, and nothing open that its workers must not have.
+    with Nursery.twin(lambda: import_for_workers(job), main) if not detached else nullcontext() as nursery:
         from ludb.cli.holding import detach, hold_run
         from ludb.service.dry_run import start_dry
         from ludb.service.runs import start
         from ludb.service.site import open_site
 
+        selection = options.selection(
+            where=where, units=units, only_quarantined=only_quarantined, sample=sample, seed=seed, limit=limit,
+            skip_missing=skip_missing,
+        )  # fmt: skip
         site = open_site(state=state, repository=repository, folder=job)
         err.print(f"reading {job} and its systems")
         if dry_run:

@@ -18,7 +18,7 @@ from ludb.errors import Fault, LudbError, UnitError
 from ludb.model.calls import Action, Answer, Call, CallRequest
 from ludb.model.data import rows_of
 from ludb.model.job import OutputSpec
-from ludb.model.keys import key_text, named_uuids
+from ludb.model.keys import key_text, namer
 from ludb.model.run import CallState, Chunk, UnitState
 from ludb.model.unit import POSITION, UNIT_KEY, UnitSchema
 
@@ -72,6 +72,7 @@ class Desk:
         """Nothing is wanted yet."""
         self.spec, self.chunk, self.at = spec, chunk, at
         self.waves = Waves(spec, chunk, at)
+        self._name = namer("call", at.run.instance, spec.name)
         self.target, self.ability, self.journal = self.waves.target, self.waves.ability, self.waves.journal
 
     def item(self, call: Call, wanted: CallRequest | None, document: Mapping[str, object] | None) -> Item:
@@ -190,7 +191,7 @@ class Desk:
 
     def _id(self, unit_key: str, row_key: str, generation: int) -> str:
         """The identity of a call (PROTOCOL R4): idempotency key and marker."""
-        return named_uuids(("call", self.at.run.instance, self.spec.name, unit_key, row_key), (str(generation),))[0]
+        return self._name(unit_key, row_key, str(generation))
 
     def confirm(self, items: Sequence[Item]) -> None:
         """Look once more, before the decision, for what somebody who had the chunk before may have sent after we took it over:

@@ -185,13 +185,7 @@ class Waves:
 
     def _note(self, item: Item, state: CallState, result: Result, answer: Answer) -> None:
         assert item.call is not None
-        item.call = replace(
-            item.call,
-            state=state,
-            server_id=result.server_id or item.call.server_id,
-            returned=result.returned or item.call.returned,
-            request=result.action.call.request,
-        )
+        item.call = item.call.answered(state, result.action.call.request, result.server_id, result.returned)
         item.last, item.reason, item.body, item.since = answer, result.reason, result.body, self.at.monotonic()
         item.status = result.status
 

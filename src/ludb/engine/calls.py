@@ -58,12 +58,14 @@ def take_back(chunk: Chunk, positions: Collection[int], at: Workplace) -> dict[i
     return doubtful
 
 
-def alive_calls(chunk: Chunk, positions: Collection[int], at: Workplace) -> dict[int, list[Call]]:
-    """Calls of these units that may have left something at a server, by position."""
+def alive_calls(
+    chunk: Chunk, positions: Collection[int], at: Workplace, besides: Collection[str] = ()
+) -> dict[int, list[Call]]:
+    """Calls of these units that may have left something at a server, by position; without those that are done at `besides`."""
     if not positions or not at.migration.calls:
         return {}
     found: dict[int, list[Call]] = {}
-    for call in latest(at.repository.calls.of_units(chunk, at.run.instance, positions)):
+    for call in latest(at.repository.calls.of_units(chunk, at.run.instance, positions, besides)):
         if not leaves_nothing(call):
             found.setdefault(call.position, []).append(call)
     return found

@@ -162,9 +162,11 @@ def decide(
 
 
 def _check_calls(chunk: Chunk, verdicts: Verdicts, at: Workplace) -> None:
-    for calls in alive_calls(chunk, verdicts.alive, at).values():
+    """What must hold of every unit that moves: all its calls are done, at outputs that the job has."""
+    outputs = at.migration.job.outputs
+    for calls in alive_calls(chunk, verdicts.alive, at, besides=outputs).values():
         for call in calls:
-            if call.output not in at.migration.job.outputs:
+            if call.output not in outputs:
                 raise FatalError(
                     f"{call.output} is no longer an output of the job, but unit {call.unit_key} has an object there from an "
                     "earlier attempt; put the output back"

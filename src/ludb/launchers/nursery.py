@@ -11,8 +11,9 @@ import subprocess
 import sys
 import traceback
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import IO, Self, cast
+from typing import IO, NoReturn, Self, cast
 
 PATIENCE = 60.0
 """Seconds in which a nursery must have answered; then it is given up, and workers are started as processes of their own."""
@@ -29,16 +30,37 @@ class Nursery:
     nursery does or not. A nursery that does not answer costs time, never a worker: `start` returns None.
     """
 
-    def __init__(self, job: Path | None = None) -> None:
-        """Start to import, in the background; `job` is the folder whose adapters will be needed."""
+    def __init__(self, job: Path | None = None, *, forked: _Twin | None = None) -> None:
+        """Start to import, in the background; `job` is the folder whose adapters will be needed. `forked` is one already."""
         command = [sys.executable, "-m", "ludb", "nursery", *([] if job is None else ["--job", str(job)])]
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: subprocess.Popen[bytes] | _Twin | None = forked
         self._used = False
-        if HAS_PIDFDS:
+        if HAS_PIDFDS and forked is None:
             self._process = subprocess.Popen(  # noqa: S603  (our own interpreter and module)
                 command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
                 start_new_session=True, env=os.environ | ALONE,
             )  # fmt: skip
+
+    @classmethod
+    def twin(cls, get_ready: Callable[[], object], main: Callable[[], object]) -> Self:
+        """One that is a fork of this process, which needs the same imports: `get_ready` makes them, `main` is as in `serve`.
+        For a process that has just begun: where it has threads, or no pidfds, this is the ordinary one without a job.
+        """
+        if HAS_PIDFDS:
+            from setproctitle import getproctitle  # noqa: PLC0415  (see `serve`)
+
+            getproctitle()
+        before = {name: os.environ.get(name) for name in ALONE}
+        os.environ.update(ALONE)
+        get_ready()
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+        if not HAS_PIDFDS or _threads() != 1:
+            return cls()
+        return cls(forked=_Twin(main))
 
     def start(self, arguments: Sequence[str], environment: Mapping[str, str], out: Path) -> Forked | None:
         """`ludb ARGUMENTS` as a new process that writes to the file `out`; None if the nursery is not able to."""
@@ -78,6 +100,53 @@ class Nursery:
     def __exit__(self, *_: object) -> None:
         """End it."""
         self.close()
+
+
+class _Twin:
+    """A nursery that this process has forked; what is asked of it is what is asked of one that was started."""
+
+    def __init__(self, main: Callable[[], object]) -> None:
+        """Fork it."""
+        asked, answer = os.pipe(), os.pipe()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        self.pid = os.fork()
+        if not self.pid:
+            _serve_alone(main, asked[0], answer[1])
+        os.close(asked[0])
+        os.close(answer[1])
+        self.stdin, self.stdout = os.fdopen(asked[1], "wb", 0), os.fdopen(answer[0], "rb", 0)
+
+    def send_signal(self, number: int) -> None:
+        """Signal it; it has not been waited for, so that its number is still its own."""
+        os.kill(self.pid, number)
+
+    def communicate(self) -> None:
+        """Let it end, and wait for that."""
+        self.stdin.close()
+        self.stdout.close()
+        os.waitpid(self.pid, 0)
+
+
+def _serve_alone(main: Callable[[], object], asked: int, answers: int) -> NoReturn:
+    """In the fork: have nothing in common with whoever holds the run but what is imported, and serve."""
+    code = 1
+    try:
+        from setproctitle import setproctitle  # noqa: PLC0415  (see `serve`)
+
+        os.setsid()
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        for number, file in enumerate((asked, answers, nowhere)):
+            os.dup2(file, number)
+        for name in os.listdir("/proc/self/fd"):  # noqa: PTH208  (names alone are wanted)
+            if int(name) > 2:
+                with suppress(OSError):  # the list itself was read by one of them
+                    os.close(int(name))
+        setproctitle(f"{sys.executable} -m ludb nursery")
+        serve(main)
+        code = 0
+    finally:
+        os._exit(code)
 
 
 class Forked:
@@ -125,9 +194,9 @@ def serve(main: Callable[[], object]) -> None:
     from setproctitle import getproctitle, setproctitle  # noqa: PLC0415  (is there on Linux alone)
 
     getproctitle()  # it finds its place only as long as the environment is where the kernel put it
-    threads = len(os.listdir("/proc/self/task"))  # noqa: PTH208  (names alone are counted)
-    if threads != 1:
+    if (threads := _threads()) != 1:
         raise RuntimeError(f"a process of {threads} threads cannot be forked safely")
+    gc.set_threshold(50_000, 20, 50)  # a chunk's rows and calls are many objects, and none of them is a cycle
     gc.freeze()  # the collector of a worker need not touch, and so copy, what all of them share
     children: dict[int, int] = {}
     waiting = b""
@@ -151,6 +220,10 @@ def serve(main: Callable[[], object]) -> None:
                     _become(main, json.loads(line), setproctitle)
                 children[os.pidfd_open(pid)] = pid
                 os.write(1, f"{pid}\n".encode())
+
+
+def _threads() -> int:
+    return len(os.listdir("/proc/self/task"))  # noqa: PTH208  (names alone are counted)
 
 
 def _become(main: Callable[[], object], asked: Mapping[str, object], entitle: Callable[[str], None]) -> None:

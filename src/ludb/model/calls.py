@@ -43,6 +43,16 @@ class Call:
     reason: str = ""
     changed_at: float = field(default=0.0, compare=False)
 
+    def answered(
+        self, state: CallState, request: CallRequest, server_id: str | None, returned: Mapping[str, str]
+    ) -> Call:
+        """The call after an exchange; what the answer lacks stays. Written out: `replace` takes three times as long."""
+        return Call(
+            self.id, self.instance, self.output, self.unit_key, self.row_key, self.generation, self.position, request,
+            state, server_id or self.server_id, returned or self.returned, self.status, self.body, self.reason,
+            self.changed_at,
+        )  # fmt: skip
+
 
 class Answer(StrEnum):
     """What is known after an exchange with a server.

@@ -6,7 +6,7 @@ import datetime as dt
 import hashlib
 import json
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 from json.encoder import encode_basestring_ascii as _quoted
 
@@ -39,12 +39,22 @@ def named_uuid(*parts: str) -> uuid.UUID:
 
 def named_uuids(parts: Sequence[str], names: Iterable[str]) -> list[str]:
     """`named_uuid(*parts, name)` of many names, as text: several times quicker than one by one."""
-    head = NAMESPACE.bytes + json.dumps(parts, ensure_ascii=True, separators=(",", ":"))[:-1].encode() + b","
-    found = []
-    for name in names:
-        text = hashlib.sha1(head + _quoted(name).encode() + b"]", usedforsecurity=False).hexdigest()
-        found.append(f"{text[:8]}-{text[8:12]}-5{text[13:16]}-{_VARIANT[text[16]]}{text[17:20]}-{text[20:32]}")
-    return found
+    name_of = namer(*parts)
+    return [name_of(name) for name in names]
+
+
+def namer(*parts: str) -> Callable[..., str]:
+    """A function that gives `named_uuid(*parts, *rest)` as text for its arguments `rest`, of which there is at least one."""
+    head = NAMESPACE.bytes + json.dumps(parts, ensure_ascii=True, separators=(",", ":"))[:-1].encode()
+    begun = hashlib.sha1(head, usedforsecurity=False)
+
+    def name_of(*rest: str) -> str:
+        hashed = begun.copy()
+        hashed.update(("," + ",".join(map(_quoted, rest)) + "]").encode())
+        text = hashed.hexdigest()
+        return f"{text[:8]}-{text[8:12]}-5{text[13:16]}-{_VARIANT[text[16]]}{text[17:20]}-{text[20:32]}"
+
+    return name_of
 
 
 def _kind(value: object) -> str:

@@ -132,9 +132,11 @@ class KeyMap(Protocol):
 class CallJournal(Protocol):
     """Calls to APIs. Every change is compare-and-set on the chunk's `seq` and on `CALL_CHANGES`; `LeaseLost` otherwise."""
 
-    def of_units(self, chunk: Chunk, instance: str, positions: Collection[int]) -> list[Call]:
-        """All calls of these units, every generation, oldest first. `LeaseLost` if the claim no longer stands: what its
-        successor is doing to them would look like a fault.
+    def of_units(
+        self, chunk: Chunk, instance: str, positions: Collection[int], besides: Collection[str] = ()
+    ) -> list[Call]:
+        """All calls of these units, every generation, oldest first; without those that are `done` at the outputs `besides`.
+        `LeaseLost` if the claim no longer stands: what its successor is doing to them would look like a fault.
         """
 
     def intend(self, chunk: Chunk, calls: Sequence[Call]) -> None:

@@ -89,6 +89,36 @@ class CallsContract:
                     repository.calls.mark(chunk, [call], to)
                 assert only(repository, chunk, call.position).state is state
 
+    def test_a_list_is_marked_whole_or_not_at_all_whatever_its_caller_believes(self, repository: Repository) -> None:
+        """Otherwise half a wave would be `sent` that is never sent, or an answer lost behind one that came twice."""
+        started(repository)
+        chunk = claimed(repository)
+        calls = [make_call(at) for at in (0, 1, 2)]
+        repository.calls.intend(chunk, calls)
+        repository.calls.mark(chunk, calls[:1], CallState.SENT)
+        repository.calls.mark(chunk, calls, CallState.SENT, "wave")
+        assert {only(repository, chunk, at).state for at in (0, 1, 2)} == {CallState.SENT}
+        done = [Result(Action("send", call), Answer.DONE, 201, f"c-{call.position}", {}, "made") for call in calls]
+        repository.calls.settle(chunk, [(CallState.DONE, done[1])])
+        repository.calls.settle(chunk, [(CallState.DONE, one) for one in done])
+        assert [only(repository, chunk, at).server_id for at in (0, 1, 2)] == ["c-0", "c-1", "c-2"]
+        repository.calls.intend(chunk, [make_call(3)])
+        with pytest.raises(LeaseLost):
+            repository.calls.mark(chunk, [make_call(3), calls[1]], CallState.SENT)
+        assert only(repository, chunk, 3).state is CallState.INTENDED
+
+    def test_calls_that_are_done_where_they_should_be_can_be_left_out(self, repository: Repository) -> None:
+        """Otherwise the look before a decision would read every document of its chunk, or overlook one that is not done."""
+        started(repository)
+        chunk = claimed(repository)
+        calls = [make_call(at) for at in (0, 1)]
+        repository.calls.intend(chunk, calls)
+        repository.calls.mark(chunk, calls, CallState.SENT)
+        repository.calls.settle(chunk, [(CallState.DONE, Result(Action("send", calls[0]), Answer.DONE, 201, "c-0"))])
+        left = repository.calls.of_units(chunk, _INSTANCE, [0, 1], besides=["crm.customer", "crm.other"])
+        assert [(call.position, call.state) for call in left] == [(1, CallState.SENT)]
+        assert len(repository.calls.of_units(chunk, _INSTANCE, [0, 1], besides=["crm.other"])) == 2
+
     @pytest.mark.parametrize("state", list(CallState))
     def test_a_new_request_is_for_calls_that_left_nothing(self, repository: Repository, state: CallState) -> None:
         """Otherwise a request on its way would be forgotten under another payload (attack 2)."""

@@ -179,6 +179,8 @@ def _read(parse: Callable[[str], T], text: str, field: str) -> T:
 
 def _value(value: Any, place: str, output: str) -> Any:
     """The value as JSON carries it, members that are NULL left out; UnitError names the place, never the value."""
+    if type(value) is str and value.isascii():
+        return value
     if isinstance(value, Mapping):
         return {name: _value(inner, f"{place}.{name}", output) for name, inner in value.items() if inner is not None}
     if isinstance(value, list):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from ludb.errors import FatalError, LeaseLost
@@ -15,7 +15,25 @@ from ludb.model.run import CALL_CHANGES, CallState, Chunk, ChunkState
 from ludb.repositories.store import tables as t
 from ludb.repositories.store.chunk_rows import owned
 from ludb.repositories.store.database import Database, batches
+from ludb.repositories.store.quick import NEW, Listed, Many
 
+_c = t.call.c
+
+
+def _changing(*names: str) -> Many:
+    """Give calls that are in a state (`same_id`, `same_state`) new values in these columns."""
+    same = (_c.id == bindparam("same_id")) & (_c.state == bindparam("same_state"))
+    statement = update(t.call).where(same).values({name: bindparam(NEW + name) for name in names})
+    return Many(statement, {NEW + name: _c[name] for name in names} | {"same_id": _c.id, "same_state": _c.state})
+
+
+_NEW = [column for column in t.call.c if column is not _c.number]
+_INSERT = Many(insert(t.call), {column.name: column for column in _NEW})
+_PLACES = Listed(select(_c.id, _c.state, _c.position).with_for_update(), _c.id)
+_CLAIM = ("run", "chunk", "seq", "position", "changed_at")
+_MARK = _changing(*_CLAIM, "state", "reason")
+_ANSWER = _changing(*_CLAIM, "state", "status", "body", "reason", "server_id", "returned")
+_STATES = {str(state): state for state in CallState}
 _REWRITABLE = frozenset({CallState.INTENDED, CallState.UNSENT, CallState.ABSENT})
 
 
@@ -26,13 +44,15 @@ class StoreCalls:
         """Work on this database."""
         self._db = database
 
-    def of_units(self, chunk: Chunk, instance: str, positions: Collection[int]) -> list[Call]:
+    def of_units(
+        self, chunk: Chunk, instance: str, positions: Collection[int], besides: Collection[str] = ()
+    ) -> list[Call]:
         """All calls of these units; `position` is the unit's place in this run's list, also for calls of others."""
         wanted = set(positions)
         at = {text: place for text, place in zip(unit_keys(chunk), chunk.positions, strict=True) if place in wanted}
         with self._db.read() as connection:
             owned(connection, chunk, *ChunkState, lock=False)
-            return calls_of(connection, instance, at)
+            return calls_of(connection, instance, at, besides)
 
     def intend(self, chunk: Chunk, calls: Sequence[Call]) -> None:
         """Keep new calls as given, or give known ones a new request; a known one keeps its state."""
@@ -53,7 +73,7 @@ class StoreCalls:
             fresh = [_row(chunk, each, now) for each in calls if each.id not in known]
             try:
                 if fresh:
-                    connection.execute(insert(t.call), fresh)
+                    _INSERT.run(connection, fresh)
             except IntegrityError as error:
                 raise LeaseLost(f"chunk {chunk.id}: a call of its units was journaled by somebody else") from error
             rewritten = [
@@ -67,6 +87,8 @@ class StoreCalls:
         """Move calls to a state; one that is in it already is only touched."""
         with self._db.write() as connection:
             owned(connection, chunk, ChunkState.CLAIMED)
+            if self._as_believed(connection, chunk, calls, state, reason):
+                return
             known = _places(connection, [each.id for each in calls])
             states = {call_id: now_in for call_id, (now_in, _) in known.items()}
             now = self._db.now()
@@ -92,8 +114,10 @@ class StoreCalls:
         """
         with self._db.write() as connection:
             owned(connection, chunk, ChunkState.CLAIMED)
-            known = _states(connection, [result.action.call.id for _, result in results])
             now = self._db.now()
+            if _answered(connection, chunk, results, now):
+                return
+            known = _states(connection, [result.action.call.id for _, result in results])
             changes = []
             for state, result in results:
                 each = result.action.call
@@ -115,6 +139,38 @@ class StoreCalls:
                 known[each.id] = state
             _update(connection, chunk, changes)
 
+    def _as_believed(
+        self, connection: Connection, chunk: Chunk, calls: Sequence[Call], state: CallState, reason: str
+    ) -> bool:
+        """Mark the calls without looking at them first, where all of them are in the state that their caller knows. False if
+        that is not so: some may have been marked then, which marking them once more does not change.
+        """
+        if not calls or any(state not in CALL_CHANGES[call.state] for call in calls):
+            return False
+        claim = {"run": chunk.run, "chunk": chunk.id, "seq": chunk.seq, "changed_at": self._db.now()}
+        rows = [
+            {**claim, "position": call.position, "state": str(state), "reason": reason,
+             "same_id": call.id, "same_state": str(call.state)}
+            for call in calls
+        ]  # fmt: skip
+        return _MARK.run(connection, rows) == len(rows)
+
+
+def _answered(connection: Connection, chunk: Chunk, results: Sequence[tuple[CallState, Result]], now: float) -> bool:
+    """Record first answers to requests that are `sent`, without looking at their calls first. False if any is something else."""
+    allowed = CALL_CHANGES[CallState.SENT]
+    rows = []
+    for state, result in results:
+        if result.action.kind != "send" or state not in allowed or result.server_id is None:
+            return False
+        call = result.action.call
+        rows.append({
+            **_claim(chunk, call.position, now), "state": str(state), "status": result.status, "body": result.body,
+            "reason": result.reason, "server_id": result.server_id, "returned": dict(result.returned or call.returned),
+            "same_id": call.id, "same_state": "sent",
+        })  # fmt: skip
+    return bool(rows) and _ANSWER.run(connection, rows) == len(rows)
+
 
 def unit_keys(chunk: Chunk) -> list[str]:
     """The chunk's unit keys as text, in the order of its positions."""
@@ -124,12 +180,15 @@ def unit_keys(chunk: Chunk) -> list[str]:
     return [key_text(values) for values in zip(*columns, strict=True)]
 
 
-def calls_of(connection: Connection, instance: str, at: Mapping[str, int]) -> list[Call]:
-    """All calls of the units with these keys (text -> list position), oldest first."""
-    c = t.call.c
+def calls_of(connection: Connection, instance: str, at: Mapping[str, int], besides: Collection[str] = ()) -> list[Call]:
+    """All calls of the units with these keys (text -> list position), oldest first; without those that are done at the
+    outputs `besides`.
+    """
     rows: list[Any] = []
     for some in batches(list(at)):
-        query = select(t.call).where(c.instance == instance, c.unit_key.in_(some))
+        query = select(t.call).where(_c.instance == instance, _c.unit_key.in_(some))
+        if besides:
+            query = query.where(or_(_c.state != str(CallState.DONE), _c.output.not_in(list(besides))))
         rows.extend(connection.execute(query).all())
     return [call_of(row, at[row.unit_key]) for row in sorted(rows, key=lambda row: row.number)]
 
@@ -188,11 +247,7 @@ def _states(connection: Connection, ids: Sequence[str]) -> dict[str, CallState]:
 
 def _places(connection: Connection, ids: Sequence[str]) -> dict[str, tuple[CallState, int]]:
     """State and list position of the calls that are known, locked."""
-    found: dict[str, tuple[CallState, int]] = {}
-    for some in batches(ids):
-        query = select(t.call.c.id, t.call.c.state, t.call.c.position).where(t.call.c.id.in_(some)).with_for_update()
-        found |= {row[0]: (CallState(row[1]), row[2]) for row in connection.execute(query)}
-    return found
+    return {row[0]: (_STATES[row[1]], row[2]) for row in _PLACES.run(connection, ids)}
 
 
 def _allowed(chunk: Chunk, call: Call, known: Mapping[str, CallState], to: CallState) -> CallState:

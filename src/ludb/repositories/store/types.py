@@ -32,6 +32,10 @@ class Long(TypeDecorator[str]):
         """The widest text of the database, compared by bytes."""
         return dialect.type_descriptor(_long)
 
+    def bind_processor(self, dialect: Dialect) -> Any:
+        """What is done to each value: nothing where any text can be kept, which saves a call for every value of every row."""
+        return super().bind_processor(dialect) if dialect.name == "postgresql" else None
+
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
         """The value as it can be kept."""
         return value.replace("\0", "\u2400") if value and dialect.name == "postgresql" else value
