@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import json
 import os
@@ -9,13 +10,16 @@ import select
 import signal
 import subprocess
 import sys
+import tempfile
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Self, cast
 
-PATIENCE = 60.0
-"""Seconds in which a nursery must have answered; then it is given up, and workers are started as processes of their own."""
+PATIENCE, LATER = 20.0, 5.0
+"""Seconds in which a nursery must have made its first worker (it may still import), and each further one; then it is given up and
+workers are started as processes of their own. Whoever holds the run takes no commands meanwhile.
+"""
 ALONE = {"OPENBLAS_NUM_THREADS": "1", "JE_ARROW_MALLOC_CONF": "background_thread:false"}
 """What keeps the libraries from starting threads when they are imported: a fork has only the thread that made it."""
 HAS_PIDFDS = sys.platform == "linux"
@@ -26,38 +30,57 @@ class Nursery:
     """A process that imports what a worker of the job needs while its run is still planned, and forks workers from then on.
 
     A worker is at work after a tenth of a second instead of one. It is in a session of its own, and lives on whether the
-    nursery does or not. A nursery that does not answer costs time, never a worker: `start` returns None.
+    nursery does or not. A nursery that does not answer costs time, never a worker: `start` returns None, once `gave_up` was told
+    what happened.
     """
 
     def __init__(self, job: Path | None = None) -> None:
         """Start to import, in the background; `job` is the folder whose adapters will be needed."""
+        self.gave_up: Callable[[str], None] = lambda _: None
         command = [sys.executable, "-m", "ludb", "nursery", *([] if job is None else ["--job", str(job)])]
         self._process: subprocess.Popen[bytes] | None = None
         self._used = False
         if HAS_PIDFDS:
+            self._said = tempfile.TemporaryFile()  # noqa: SIM115  (is closed once the process has ended)
             self._process = subprocess.Popen(  # noqa: S603  (our own interpreter and module)
-                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._said,
                 start_new_session=True, env=os.environ | ALONE,
             )  # fmt: skip
 
     def start(self, arguments: Sequence[str], environment: Mapping[str, str], out: Path) -> Forked | None:
-        """`ludb ARGUMENTS` as a new process that writes to the file `out`; None if the nursery is not able to."""
+        """`ludb ARGUMENTS` as a new process that writes to the file `out`; None if the nursery is not able to, and then what it
+        said stands there.
+        """
         if self._process is None:
             return None
         asked = {"arguments": list(arguments), "environment": dict(environment), "out": str(out)}
         to, back = cast("IO[bytes]", self._process.stdin), cast("IO[bytes]", self._process.stdout)
-        try:
+        patience, answered, line = LATER if self._used else PATIENCE, True, b""
+        with contextlib.suppress(OSError):
             to.write(json.dumps(asked).encode() + b"\n")
             to.flush()
-            answered, _, _ = select.select([back], [], [], PATIENCE)
+            answered = bool(select.select([back], [], [], patience)[0])
             line = back.readline() if answered else b""
-        except OSError:
-            line = b""
         if not line:
-            self._end(signal.SIGKILL)
+            self._give_up("" if answered else f"did not answer within {patience:g} s", out)
             return None
         self._used = True
         return Forked(int(line))
+
+    def _give_up(self, happened: str, out: Path) -> None:
+        """End it, and say why; without a reason it has ended by itself."""
+        process = cast("subprocess.Popen[bytes]", self._process)
+        if not happened:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(LATER)
+            code = process.poll()
+            ended = f"was killed by signal {-code}" if code and code < 0 else f"ended with status {code}"
+            happened = "closed its line" if code is None else ended
+        self._said.seek(0)
+        with out.open("ab") as file:
+            file.write(self._said.read())
+        self._end(signal.SIGKILL)
+        self.gave_up(happened)
 
     def close(self) -> None:
         """End it; its workers go on. One that has made none is not waited for: it may still import."""
@@ -70,6 +93,7 @@ class Nursery:
         if number is not None:
             process.send_signal(number)
         process.communicate()
+        self._said.close()
 
     def __enter__(self) -> Self:
         """The nursery."""
