@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import threading
@@ -33,6 +34,12 @@ def test_workers_go_on_and_are_replaced_when_the_process_that_forks_them_dies(sh
         lambda: {one.ppid() for one in map(psutil.Process, (w.pid for w in shop.workers()))} >= {process.pid},
         "another worker has come without it",
     )
+    (told,) = shop.events("nursery.gone")
+    assert told["reason"] == "the process that forks workers was killed by signal 9"
+    assert "processes of their own" in told["goes_on"]
+    logs = shop.site.logs(shop.site.repository.views.runs(limit=1)[0].id)
+    lines = [json.loads(line) for line in (logs / "supervisor.log").read_text().splitlines()]
+    assert [one["level"] for one in lines if one["event"] == "nursery.gone"] == ["warning"]
     shop.gate.touch()
     said = shop.said(process)
     assert said.code == 0, said.err
@@ -66,3 +73,21 @@ def test_one_that_cannot_fork_safely_refuses_and_a_worker_that_it_cannot_make_is
         forked.wait()
         assert (forked.poll(), (tmp_path / "out").read_text().count("\n")) == (0, 1)
     assert nursery.start(["--version"], os.environ, Path(tmp_path / "out")) is None, "it has ended"
+
+
+def test_one_that_hangs_or_ends_says_so_before_workers_come_without_it(tmp_path, monkeypatch):
+    """Else a run would stand still for a while, and be slower from then on, and nobody could tell why."""
+    told, out = [], tmp_path / "out"
+    monkeypatch.setattr("ludb.launchers.nursery.PATIENCE", 0.2)
+    with Nursery() as hanging:
+        hanging.gave_up = told.append
+        os.kill(hanging._process.pid, signal.SIGSTOP)
+        assert hanging.start(["--version"], os.environ, out) is None
+    monkeypatch.undo()
+    monkeypatch.setenv("LUDB_REPOSITORY", "nothing-that-is-known:x")
+    with Nursery() as ended:
+        ended.gave_up = told.append
+        assert ended.start(["--version"], os.environ, out) is None
+        assert ended.start(["--version"], os.environ, out) is None
+    assert told == ["did not answer within 0.2 s", "ended with status 2"], "once each"
+    assert "nothing-that-is-known" in out.read_text(), "its own words are lost"

@@ -45,6 +45,7 @@ def hold_run(site: Site, started: Started, workers: int | None, nursery: Nursery
     supervisor = Supervisor(
         site, started.run, launcher, workers, lease, ["--state", str(site.state)], away=progress.away
     )
+    nursery.gave_up = supervisor.without_nursery
     words = Words(site.logs(started.run.id) / "supervisor.out", progress.close)
     supervisor.lost = lambda worker: words.say(lambda: progress.lost(worker))
     keys = Interrupts(supervisor, site.actor)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import json
 import os
@@ -9,14 +10,16 @@ import select
 import signal
 import subprocess
 import sys
+import tempfile
 import traceback
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import IO, NoReturn, Self, cast
 
-PATIENCE = 60.0
-"""Seconds in which a nursery must have answered; then it is given up, and workers are started as processes of their own."""
+PATIENCE, LATER = 20.0, 5.0
+"""Seconds in which a nursery must have made its first worker (it may still import), and each further one; then it is given up and
+workers are started as processes of their own. Whoever holds the run takes no commands meanwhile.
+"""
 ALONE = {"OPENBLAS_NUM_THREADS": "1", "JE_ARROW_MALLOC_CONF": "background_thread:false"}
 """What keeps the libraries from starting threads when they are imported: a fork has only the thread that made it."""
 HAS_PIDFDS = sys.platform == "linux"
@@ -27,17 +30,26 @@ class Nursery:
     """A process that imports what a worker of the job needs while its run is still planned, and forks workers from then on.
 
     A worker is at work after a tenth of a second instead of one. It is in a session of its own, and lives on whether the
-    nursery does or not. A nursery that does not answer costs time, never a worker: `start` returns None.
+    nursery does or not. A nursery that does not answer costs time, never a worker: `start` returns None, once `gave_up` was told
+    what happened.
     """
 
-    def __init__(self, job: Path | None = None, *, forked: _Twin | None = None) -> None:
-        """Start to import, in the background; `job` is the folder whose adapters will be needed. `forked` is one already."""
+    def __init__(self, job: Path | None = None, *, fork: Callable[[IO[bytes]], _Twin] | None = None) -> None:
+        """Start to import, in the background; `job` is the folder whose adapters will be needed. `fork` makes one that has
+        imported, which writes what goes wrong with it to a file.
+        """
+        self.gave_up: Callable[[str], None] = lambda _: None
         command = [sys.executable, "-m", "ludb", "nursery", *([] if job is None else ["--job", str(job)])]
-        self._process: subprocess.Popen[bytes] | _Twin | None = forked
+        self._process: subprocess.Popen[bytes] | _Twin | None = None
         self._used = False
-        if HAS_PIDFDS and forked is None:
+        if not HAS_PIDFDS:
+            return
+        self._said = tempfile.TemporaryFile()  # noqa: SIM115  (is closed once the process has ended)
+        if fork is not None:
+            self._process = fork(self._said)
+        else:
             self._process = subprocess.Popen(  # noqa: S603  (our own interpreter and module)
-                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._said,
                 start_new_session=True, env=os.environ | ALONE,
             )  # fmt: skip
 
@@ -60,26 +72,42 @@ class Nursery:
                 os.environ[name] = value
         if not HAS_PIDFDS or _threads() != 1:
             return cls()
-        return cls(forked=_Twin(main))
+        return cls(fork=lambda said: _Twin(main, said))
 
     def start(self, arguments: Sequence[str], environment: Mapping[str, str], out: Path) -> Forked | None:
-        """`ludb ARGUMENTS` as a new process that writes to the file `out`; None if the nursery is not able to."""
+        """`ludb ARGUMENTS` as a new process that writes to the file `out`; None if the nursery is not able to, and then what it
+        said stands there.
+        """
         if self._process is None:
             return None
         asked = {"arguments": list(arguments), "environment": dict(environment), "out": str(out)}
         to, back = cast("IO[bytes]", self._process.stdin), cast("IO[bytes]", self._process.stdout)
-        try:
+        patience, answered, line = LATER if self._used else PATIENCE, True, b""
+        with contextlib.suppress(OSError):
             to.write(json.dumps(asked).encode() + b"\n")
             to.flush()
-            answered, _, _ = select.select([back], [], [], PATIENCE)
+            answered = bool(select.select([back], [], [], patience)[0])
             line = back.readline() if answered else b""
-        except OSError:
-            line = b""
         if not line:
-            self._end(signal.SIGKILL)
+            self._give_up("" if answered else f"did not answer within {patience:g} s", out)
             return None
         self._used = True
         return Forked(int(line))
+
+    def _give_up(self, happened: str, out: Path) -> None:
+        """End it, and say why; without a reason it has ended by itself."""
+        process = cast("subprocess.Popen[bytes] | _Twin", self._process)
+        if not happened:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(LATER)
+            code = process.poll()
+            ended = f"was killed by signal {-code}" if code and code < 0 else f"ended with status {code}"
+            happened = "closed its line" if code is None else ended
+        self._said.seek(0)
+        with out.open("ab") as file:
+            file.write(self._said.read())
+        self._end(signal.SIGKILL)
+        self.gave_up(happened)
 
     def close(self) -> None:
         """End it; its workers go on. One that has made none is not waited for: it may still import."""
@@ -92,6 +120,7 @@ class Nursery:
         if number is not None:
             process.send_signal(number)
         process.communicate()
+        self._said.close()
 
     def __enter__(self) -> Self:
         """The nursery."""
@@ -105,47 +134,66 @@ class Nursery:
 class _Twin:
     """A nursery that this process has forked; what is asked of it is what is asked of one that was started."""
 
-    def __init__(self, main: Callable[[], object]) -> None:
-        """Fork it."""
+    def __init__(self, main: Callable[[], object], said: IO[bytes]) -> None:
+        """Fork it; `said` gets its standard error."""
         asked, answer = os.pipe(), os.pipe()
         sys.stdout.flush()
         sys.stderr.flush()
         self.pid = os.fork()
         if not self.pid:
-            _serve_alone(main, asked[0], answer[1])
+            _serve_alone(main, asked[0], answer[1], said.fileno())
         os.close(asked[0])
         os.close(answer[1])
         self.stdin, self.stdout = os.fdopen(asked[1], "wb", 0), os.fdopen(answer[0], "rb", 0)
+        self._handle, self._code = os.pidfd_open(self.pid), cast("int | None", None)
+
+    def poll(self) -> int | None:
+        """How it ended, None while it lives."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.wait(0.0)
+        return self._code
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait for its end; `subprocess.TimeoutExpired` if that takes longer."""
+        if self._code is None:
+            if not select.select([self._handle], [], [], timeout)[0]:
+                raise subprocess.TimeoutExpired("nursery", timeout or 0.0)
+            self._code = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+            os.close(self._handle)
+        return self._code
 
     def send_signal(self, number: int) -> None:
-        """Signal it; it has not been waited for, so that its number is still its own."""
-        os.kill(self.pid, number)
+        """Signal it, unless it was waited for: its number may be another's then."""
+        if self._code is None:
+            os.kill(self.pid, number)
 
     def communicate(self) -> None:
         """Let it end, and wait for that."""
         self.stdin.close()
         self.stdout.close()
-        os.waitpid(self.pid, 0)
+        self.wait()
 
 
-def _serve_alone(main: Callable[[], object], asked: int, answers: int) -> NoReturn:
+def _serve_alone(main: Callable[[], object], asked: int, answers: int, said: int) -> NoReturn:
     """In the fork: have nothing in common with whoever holds the run but what is imported, and serve."""
     code = 1
     try:
         from setproctitle import setproctitle  # noqa: PLC0415  (see `serve`)
 
         os.setsid()
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        for number, file in enumerate((asked, answers, nowhere)):
+        for number, file in enumerate((asked, answers, said)):
             os.dup2(file, number)
         for name in os.listdir("/proc/self/fd"):  # noqa: PTH208  (names alone are wanted)
             if int(name) > 2:
-                with suppress(OSError):  # the list itself was read by one of them
+                with contextlib.suppress(OSError):  # the list itself was read by one of them
                     os.close(int(name))
         setproctitle(f"{sys.executable} -m ludb nursery")
         serve(main)
         code = 0
+    except BaseException:  # noqa: BLE001  (the interpreter would print it and end with 1)
+        traceback.print_exc()
     finally:
+        sys.stderr.flush()
         os._exit(code)
 
 

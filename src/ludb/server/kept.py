@@ -1,4 +1,4 @@
-"""Sums over many rows, kept for a moment: so many who look cost the repository little more than one."""
+"""Sums over many rows, kept for a moment: so many who look cost the repository little more than one, and nobody waits."""
 
 from __future__ import annotations
 
@@ -6,15 +6,107 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from ludb.errors import LudbError
 from ludb.model.run import Counters
 
 T = TypeVar("T")
-PAUSE, LONGEST, MOST = 50.0, 5.0, 200
+PAUSE, LONGEST, MOST = 100.0, 5.0, 200
 """How many times its own time a sum is kept, and for how many seconds at most; sums that are kept."""
 LARGE, BRIEFLY = 100_000, 0.25
 """From how many units on counters are kept, and for how many seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """A value and what it was made from; when it is made again if somebody looks, and when it is too old to be shown."""
+
+    value: Any
+    basis: object
+    again: float
+    until: float
+
+
+@dataclass(slots=True)
+class _Sum:
+    """One sum. Who holds `making` makes it; whoever else needs a new one waits for that."""
+
+    made: _Made | None = None
+    making: threading.Lock = field(default_factory=threading.Lock)
+
+
+class Renewed:
+    """Values by name that are slow to make. One that is asked for in the second half of its life is made anew beside, one after
+    the other: who asks gets what is there, and waits only where there is nothing, or nothing young enough.
+    """
+
+    def __init__(
+        self, pause: float, longest: float, least: float = 0.0, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        """A value lives for `pause` times what it took to make it, in seconds at least `least` and at most `longest`."""
+        self._pause, self._longest, self._least, self._clock = pause, longest, least, clock
+        self._lock, self._busy = threading.Lock(), threading.Lock()
+        self._sums: OrderedDict[tuple[object, ...], _Sum] = OrderedDict()
+        self._beside: ThreadPoolExecutor | None = None
+
+    def of(
+        self, name: tuple[object, ...], basis: object, make: Callable[[], T],
+        good: Callable[[Any], bool], worth: Callable[[T], bool] = lambda _: True,
+    ) -> T:  # fmt: skip
+        """The value of this name. `good` says of the basis of an older one whether that still holds; what is not `worth` it
+        is made for everybody who asks.
+        """
+        with self._lock:
+            known = self._sums.setdefault(name, _Sum())
+            self._sums.move_to_end(name)
+            while len(self._sums) > MOST:
+                self._sums.popitem(last=False)
+        found = self._shown(known, good)
+        if found is None:
+            with known.making:
+                found = self._shown(known, good) or self._make(known, basis, make, worth)
+        elif self._clock() > found.again:
+            self._make_beside(known, basis, make)
+        value: T = found.value
+        return value
+
+    def _shown(self, known: _Sum, good: Callable[[Any], bool]) -> _Made | None:
+        made = known.made
+        return made if made is not None and self._clock() < made.until and good(made.basis) else None
+
+    def _make(
+        self, known: _Sum, basis: object, make: Callable[[], T], worth: Callable[[T], bool] = lambda _: True
+    ) -> _Made:
+        began = self._clock()
+        value = make()
+        now = self._clock()
+        life = min(self._longest, max(self._least, self._pause * (now - began)))
+        made = _Made(value, basis, now + life / 2, now + life)
+        if worth(value):
+            known.made = made
+        return made
+
+    def _make_beside(self, known: _Sum, basis: object, make: Callable[[], object]) -> None:
+        """Unless another is being made: whoever looks next tries again."""
+
+        def work() -> None:
+            try:
+                with known.making, suppress(LudbError):  # whoever finds nothing young enough is told
+                    self._make(known, basis, make)
+            finally:
+                self._busy.release()
+
+        if not self._busy.acquire(blocking=False):
+            return
+        try:
+            self._beside = self._beside or ThreadPoolExecutor(1, thread_name_prefix="sums")
+            self._beside.submit(work)
+        except RuntimeError:  # the process is about to end
+            self._busy.release()
 
 
 class Kept:
@@ -24,7 +116,7 @@ class Kept:
         """Nothing is kept yet."""
         self._lock = threading.Lock()
         self._counters: OrderedDict[str, tuple[float, Counters | None]] = OrderedDict()
-        self._sums: OrderedDict[tuple[object, ...], tuple[float, Counters, Any]] = OrderedDict()
+        self._sums = Renewed(PAUSE, LONGEST)
 
     def counters(self, run_id: str, make: Callable[[], Counters]) -> Counters:
         """A run's counters; those of a large run are kept for a quarter of a second: they add up, as of that moment."""
@@ -46,19 +138,4 @@ class Kept:
         worth: Callable[[T], bool] = lambda _: True,
     ) -> T:  # fmt: skip
         """The sum of this name, made anew if it is too old. What is not `worth` it is made for everybody who asks."""
-        with self._lock:
-            until, then, found = self._sums.get(name, (float("-inf"), counters, None))
-        if time.monotonic() < until and (counters.pending or then == counters):
-            kept: T = found
-            return kept
-        began = time.monotonic()
-        made = make()
-        now = time.monotonic()
-        if not worth(made):
-            return made
-        with self._lock:
-            self._sums[name] = (now + min(LONGEST, PAUSE * (now - began)), counters, made)
-            self._sums.move_to_end(name)
-            while len(self._sums) > MOST:
-                self._sums.popitem(last=False)
-        return made
+        return self._sums.of(name, counters, make, lambda then: bool(counters.pending) or then == counters, worth)

@@ -8,6 +8,7 @@ import time
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 from ludb.dialects.durable import has_room
 from ludb.engine.heartbeat import Heartbeat
@@ -225,8 +226,16 @@ class Supervisor:
         for launch in list(self._launched):
             self.launcher.stop(launch)
 
-    def _tell(self, name: str, **data: object) -> None:
-        event = Event(name, self.run.id, "", "info", lasting=True, data=data)
+    def without_nursery(self, happened: str) -> None:
+        """Say that the process which forks workers is no more, and how they come now."""
+        goes_on = "workers are started as processes of their own, which takes a second or more each"
+        with contextlib.suppress(
+            TransientError
+        ):  # the repository is away, which is told elsewhere; the log has the line
+            self._tell("nursery.gone", "warning", reason=f"the process that forks workers {happened}", goes_on=goes_on)
+
+    def _tell(self, name: str, level: Literal["info", "warning"] = "info", **data: object) -> None:
+        event = Event(name, self.run.id, "", level, lasting=True, data=data)
         if self._log is not None:
             self._log.on(event)
         self.site.repository.events.append(event)

@@ -37,14 +37,11 @@ class StoreEvidence:
             c.run == run_id, c.state == str(ChunkState.FINISHED), c.kind.in_(_MOVING), c.done > 0
         )
         others = select(e.at, func.count()).where(e.run == run_id).group_by(e.at)
-        found: dict[float, list[int]] = defaultdict(lambda: [0, 0])
         with self._db.read() as connection:
             get_run(connection, run_id)
-            for at, units in connection.execute(moved.group_by(c.finished_at)):
-                found[at][0] += int(units)
-            for at, units in connection.execute(others):
-                found[at][1] += int(units)
-        return [Settled(at, done, aside) for at, (done, aside) in sorted(found.items())]
+            done = {at: int(units) for at, units in connection.execute(moved.group_by(c.finished_at))}
+            aside = {at: int(units) for at, units in connection.execute(others)}
+        return [Settled(at, done.get(at, 0), aside.get(at, 0)) for at in sorted({**done, **aside})]
 
     def reasons(self, run_id: str, *, named: int = 0, limit: int | None = None) -> list[ReasonGroup]:
         """Groups by (state, reason). A step's name is one of several where rules of several steps give one reason."""

@@ -13,7 +13,7 @@ from sqlalchemy.engine import Dialect
 
 from ludb.repositories.store.types import MYSQL, Big, Blob, Digest, Json, Long, Name, OldKey, Serial, metadata
 
-SCHEMA_VERSION = 8
+SCHEMA_VERSION = 9
 """The version of these tables, and of the newest file in `migrations/versions`; a store that says more is newer than this
 program.
 """
@@ -116,7 +116,7 @@ chunk_rows = Table(
     Column("name", Name, primary_key=True),
     Column("run", Name, nullable=False),
     Column("n", Big, nullable=False),
-    Index("chunk_rows_by_run", "run", "side", "name"),
+    Index("chunk_rows_summed", "run", "side", "name", "n"),  # the rows of a run are summed from it alone
 )
 
 decision = Table(
