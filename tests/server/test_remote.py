@@ -21,7 +21,7 @@ from ludb.cli import app as command_line
 from ludb.cli.remote.choice import Choice, alone, choose
 from ludb.errors import TransientError
 from ludb.model.access import Role, Token, User
-from ludb.model.run import RunState
+from ludb.model.run import Owner, RunState
 from ludb.remote.client import Client
 from ludb.remote.credentials import address_of
 from ludb.remote.follow import Follower
@@ -110,6 +110,22 @@ def test_commands_reach_the_run_and_a_refused_one_says_why(ludb, people, listeni
     there = ("--server", listening, "--token-file", ludb.token(people.token(Role.OPERATOR)))
     assert ludb(*there, "pause") == (0, f"{RUN} pauses after the chunks in flight: paused\n", "")
     assert people.world.repository.runs.get(RUN).state is RunState.PAUSED
+
+
+def test_a_setting_a_lost_host_and_a_role_that_is_missing_are_told_as_here(ludb, people, listening):
+    """Otherwise nobody could give on the chunks of a host that burnt down, but on the server's own machine."""
+    repository = people.world.repository
+    started(repository)
+    repository.owners.enrol(Owner("w-1", RUN, "worker", "elsewhere", 7, "/nowhere/w-1.lock"))
+    there = ("--server", listening, "--token-file", ludb.token(people.token(Role.OPERATOR)))
+    assert ludb(*there, "set", RUN, "workers=3")[0] == 0
+    assert repository.runs.get(RUN).settings["set.workers"] == 3, repository.runs.get(RUN).settings
+    code, _, err = ludb(*there, "declare-dead", RUN, "w-2")
+    assert (code, "w-1" in err) == (2, True), "it names who is at work"
+    assert ludb(*there, "declare-dead", RUN, "w-1")[0] == 0
+    assert [one.state for one in repository.owners.all(RUN)] == ["dead"]
+    code, _, err = ludb(*there, "purge", "--older-than", "1d")
+    assert (code, err.count("\n"), "refuses this" in err) == (2, 1, True), "an operator purges nothing"
 
 
 def test_a_run_that_is_over_is_not_stopped_and_the_line_says_why(ludb, people, listening):

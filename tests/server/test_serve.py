@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import signal
 import socket
@@ -16,7 +17,7 @@ from ludb.server.config import ServerConfig
 from ludb.server.serve import _listen
 
 
-def test_the_first_start_tells_a_password_and_the_next_one_does_not(served):
+def test_the_first_start_tells_a_password_and_the_next_one_does_not_and_all_it_says_can_be_json(served):
     process, url, said = served()
     password = re.search(r"one-time password (\S+)", said)[1]
     asked = {"user": "admin", "password": password}
@@ -24,7 +25,15 @@ def test_the_first_start_tells_a_password_and_the_next_one_does_not(served):
     assert httpx2.get(f"{url}/health/ready").json()["status"] == "ok"
     process.send_signal(signal.SIGTERM)
     assert process.wait(timeout=20) in {0, -signal.SIGTERM}
-    assert "password" not in served()[2]
+    process, url, said = served("--json")
+    assert "password" not in said
+    httpx2.get(f"{url}/health/live")
+    process.send_signal(signal.SIGTERM)
+    lines = [json.loads(line) for line in (said + process.stderr.read()).splitlines()]
+    found = {one["event"]: one for one in lines}
+    assert found["server.serves"]["url"] == url
+    assert (found["server.answered"]["path"], found["server.answered"]["status"]) == ("/health/live", 200)
+    assert found["server.says"]["logger"] == "uvicorn.error", "that it ends"
 
 
 def test_a_port_that_is_taken_is_told_in_one_line(tmp_path):

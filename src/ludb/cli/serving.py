@@ -31,10 +31,11 @@ def serve(
     ] = None,
     state: options.State = None,
     repository: options.Repository = None,
-    json: options.Json = False,
+    json: Annotated[
+        bool, typer.Option("--json", help="Say at the start, and of every answer, in lines of JSON on standard error.")
+    ] = False,
 ) -> None:
     """Serve the API and the dashboard: start, steer and watch runs from anywhere, with users and roles."""
-    del json  # what it says goes to standard error
     try:
         from ludb.server.config import ServerConfig
         from ludb.server.serve import serve as run_server
@@ -43,5 +44,7 @@ def serve(
             f"the server needs a package that is not installed: {error.name}", remedy="Install ludb[server]"
         ) from error
     places = tuple(place.resolve() for place in jobs or [Path()])
-    config = ServerConfig(host, port, places, tls_cert, tls_key, behind_proxy=behind_proxy, adopt=adopt, oidc=oidc)
+    config = ServerConfig(
+        host, port, places, tls_cert, tls_key, behind_proxy=behind_proxy, adopt=adopt, oidc=oidc, json=json
+    )
     run_server(config, state=state, repository=repository)

@@ -110,7 +110,7 @@ def create_app(world: World) -> FastAPI:
     for router in ROUTERS:
         app.include_router(router)
     problems.install(app)
-    app.add_middleware(Guard, most=MOST_BODY, answers=app.state.metrics.answers)
+    app.add_middleware(Guard, most=MOST_BODY, answers=app.state.metrics.answers, logged=world.config.json)
     return app
 
 

@@ -15,7 +15,7 @@ class ServerConfig:
 
     `jobs` are job folders, or folders whose sub-folders are jobs. `behind_proxy` says that somebody in front speaks TLS and
     tells the caller's address. `adopt`: runs of this state directory whose supervisor died are held again.
-    `oidc` is the file of settings of an identity provider.
+    `oidc` is the file of settings of an identity provider. `json`: what is said at the start, and of every answer, is JSON too.
     """
 
     host: str = "127.0.0.1"
@@ -29,6 +29,7 @@ class ServerConfig:
     idle_minutes: float = 120.0
     look_every: float = 0.5
     oidc: Path | None = None
+    json: bool = False
 
     @property
     def secure(self) -> bool:

@@ -8,6 +8,8 @@ from prometheus_client import Histogram
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from ludb.server.logbook import log
+from ludb.server.paths import form_of, run_of
 from ludb.server.problems import Problem
 
 _SITE = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'"
@@ -22,9 +24,11 @@ HEADERS = {
 class Guard:
     """A layer around the application. `most` is in bytes; a body without a length is counted as it comes."""
 
-    def __init__(self, app: ASGIApp, most: int, answers: Histogram) -> None:
-        """Stand around `app`; times are counted in `answers`, by the form of the path: never by what stands in it."""
-        self._app, self._most, self._answers = app, most, answers
+    def __init__(self, app: ASGIApp, most: int, answers: Histogram, *, logged: bool = False) -> None:
+        """Stand around `app`; times are counted in `answers`, and answers are `logged`, by the form of the path: never by what
+        stands in it.
+        """
+        self._app, self._most, self._answers, self._logged = app, most, answers, logged
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or refuse it."""
@@ -43,19 +47,34 @@ class Guard:
         async def replayed() -> Message:
             return begun.pop(0) if begun else await receive()
 
-        began = time.perf_counter()
+        began, begun_to_answer = time.perf_counter(), False
 
         async def headed(message: Message) -> None:
+            nonlocal begun_to_answer
             if message["type"] == "http.response.start":
-                form = getattr(scope.get("route"), "path_format", "")
-                labels = (scope["method"] if form else "", form, str(message["status"]))
-                self._answers.labels(*labels).observe(time.perf_counter() - began)
+                begun_to_answer = True
+                self._note(scope, message["status"], time.perf_counter() - began)
                 headers = MutableHeaders(scope=message)
                 headers.setdefault("Cache-Control", "no-store")
                 headers.update(HEADERS)
             await send(message)
 
-        await self._app(scope, replayed, headed)
+        try:
+            await self._app(scope, replayed, headed)
+        except Exception:
+            if not begun_to_answer:  # the answer is made by whoever stands around us
+                self._note(scope, 500, time.perf_counter() - began)
+            raise
+
+    def _note(self, scope: Scope, status: int, seconds: float) -> None:
+        form = form_of(scope)
+        self._answers.labels(scope["method"] if form else "", form, str(status)).observe(seconds)
+        if self._logged:
+            address = (scope.get("client") or ("",))[0]
+            log(
+                "server.answered", level="info", run=run_of(scope), method=scope["method"], path=form, status=status,
+                seconds=round(seconds, 4), address=address,
+            )  # fmt: skip
 
     async def _body(self, receive: Receive) -> list[Message] | None:
         """The messages of the whole body, None once they are too long."""

@@ -22,7 +22,7 @@ from ludb.model.run import Run, RunState
 from ludb.model.tasks import Task, TaskState
 from ludb.server.children import answered, command_of, environment_of
 from ludb.server.errands import folder_of, words_of
-from ludb.server.logbook import log
+from ludb.server.logbook import log, log_bug
 from ludb.server.timekeeper import Timekeeper
 from ludb.server.watchman import Watchman
 from ludb.server.world import World
@@ -70,6 +70,8 @@ class Keeper:
                 log("server.waits", reason=str(error))
             except LudbError as error:
                 log("server.failed", reason=str(error))
+            except Exception as error:  # noqa: BLE001  (without this thread nothing starts, is adopted or raises an alert)
+                log_bug(error, thread="keeper")
             self.world.wake.wait(LOOK_EVERY)
             self.world.wake.clear()
 

@@ -2,10 +2,69 @@
 
 from __future__ import annotations
 
+import logging
+import sys
+import threading
+import traceback
+from typing import Literal
+
 from ludb.model.events import Event
 from ludb.observers.log import LogObserver
 
+_LOUD = "uvicorn.error"
+_TOLD = "_ludb_told"
+Level = Literal["debug", "info", "warning", "error"]
 
-def log(name: str, *, run: str = "", **data: object) -> None:
-    """One line, a warning; `data` holds names and numbers, never row values."""
-    LogObserver(None).on(Event(name, run, level="warning", data=data))
+
+def log(name: str, *, level: Level = "warning", run: str = "", **data: object) -> None:
+    """One line; `data` holds names and numbers, never row values."""
+    LogObserver(None).on(Event(name, run, level=level, data=data))
+
+
+def log_bug(error: BaseException, *, run: str = "", **data: object) -> None:
+    """An error that nobody foresaw, whole, once: whoever hears of it later is not told again."""
+    if not getattr(error, _TOLD, False):
+        trace = "".join(traceback.format_exception(error))
+        log("server.bug", level="error", run=run, error=type(error).__name__, trace=trace, **data)
+    error.__dict__[_TOLD] = True
+
+
+class Lines(logging.Handler):
+    """What libraries log, as lines of the same form; an error that the server has told itself is left out."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one line."""
+        error = record.exc_info[1] if record.exc_info else None
+        if error is not None:
+            log_bug(error, logger=record.name, message=record.getMessage())
+            return
+        rank: Level = "error" if record.levelno >= logging.ERROR else "warning"
+        log(
+            "server.says", level="info" if record.levelno < logging.WARNING else rank, logger=record.name,
+            message=record.getMessage(),
+        )  # fmt: skip
+
+
+def catch_all(*, chatty: bool) -> None:
+    """From now on libraries and threads say what they have to say in lines of JSON; `chatty` has the web server tell when it
+    starts and ends, too.
+    """
+    logging.basicConfig(handlers=[Lines()], level=logging.WARNING, force=True)
+    logging.captureWarnings(capture=True)
+    if chatty:
+        logging.getLogger(_LOUD).setLevel(logging.INFO)
+
+    def thread_ended(told: threading.ExceptHookArgs) -> None:
+        if told.exc_value is not None:
+            log_bug(told.exc_value, thread=told.thread.name if told.thread else "")
+
+    threading.excepthook = thread_ended
+
+
+def say(words: str, name: str, *, json: bool, url: str = "") -> None:
+    """What whoever starts the server reads: words, or a line of JSON."""
+    if json:
+        log(name, level="info", message=words, url=url)
+        return
+    sys.stderr.write(f"{words}\n")
+    sys.stderr.flush()

@@ -14,6 +14,8 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
 from ludb.errors import ConfigError, ConfigErrors, LeaseLost, LudbError, PauseError, TransientError
+from ludb.server.logbook import log_bug
+from ludb.server.paths import form_of, run_of
 
 MEDIA = "application/problem+json"
 
@@ -103,7 +105,8 @@ def install(app: FastAPI) -> None:
         kind = {404: "not-found", 405: "method"}.get(error.status_code, "http")
         return Problem(error.status_code, kind, str(error.detail), headers=error.headers).answer()
 
-    async def unknown(_: Request, error: Exception) -> JSONResponse:
+    async def unknown(request: Request, error: Exception) -> JSONResponse:
+        log_bug(error, run=run_of(request.scope), method=request.method, path=form_of(request.scope))
         return Problem(500, "bug", f"{type(error).__name__}", remedy="See the server's log, and report it").answer()
 
     handlers: Mapping[type[Exception], Callable[[Request, Exception], Any]] = {

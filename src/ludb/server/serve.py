@@ -6,7 +6,6 @@ import ctypes
 import gc
 import os
 import socket
-import sys
 from contextlib import closing, suppress
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from ludb.server.accounts import FIRST_ADMIN, first_admin
 from ludb.server.app import create_app
 from ludb.server.config import ServerConfig
 from ludb.server.keeper import Keeper
+from ludb.server.logbook import catch_all, say
 from ludb.server.world import World
 from ludb.service.alerts_channels import WEBHOOK, check_webhook
 from ludb.service.site import open_site
@@ -33,16 +33,19 @@ def serve(config: ServerConfig, *, state: Path | None, repository: str | None) -
     _share_memory()
     config.check()
     check_webhook(os.environ.get(WEBHOOK))
+    catch_all(chatty=config.json)
     only = config.jobs[0] if len(config.jobs) == 1 and (config.jobs[0] / "job.yaml").is_file() else None
     with closing(_listen(config)) as listening:
         world = World(open_site(state=state, repository=repository, folder=only), config)
         keeper = Keeper(world)
         password = first_admin(world)
         if password is not None:
-            _tell(f"first start: log in as {FIRST_ADMIN} with the one-time password {password}")
+            words = f"first start: log in as {FIRST_ADMIN} with the one-time password {password}"
+            say(words, "server.first", json=config.json)
         host, port = listening.getsockname()[:2]
         scheme = "https" if config.tls_cert else "http"
-        _tell(f"serving {scheme}://{f'[{host}]' if ':' in host else host}:{port} (state in {world.site.state})")
+        url = f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
+        say(f"serving {url} (state in {world.site.state})", "server.serves", json=config.json, url=url)
         server = uvicorn.Server(_settings(config, world))
         _collect_seldom()
         keeper.start()
@@ -88,8 +91,3 @@ def _listen(config: ServerConfig) -> socket.socket:
             remedy="Choose another --port or --host",
         ) from error
     return listening
-
-
-def _tell(words: str) -> None:
-    sys.stderr.write(f"{words}\n")
-    sys.stderr.flush()

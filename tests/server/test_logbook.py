@@ -1,0 +1,74 @@
+"""What the server says of itself: lines that a machine reads, with the run that they are about."""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+from dataclasses import replace
+
+import httpx2
+import pytest
+
+from ludb.model.access import Role
+from ludb.server.app import create_app
+from ludb.server.keeper import Keeper
+from ludb.server.logbook import catch_all
+from ludb.server.world import World
+from ludb.testing.repository_world import RUN, started
+
+
+@pytest.fixture
+def said(capsys, monkeypatch):
+    """All lines of standard error, as a process of its own would write them."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    monkeypatch.setattr(threading, "excepthook", threading.excepthook)
+    root.handlers = []  # what is there is the test runner's
+    catch_all(chatty=False)
+    yield lambda: [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    logging.captureWarnings(capture=False)
+    root.handlers, root.level = handlers, level
+
+
+def broken(*_):
+    raise ZeroDivisionError("nobody foresaw this")
+
+
+def test_an_answer_that_nobody_foresaw_is_one_line_of_json_with_its_run_and_every_answer_is_one(
+    people, listen, said, monkeypatch
+):
+    """Otherwise whoever collects the log sees forty lines of a traceback, and not which run they belong to."""
+    started(people.world.repository)
+    token = people.token(Role.VIEWER).headers["Authorization"]
+    url = listen(create_app(World(people.world.site, replace(people.world.config, json=True), people.world.now)))
+    monkeypatch.setattr(people.world.repository.owners, "all", broken)
+    answer = httpx2.get(f"{url}/api/v1/runs/{RUN}/workers", headers={"Authorization": token})
+    assert (answer.status_code, answer.json()["type"]) == (500, "urn:ludb:problem:bug")
+    httpx2.get(f"{url}/api/v1/runs/{RUN}/units/4711")
+    lines = said()
+    (bug,) = [one for one in lines if one["event"] == "server.bug"]
+    assert (bug["level"], bug["run"], bug["error"]) == ("error", RUN, "ZeroDivisionError")
+    assert (bug["path"], "nobody foresaw this" in bug["trace"]) == ("/api/v1/runs/{run}/workers", True)
+    told = [(one["status"], one["path"], one["run"]) for one in lines if one["event"] == "server.answered"]
+    assert told == [(500, "/api/v1/runs/{run}/workers", RUN), (401, "/api/v1/runs/{run}/units/{key}", RUN)], "no key"
+    assert len(lines) == 3, "the traceback is told once"
+
+
+def test_what_nobody_foresaw_does_not_end_the_thread_that_starts_adopts_and_watches(world, said, monkeypatch):
+    """Else a server would answer for weeks while no schedule fires and no alert is raised."""
+    again, looks = threading.Event(), []
+
+    def look(keeper):
+        looks.append(keeper)
+        if len(looks) == 1:
+            broken()
+        again.set()
+
+    monkeypatch.setattr(Keeper, "look", look)
+    keeper = Keeper(world)
+    keeper.start()
+    assert again.wait(30)
+    keeper.close()
+    (line,) = said()
+    assert (line["event"], line["error"], line["thread"]) == ("server.bug", "ZeroDivisionError", "keeper")
