@@ -95,7 +95,8 @@ OUTPUT = OutputSpec(
 
 class SoapService:
     """An aiohttp server in a thread of its own; its store is touched on its loop only. `faults` maps a customer's name to
-    (code, text, detail element) of the fault that it meets.
+    (code, text, detail element) of the fault that it meets; a look-up shows nothing younger than `lag` seconds; with `keeps`
+    nothing is deleted.
     """
 
     def __init__(self, version="1.1", digest=False, store=None):
@@ -103,6 +104,7 @@ class SoapService:
         self.store = {} if store is None else store
         self.script, self.hanging, self.always, self.seen, self.faults = deque(), [], set(), [], {}
         self.keys, self.count, self.nonces = None, 0, set()
+        self.lag, self.born, self.keeps = 0.0, {}, False
         started = Future()
         self._thread = threading.Thread(target=self._serve, args=(started,), name="soap-service")
         self._thread.start()
@@ -157,10 +159,11 @@ class SoapService:
 
         self.call(add())
 
-    def deliver(self, count=1):
+    def deliver(self, count=1, after=0.0):
         async def write():
             async with self.arrived:
                 await self.arrived.wait_for(lambda: len(self.hanging) >= count)
+            await asyncio.sleep(after)
             while self.hanging:
                 self._carry_out(*self.hanging.pop())
 
@@ -171,6 +174,13 @@ class SoapService:
 
     def stop(self):
         self.call(self.site.stop())
+
+    def start_again(self):
+        async def start():
+            self.site = web.TCPSite(self.runner, "127.0.0.1", int(self.url.split(":")[2].split("/")[0]))
+            await self.site.start()
+
+        self.call(start())
 
     async def _describe(self, request):
         return web.Response(text=wsdl(self.version, self.url), content_type="text/xml")
@@ -240,7 +250,10 @@ class SoapService:
         told = _read(element)
         if name == "FindCustomers":
             wanted = told["filter"]["externalId"]
-            hits = [one for one in self.store.values() if one["id"] in self.always or wanted == one.get("externalId")]
+            now = asyncio.get_running_loop().time()
+            young = {one for one, at in self.born.items() if now - at < self.lag}
+            ours = [one for one in self.store.values() if wanted == one.get("externalId") and one["id"] not in young]
+            hits = [one for one in self.store.values() if one["id"] in self.always or one in ours]
             found = "".join(_customer("customer", one) for one in hits)
             answer = f'<t:FindCustomersResponse xmlns:t="{URN}">{found}</t:FindCustomersResponse>'
         elif name == "CreateCustomer":
@@ -250,6 +263,8 @@ class SoapService:
             answer = _customer("CreateCustomerResponse", self._add(told))
         elif told["id"] not in self.store:
             return self._fault("Client", "there is none", "NotFound")
+        elif name == "DeleteCustomer" and self.keeps:
+            return self._fault("Client", "it stays")
         elif name == "DeleteCustomer":
             del self.store[told["id"]]
             answer = f'<t:DeleteCustomerResponse xmlns:t="{URN}"/>'
@@ -265,6 +280,7 @@ class SoapService:
         self.count += 1
         made = f"c/{self.count}"
         self.store[made] = {**document, "id": made, "revision": 1}
+        self.born[made] = asyncio.get_running_loop().time()
         return self.store[made]
 
     def _say(self, inner, status=200):
