@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 
 import pytest
@@ -64,7 +63,7 @@ class Soap:
     def bring_late(self, seconds: float) -> None:
         """The second request from now on is carried out only after this time, and never answered."""
         self.service.misbehave(None, Mischief.HANG)
-        threading.Thread(target=self.service.deliver, kwargs={"after": seconds}, daemon=True).start()
+        self.service.deliver_late(seconds)
 
     def lag(self, seconds: float) -> None:
         """A look-up does not show what is younger than this."""

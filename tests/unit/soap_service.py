@@ -104,7 +104,7 @@ class SoapService:
         self.store = {} if store is None else store
         self.script, self.hanging, self.always, self.seen, self.faults = deque(), [], set(), [], {}
         self.keys, self.count, self.nonces = None, 0, set()
-        self.lag, self.born, self.keeps = 0.0, {}, False
+        self.lag, self.born, self.keeps, self.late = 0.0, {}, False, None
         started = Future()
         self._thread = threading.Thread(target=self._serve, args=(started,), name="soap-service")
         self._thread.start()
@@ -133,6 +133,9 @@ class SoapService:
         return asyncio.run_coroutine_threadsafe(work, self.loop).result(timeout=10)
 
     def end(self):
+        if self.late is not None:
+            self.late.cancel()
+
         async def clean():
             self.let_go.set()
             await self.runner.cleanup()
@@ -159,15 +162,19 @@ class SoapService:
 
         self.call(add())
 
-    def deliver(self, count=1, after=0.0):
-        async def write():
-            async with self.arrived:
-                await self.arrived.wait_for(lambda: len(self.hanging) >= count)
-            await asyncio.sleep(after)
-            while self.hanging:
-                self._carry_out(*self.hanging.pop())
+    def deliver(self, count=1):
+        self.call(self._deliver(count, 0.0))
 
-        self.call(write())
+    def deliver_late(self, seconds):
+        """Write what the next hanging request asks for, so long after it came; nobody waits for it."""
+        self.late = asyncio.run_coroutine_threadsafe(self._deliver(1, seconds), self.loop)
+
+    async def _deliver(self, count, after):
+        async with self.arrived:
+            await self.arrived.wait_for(lambda: len(self.hanging) >= count)
+        await asyncio.sleep(after)
+        while self.hanging:
+            self._carry_out(*self.hanging.pop())
 
     def honour_keys(self):
         self.keys = {}
