@@ -74,11 +74,13 @@ class Soap:
         self.service.keeps = True
 
     def plant(self, name: str, call_id: str) -> str:
-        """Make an object as somebody else would; its id."""
+        """Make an object as somebody else would, and show it to whoever looks up anything; its id."""
         return self.service.call(self._plant({"name": name, "externalId": call_id}))
 
     async def _plant(self, document: dict[str, str]) -> str:
-        return self.service._add(document)["id"]
+        made = self.service._add(document)["id"]
+        self.service.always.add(made)
+        return made
 
 
 class Http:
@@ -90,6 +92,7 @@ class Http:
         self.http, self.jobs, self.lost, self.late = Api(), [], 0, (0, 0.0)
         self.young, self.kept, self.keyed = 0.0, False, False
         self.born: dict[str, float] = {}
+        self.planted: list[dict] = []
         self.url, self.end, self.stop, self.start = self.http.url, self.http.close, self.http.stop, self.http.start
         self.take = {"bulk": self._together, "later": self._later}[kind]
         self.path = {"bulk": "/customers", "later": "/customer"}[kind]
@@ -120,7 +123,9 @@ class Http:
         self.keyed = True
 
     def plant(self, name: str, call_id: str) -> str:
-        return self._add({"name": name, "externalId": call_id}, f"planted-{len(self.born)}")
+        made = self._add({"name": name, "externalId": call_id}, f"planted-{len(self.born)}")
+        self.planted.append(self.http.store[made])
+        return made
 
     def _add(self, document: dict, object_id: str) -> str:
         self.http.store[object_id] = {**document, "id": object_id}
@@ -142,7 +147,7 @@ class Http:
         if method == "DELETE" and self.kept:
             return 400, {"error": "it stays"}
         if method == "GET":
-            found = self.http.found(path)
+            found = [*(one for one in self.http.found(path) if one not in self.planted), *self.planted]
             return 200, [one for one in found if time.monotonic() - self.born[one["id"]] >= self.young]
         return None
 

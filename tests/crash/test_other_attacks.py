@@ -163,7 +163,7 @@ def test_attack_16_an_api_that_is_away_only_postpones_the_end(other):
 @pytest.mark.long
 @kinds()
 def test_attack_17_a_strangers_object_is_neither_taken_nor_deleted(other):
-    """It looks like ours in everything but the call id."""
+    """It looks like ours in everything but the call id, and the API shows it whatever is asked for."""
     other.die("call.sent:crm.customer")
     stranger = other.crm.plant("Customer 1", "somebody else's call")
     summary = other.finish()
