@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
-pytest.register_assert_rewrite("kill_world", "kill_processes")
+pytest.register_assert_rewrite("kill_world", "kill_processes", "kill_apis")
 
+from kill_apis import put_in_place  # noqa: E402
 from kill_processes import Nursery, Simulator  # noqa: E402
 from kill_world import ARCHIVE, BILLING, LEGACY, World, check_whole, fill  # noqa: E402
 
@@ -101,3 +102,11 @@ def same(world: World, uninterrupted: Dump) -> Callable[[Summary], None]:
         assert world.dump(summary.run) == uninterrupted
 
     return compare
+
+
+@pytest.fixture
+def other(request: pytest.FixtureRequest, world: World) -> Iterator[World]:
+    """The world with a CRM of another kind (`kill_apis.kinds`)."""
+    server = put_in_place(world, request.param)
+    yield world
+    server.end()

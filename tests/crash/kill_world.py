@@ -7,10 +7,11 @@ import os
 import shutil
 import signal
 import sqlite3
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 
-from kill_processes import Nursery, NurseryLauncher, Process, Simulator
+from kill_processes import Nursery, NurseryLauncher, Process, Simulator, await_that
 
 from ludb.engine.liveness import end_owner
 from ludb.model.run import SETTLED_CALLS, CallState, Owner, Run, RunState
@@ -189,6 +190,26 @@ class World:
             for run in self.runs():
                 self.kill_workers(run)
             self._site.repository.close()
+
+
+def stopped_now(world: World, point: str):
+    """A supervised run whose worker is held at a point while somebody asks to stop now; the run as it then is."""
+    run = world.start()
+    supervisor = world.supervise(run, NurseryLauncher(world, f"{point}!hold@{world.folder / 'held'}"))
+    ended: list[object] = []
+    thread = threading.Thread(target=lambda: ended.append(supervisor.supervise()))
+    thread.start()
+    await_that((world.folder / "held").exists, f"the worker does not come to {point}")
+    assert world.process("", "stop", run.id, "--now").wait() == 0, world.told()
+    (worker,) = world.workers(run)
+    runs, owners = world.site.repository.runs, world.site.repository.owners
+    await_that(lambda: runs.get(run.id).state is RunState.STOPPING, "the run does not stop")
+    beat = next(o.beat for o in owners.all(run.id) if o.id == worker.id)
+    await_that(lambda: next(o.beat for o in owners.all(run.id) if o.id == worker.id) > beat + 1, "no heartbeat")
+    (world.folder / "held.go").touch()
+    thread.join(30)
+    assert [one.state for one in ended] == [RunState.STOPPED]
+    return run
 
 
 def check_whole(world: World, summary: Summary, bad: Mapping[str, str] = BAD) -> None:

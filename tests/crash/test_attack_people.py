@@ -2,35 +2,13 @@
 
 from __future__ import annotations
 
-import threading
-
 import pytest
 from kill_processes import NurseryLauncher, await_that
-from kill_world import BAD, UNITS, World, check_ledgers, check_whole, rows_in_targets, states_of_calls
+from kill_world import BAD, UNITS, World, check_ledgers, check_whole, rows_in_targets, states_of_calls, stopped_now
 
 from ludb.errors import ConfigError, TransientError
 from ludb.model.run import ChunkState, RunState, UnitState
 from ludb.service.abandon import abandon
-
-
-def stopped_now(world: World, point: str):
-    """A supervised run whose worker is held at a point while somebody asks to stop now; the run as it then is."""
-    run = world.start()
-    supervisor = world.supervise(run, NurseryLauncher(world, f"{point}!hold@{world.folder / 'held'}"))
-    ended: list[object] = []
-    thread = threading.Thread(target=lambda: ended.append(supervisor.supervise()))
-    thread.start()
-    await_that((world.folder / "held").exists, f"the worker does not come to {point}")
-    assert world.process("", "stop", run.id, "--now").wait() == 0, world.told()
-    (worker,) = world.workers(run)
-    runs, owners = world.site.repository.runs, world.site.repository.owners
-    await_that(lambda: runs.get(run.id).state is RunState.STOPPING, "the run does not stop")
-    beat = next(o.beat for o in owners.all(run.id) if o.id == worker.id)
-    await_that(lambda: next(o.beat for o in owners.all(run.id) if o.id == worker.id) > beat + 1, "no heartbeat")
-    (world.folder / "held.go").touch()
-    thread.join(30)
-    assert [one.state for one in ended] == [RunState.STOPPED]
-    return run
 
 
 def test_attack_16_stop_now_gives_an_undecided_chunk_back(world: World, same):

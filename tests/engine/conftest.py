@@ -56,7 +56,8 @@ class Api:
     """A small API with a store of its own: POST, GET by `externalId`, PATCH, PUT, DELETE.
 
     `before(method, path, document)` may answer in its place with (status, document), where a document that is bytes goes out
-    as it is, as `text/html`; `keep(document)` is what it stores; `headers` go out with every answer.
+    as it is, as `text/html`, and a status of 0 means that no answer comes; `keep(document)` is what it stores; `headers` go
+    out with every answer.
     """
 
     def __init__(self) -> None:
@@ -76,6 +77,10 @@ class Api:
                 body = self.rfile.read(size)
                 with api._lock:
                     status, document = api.respond(self.command, self.path, json.loads(body) if body else None)
+                if status == 0:
+                    api._ended.wait()
+                    self.close_connection = True
+                    return
                 raw = isinstance(document, bytes)
                 said = document if raw else b"" if document is None else json.dumps(document).encode()
                 self.send_response(status)
@@ -90,11 +95,37 @@ class Api:
             def log_message(self, *_: object) -> None:
                 """Say nothing."""
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._handler, self._port, self._ended = Handler, 0, threading.Event()
+        self.start()
+        self.url = f"http://127.0.0.1:{self._port}"
+
+    def start(self) -> None:
+        """Take connections, after `stop` on the port that it had."""
+        self._server = ThreadingHTTPServer(("127.0.0.1", self._port), self._handler)
         self._server.daemon_threads = True
+        self._port = self._server.server_port
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
         self._thread.start()
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
+
+    def stop(self) -> None:
+        """Take no more connections."""
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+    def aside(self, seconds: float, work: Callable[[], object]) -> None:
+        """Do this later, alone with the store, while other requests are answered."""
+
+        def alone() -> None:
+            with self._lock:
+                work()
+
+        threading.Timer(seconds, alone).start()
+
+    def found(self, path: str) -> list[dict[str, Any]]:
+        """The objects that a look-up asks for."""
+        wanted = parse_qs(urlsplit(path).query).get("externalId", [""])[0]
+        return [one for one in self.store.values() if one.get("externalId") == wanted]
 
     def respond(self, method: str, path: str, document: Any) -> tuple[int, Any]:
         self.seen.append((method, path, document))
@@ -109,8 +140,7 @@ class Api:
             self.store[str(self._count)] = self.keep({**document, "id": str(self._count)})
             return 201, self.store[str(self._count)]
         if method == "GET":
-            wanted = parse_qs(parts.query).get("externalId", [""])[0]
-            return 200, [one for one in self.store.values() if one.get("externalId") == wanted]
+            return 200, self.found(path)
         if object_id not in self.store:
             return 404, None
         if method == "DELETE":
@@ -120,9 +150,8 @@ class Api:
         return 200, self.store[object_id]
 
     def close(self) -> None:
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
+        self._ended.set()
+        self.stop()
 
 
 @pytest.fixture

@@ -95,7 +95,8 @@ OUTPUT = OutputSpec(
 
 class SoapService:
     """An aiohttp server in a thread of its own; its store is touched on its loop only. `faults` maps a customer's name to
-    (code, text, detail element) of the fault that it meets.
+    (code, text, detail element) of the fault that it meets; a look-up shows nothing younger than `lag` seconds; with `keeps`
+    nothing is deleted.
     """
 
     def __init__(self, version="1.1", digest=False, store=None):
@@ -103,6 +104,7 @@ class SoapService:
         self.store = {} if store is None else store
         self.script, self.hanging, self.always, self.seen, self.faults = deque(), [], set(), [], {}
         self.keys, self.count, self.nonces = None, 0, set()
+        self.lag, self.born, self.keeps, self.late = 0.0, {}, False, None
         started = Future()
         self._thread = threading.Thread(target=self._serve, args=(started,), name="soap-service")
         self._thread.start()
@@ -131,6 +133,9 @@ class SoapService:
         return asyncio.run_coroutine_threadsafe(work, self.loop).result(timeout=10)
 
     def end(self):
+        if self.late is not None:
+            self.late.cancel()
+
         async def clean():
             self.let_go.set()
             await self.runner.cleanup()
@@ -158,19 +163,31 @@ class SoapService:
         self.call(add())
 
     def deliver(self, count=1):
-        async def write():
-            async with self.arrived:
-                await self.arrived.wait_for(lambda: len(self.hanging) >= count)
-            while self.hanging:
-                self._carry_out(*self.hanging.pop())
+        self.call(self._deliver(count, 0.0))
 
-        self.call(write())
+    def deliver_late(self, seconds):
+        """Write what the next hanging request asks for, so long after it came; nobody waits for it."""
+        self.late = asyncio.run_coroutine_threadsafe(self._deliver(1, seconds), self.loop)
+
+    async def _deliver(self, count, after):
+        async with self.arrived:
+            await self.arrived.wait_for(lambda: len(self.hanging) >= count)
+        await asyncio.sleep(after)
+        while self.hanging:
+            self._carry_out(*self.hanging.pop())
 
     def honour_keys(self):
         self.keys = {}
 
     def stop(self):
         self.call(self.site.stop())
+
+    def start_again(self):
+        async def start():
+            self.site = web.TCPSite(self.runner, "127.0.0.1", int(self.url.split(":")[2].split("/")[0]))
+            await self.site.start()
+
+        self.call(start())
 
     async def _describe(self, request):
         return web.Response(text=wsdl(self.version, self.url), content_type="text/xml")
@@ -240,7 +257,10 @@ class SoapService:
         told = _read(element)
         if name == "FindCustomers":
             wanted = told["filter"]["externalId"]
-            hits = [one for one in self.store.values() if one["id"] in self.always or wanted == one.get("externalId")]
+            now = asyncio.get_running_loop().time()
+            young = {one for one, at in self.born.items() if now - at < self.lag}
+            ours = [one for one in self.store.values() if wanted == one.get("externalId") and one["id"] not in young]
+            hits = [one for one in self.store.values() if one["id"] in self.always or one in ours]
             found = "".join(_customer("customer", one) for one in hits)
             answer = f'<t:FindCustomersResponse xmlns:t="{URN}">{found}</t:FindCustomersResponse>'
         elif name == "CreateCustomer":
@@ -250,6 +270,8 @@ class SoapService:
             answer = _customer("CreateCustomerResponse", self._add(told))
         elif told["id"] not in self.store:
             return self._fault("Client", "there is none", "NotFound")
+        elif name == "DeleteCustomer" and self.keeps:
+            return self._fault("Client", "it stays")
         elif name == "DeleteCustomer":
             del self.store[told["id"]]
             answer = f'<t:DeleteCustomerResponse xmlns:t="{URN}"/>'
@@ -265,6 +287,7 @@ class SoapService:
         self.count += 1
         made = f"c/{self.count}"
         self.store[made] = {**document, "id": made, "revision": 1}
+        self.born[made] = asyncio.get_running_loop().time()
         return self.store[made]
 
     def _say(self, inner, status=200):
