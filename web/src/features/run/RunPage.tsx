@@ -1,17 +1,17 @@
 /** The cutover page: is it moving, will it be done in time, what is wrong, what can be turned. */
 import { Alert, Box, Stack } from "@mui/material";
 import { useQuery } from "@tanstack/react-query";
-import { lazy, Suspense } from "react";
 import { useParams, useSearchParams } from "react-router-dom";
 import { get, type Shape } from "../../api/client";
 import { May } from "../../api/session";
+import { later } from "../../shared/later";
 import { Told, Waiting } from "../../shared/parts";
 import { Tabs } from "../../shared/Tabs";
 import { Chunks } from "./Chunks";
 import { Costs, StepCosts, SystemCosts } from "./Costs";
 import { Events } from "./Events";
 import { Head } from "./Head";
-import { keyOf, useProgress, useStream } from "./live";
+import { keyOf, useBeginning, useProgress, useStream, type Event } from "./live";
 import { Load } from "./Load";
 import { Logs } from "./Logs";
 import { Machines } from "./Machines";
@@ -20,9 +20,10 @@ import { Rows } from "./Rows";
 import { Settings } from "./Settings";
 import { Stragglers } from "./Stragglers";
 import { TABS, tabOf } from "./tabs";
+import { useTimes } from "./times";
 import { Turn } from "./Turn";
 
-const Charts = lazy(() => import("./Charts"));
+const Charts = later(() => import("./Charts"), <Waiting lines={16} />);
 const TWO = { display: "grid", gap: 2, gridTemplateColumns: { xs: "minmax(0, 1fr)", md: "minmax(0, 2fr) minmax(0, 1fr)" } };
 const EVEN = { display: "grid", gap: 2, gridTemplateColumns: { xs: "minmax(0, 1fr)", md: "minmax(0, 1fr) minmax(0, 1fr)" } };
 
@@ -32,7 +33,12 @@ export default function RunPage() {
 }
 
 function OneRun({ id }: { id: string }) {
-  const { connected, events } = useStream(id);
+  return <Told query={useBeginning(id)} lines={10}>{(beginning) => <Live id={id} beginning={beginning} />}</Told>;
+}
+
+/** All of it is read after its beginning: no event falls between what was read and what is told. */
+function Live({ id, beginning }: { id: string; beginning: Event[] }) {
+  const { connected, events } = useStream(id, beginning);
   const run = useQuery({ queryKey: keyOf(id, "run"), queryFn: () => get("/api/v1/runs/{run}", { run: id }) });
   const progress = useProgress(id, connected);
   return (
@@ -51,7 +57,7 @@ function OneRun({ id }: { id: string }) {
 interface Of {
   run: Shape<"RunShape">;
   state: Shape<"RunState">;
-  events: Shape<"EventShape">[];
+  events: Event[];
   connected: boolean;
 }
 
@@ -69,7 +75,7 @@ function Parts(of: Of) {
         <>
           <Machines run={run.id} job={run.job} state={state} />
           <Box sx={TWO}><Stack sx={{ gap: 2, minWidth: 0 }}><Load run={run.id} state={state} /><Chunks run={run.id} state={state} /></Stack>{turn}</Box>
-          <Suspense fallback={<Waiting lines={16} />}><Charts run={run.id} state={state} of="machines" /></Suspense>
+          <Drawn run={run.id} state={state} of="machines" />
         </>
       )}
       {tab === "systems" && <><SystemCosts run={run.id} state={state} /><StepCosts run={run.id} state={state} /><Rows run={run.id} state={state} /></>}
@@ -80,11 +86,16 @@ function Parts(of: Of) {
   );
 }
 
+/** What the charts draw is asked for while their file is fetched. */
+function Drawn({ run, state, of }: { run: string; state: Shape<"RunState">; of: "pace" | "machines" }) {
+  return <Charts {...useTimes(run, state)} of={of} />;
+}
+
 function Progress({ run, state, events, connected }: Of) {
   return (
     <>
       <Box sx={TWO}>
-        <Suspense fallback={<Waiting lines={16} />}><Charts run={run.id} state={state} of="pace" /></Suspense>
+        <Drawn run={run.id} state={state} of="pace" />
         <Stack sx={{ gap: 2, minWidth: 0 }}>
           <May role="operator"><Turn run={run} state={state} /></May>
           <Costs run={run.id} state={state} />
