@@ -6,7 +6,7 @@ import { bytes, percent, rate, span } from "../../shared/format";
 import { LineChart, type Curve } from "../../shared/LineChart";
 import { marks } from "../../shared/marks";
 import { Empty, Panel, Told } from "../../shared/parts";
-import { systemsOf, withLatency, type Timed } from "./costs";
+import { systemsOf, withLatency, type Latency, type Timed } from "./costs";
 import { lately, points } from "./figures";
 import type { useTimes } from "./times";
 
@@ -22,7 +22,7 @@ const HOST: Curve<Timed>[] = [
 const HELD: Curve<Timed>[] = [{ name: "memory", of: (point) => point.workersMemory, colour: "var(--s-doubt)" }];
 const CORES: Curve<Timed>[] = [{ name: "cores", of: (point) => point.workersCpu, colour: "var(--s-accent)" }];
 
-const NONE: Shape<"FiguresAtShape">[] = [];
+const NONE: Latency[] = [];
 const NOBODY: Shape<"CommandShape">[] = [];
 const share = (value: number) => percent(value, 1);
 const cores = (value: number) => value.toFixed(1);
@@ -49,7 +49,7 @@ export default function Charts({ series, costs, commands, of }: ReturnType<typeo
 
 interface Of {
   samples: Shape<"SampleShape">[];
-  costs: Shape<"FiguresAtShape">[] | undefined;
+  costs: Latency[] | undefined;
   commands: Shape<"CommandShape">[] | undefined;
   seconds: number | null;
   of: "pace" | "machines";

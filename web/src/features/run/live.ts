@@ -10,11 +10,12 @@ export type Event = Shape<"EventShape">;
 const FAR = 30_000;
 const NEAR = 3_000;
 const AFTER_EVENT = 400;
+const APART = 1_000;
 const SLOWLY = 3_000;
 const MOST_EVENTS = 200;
-/** What an event changes, and is read again at once; and what sums up a whole run, of which no eye sees a difference sooner. */
-const AT_ONCE = ["run", "progress", "workers", "reasons", "chunks", "commands", "window"];
-const SUMS = ["series", "costs", "figures", "rows", "load", "stragglers"];
+/** What an event changes, and is read again at once; and what sums up a whole run, of which no eye sees a difference sooner. Progress is told with the events. */
+const AT_ONCE = ["run", "workers", "reasons", "chunks", "commands"];
+const SUMS = ["window", "series", "latencies", "costs", "figures", "rows", "load", "stragglers"];
 
 export const keyOf = (run: string, what: string) => ["runs", run, what];
 
@@ -53,14 +54,12 @@ export function useStream(run: string, beginning: Event[]): { connected: boolean
     const stream = new EventSource(`/api/v1/runs/${encodeURIComponent(run)}/stream?after=${after}`);
     let waiting: Event[] = [];
     const read = (whats: string[]) => whats.forEach((what) => void client.invalidateQueries({ queryKey: keyOf(run, what) }));
-    const sums = paced(() => read(SUMS), SLOWLY);
     const take = paced(() => {
       const told = waiting;
       waiting = [];
       setFresh((known) => joined(known, told));
-      read(AT_ONCE);
-      sums.ask();
     }, AFTER_EVENT);
+    const all = [take, paced(() => read(AT_ONCE), AFTER_EVENT, APART), paced(() => read(SUMS), SLOWLY)];
     stream.onopen = () => setConnected(true);
     stream.onerror = () => setConnected(false);
     stream.addEventListener("progress", (message: MessageEvent<string>) => {
@@ -68,12 +67,11 @@ export function useStream(run: string, beginning: Event[]): { connected: boolean
     });
     stream.addEventListener("event", (message: MessageEvent<string>) => {
       waiting.push(JSON.parse(message.data) as Event);
-      take.ask();
+      all.forEach((one) => one.ask());
     });
     return () => {
       stream.close();
-      take.drop();
-      sums.drop();
+      all.forEach((one) => one.drop());
     };
   }, [client, run, beginning]);
   const events = useMemo(() => joined(beginning, fresh), [beginning, fresh]);

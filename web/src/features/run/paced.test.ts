@@ -29,3 +29,14 @@ test("a page that was left reads no more", () => {
   vi.advanceTimersByTime(1_000);
   expect(act).not.toHaveBeenCalled();
 });
+
+test("while much happens it is done seldom, the first time at once", () => {
+  const at: number[] = [];
+  const one = paced(() => at.push(performance.now()), 400, 1_000);
+  const began = performance.now();
+  for (let event = 0; event < 40; event++) {
+    one.ask();
+    vi.advanceTimersByTime(100);
+  }
+  expect(at.map((moment) => Math.round(moment - began))).toEqual([400, 1400, 2400, 3400]);
+});

@@ -5,15 +5,17 @@ export interface Paced {
   drop: () => void;
 }
 
-/** Done `after` milliseconds after it was asked for, however often it is asked for meanwhile: never more often, and the last asker is heard. */
-export function paced(act: () => void, after: number): Paced {
+/** Done `after` milliseconds after it was asked for, once for all who ask meanwhile, and `apart` milliseconds after the last time at least. */
+export function paced(act: () => void, after: number, apart = after): Paced {
+  let last = -Infinity;
   let timer: ReturnType<typeof setTimeout> | undefined;
   return {
     ask: () => {
       timer ??= setTimeout(() => {
         timer = undefined;
+        last = performance.now();
         act();
-      }, after);
+      }, Math.max(after, last + apart - performance.now()));
     },
     drop: () => {
       clearTimeout(timer);
