@@ -18,13 +18,15 @@ test: $(READY) ## run the tests
 
 test-long: $(READY) ## run the slower rounds
 	$(PYTEST) -m "long and not e2e"
+	@scripts/dashboard
+	$(BIN)/python -m pytest -m "long and e2e" tests/e2e
 
 web: ## check and build the dashboard into the package (needs Node 20 or later)
 	@scripts/dashboard
 
 e2e: $(READY) ## build the dashboard, and use it in a browser against a real server and a real run (needs Node and Chromium)
 	@scripts/dashboard
-	$(BIN)/python -m pytest -m e2e tests/e2e
+	$(BIN)/python -m pytest -m "e2e and not long" tests/e2e
 
 fidelity: $(READY) ## move every nasty value between all systems, and write docs/reference/fidelity.md from it
 	LUDB_WRITE_FIDELITY=docs/reference/fidelity.md $(PYTEST) tests/fidelity --deselect tests/fidelity/test_page.py::test_the_page_is_not_out_of_date

@@ -42,11 +42,13 @@ class Size:
         return Size(*(max(20, round(getattr(self, name) * scale)) for name in self.__slots__))
 
 
-def fill(repository: StoreRepository, size: Size) -> None:
-    """Fill an empty repository. Nothing but its own columns is made up: what is written is what a run writes."""
+def fill(repository: StoreRepository, size: Size, share: float = 1.0) -> None:
+    """Fill an empty repository. Nothing but its own columns is made up: what is written is what a run writes. Of the large run
+    that goes on, `share` has been claimed.
+    """
     admit(repository)
     with repository._database.write() as connection:  # noqa: SLF001  (the bench writes what workers would take hours to)
-        for table, rows in _everything(size, time.time()):
+        for table, rows in _everything(size, time.time(), share):
             _insert(connection, table, rows)
         recount(connection)
         if connection.dialect.name == "postgresql":  # which analyzes by itself, later; nobody does it for SQLite
@@ -73,36 +75,33 @@ def _insert(connection: Connection, table: Table, rows: Rows) -> None:
         connection.execute(insert(table), held)
 
 
-def _everything(size: Size, now: float) -> Iterator[tuple[Table, Rows]]:
+def _everything(size: Size, now: float, share: float) -> Iterator[tuple[Table, Rows]]:
     began = now - 20_000
     yield t.run, [_run(BIG, "running", size.units, began, None)]
     yield t.run, (_run(f"run-{n:05}", "completed_with_exceptions", 10, began - n * 60, began - n * 60 + 30)
                   for n in range(size.runs - 1, 0, -1))  # fmt: skip
-    yield t.segment, _segments(BIG, size.units, size.units)
+    each, claimed = max(1, size.units // size.chunks), round(size.chunks * share)
+    yield t.segment, _segments(BIG, size.units, size.units if share == 1 else claimed * each)
     for number in range(1, size.runs):
         yield t.segment, _segments(f"run-{number:05}", 10, 10)
-    each = max(1, size.units // size.chunks)
     aside = set(range(0, size.units, max(1, size.units // size.quarantined)))
-    done = size.chunks - 8
+    done = claimed - 8
     yield t.chunk, (_chunk(BIG, n, each, began, sum(at in aside for at in range(n * each, n * each + each)), n < done)
-                    for n in range(size.chunks))  # fmt: skip
+                    for n in range(claimed))  # fmt: skip
     yield t.decision, (_decision(BIG, n, each, began) for n in range(done))
-    yield t.chunk_rows, (
-        {"chunk": f"{BIG}-{n}", "side": side, "name": name, "run": BIG, "n": each}
-        for n in range(done) for side in ("source", "output") for name in TABLES
-    )  # fmt: skip
+    yield t.chunk_rows, (row for n in range(done) for row in rows_of(f"{BIG}-{n}", each))
     yield t.chunk, (_chunk(f"run-{n:05}", 0, 10, began - n * 60, 1, True) for n in range(1, size.runs))
     yield t.decision, (_decision(f"run-{n:05}", 0, 10, began - n * 60) for n in range(1, size.runs))
-    yield t.unit_exception, (_exception(BIG, at, began) for at in sorted(aside) if at < done * each)
-    yield t.unit_exception, (_exception(f"run-{n:05}", 3, began - n * 60) for n in range(1, size.runs))
+    yield t.unit_exception, (exception(BIG, at, began) for at in sorted(aside) if at < done * each)
+    yield t.unit_exception, (exception(f"run-{n:05}", 3, began - n * 60) for n in range(1, size.runs))
     yield t.unit_history, ({"run": BIG, "position": at, "at": began, "what": "quarantined", "data": {"reason": "x"}}
-                           for at in sorted(aside))  # fmt: skip
+                           for at in sorted(aside) if at < done * each)  # fmt: skip
     yield t.call, (_call(n, each, began) for n in range(size.calls))
     yield t.event, ({"run": BIG, "at": began + n, "name": "chunk.recovered", "chunk": f"{BIG}-{n}", "level": "info",
                      "lasting": 1, "data": {"targets": ["billing"], "in_doubt": 0}} for n in range(size.events))  # fmt: skip
     yield t.owner, [_owner(n, now) for n in range(8)]
     yield s.figure, [{"owner": f"w-{n}", "run": BIG, "at": now, "data": _figures()} for n in range(8)]
-    yield s.sample, [{"run": BIG, "at": began + 27 * n, "span": 27.0, "settled": n * size.units // size.samples,
+    yield s.sample, [{"run": BIG, "at": began + 27 * n, "span": 27.0, "settled": round(n * size.units * share) // size.samples,
                       "data": {"cpu": 3.2, "memory": 2e9, "workers": 8.0, "host_cpu": 0.8, "host_memory": 0.5,
                                "doing.steps": 3.0, "doing.writing": 5.0}} for n in range(size.samples)]  # fmt: skip
 
@@ -140,7 +139,7 @@ def _segments(run: str, units: int, taken: int) -> Iterator[dict[str, Any]]:
             writer.write_table(keys)
         data = sink.getvalue().to_pybytes()
         yield {
-            "run": run, "seg": number, "first_pos": first, "n": until - first, "next_pos": min(until, taken),
+            "run": run, "seg": number, "first_pos": first, "n": until - first, "next_pos": max(first, min(until, taken)),
             "written_at": 0.0, "keys_sha": hashlib.sha256(data).hexdigest(), "keys": data,
         }  # fmt: skip
 
@@ -155,6 +154,20 @@ def _chunk(run: str, number: int, units: int, began: float, aside: int, finished
     }  # fmt: skip
 
 
+def finished(number: int, first: int, units: int, aside: int, began: float, ended: float) -> dict[str, Any]:
+    """A chunk of the large run that has moved just now."""
+    chunk = _chunk(BIG, number, units, began, aside, True)
+    return chunk | {"lo": first, "hi": first + units, "claimed_at": began, "finished_at": ended}
+
+
+def rows_of(chunk: str, units: int) -> Iterator[dict[str, Any]]:
+    """What a chunk of the large run read and wrote."""
+    return (
+        {"chunk": chunk, "side": side, "name": name, "run": BIG, "n": units}
+        for side in ("source", "output") for name in TABLES
+    )  # fmt: skip
+
+
 def _decision(run: str, number: int, units: int, began: float) -> dict[str, Any]:
     return {
         "txn": f"txn-{run}-{number}", "chunk": f"{run}-{number}", "run": run, "seq": number + 1,
@@ -165,7 +178,8 @@ def _decision(run: str, number: int, units: int, began: float) -> dict[str, Any]
     }  # fmt: skip
 
 
-def _exception(run: str, position: int, began: float) -> dict[str, Any]:
+def exception(run: str, position: int, began: float) -> dict[str, Any]:
+    """A unit that was set aside."""
     reason = REASONS[position % len(REASONS)]
     return {
         "run": run, "position": position, "state": "quarantined", "unit_key": str(100_000 + position), "phase": "rules",

@@ -13,12 +13,16 @@ from playwright.sync_api import BrowserContext, sync_playwright
 from bench.harness import Bar, Plan, Result, result
 from bench.server.fill import BIG, JOB, SECRET, Size, fill
 from bench.server.served import ROOT, serving
+from bench.web.endure import endure
+from bench.web.recorded import remembered
 from ludb.repositories.sqlite import SqliteRepository
 from ludb.server.routes.dashboard import BUILT
 
 TIMES = 5
 """Loads of the first page, each with an empty cache; the median counts. Others are loaded as often as all that is timed."""
 PATIENCE = 60_000
+SECONDS = 180.0
+"""For which a recorded run is replayed."""
 LOADED = (
     "performance.getEntriesByType('resource').map(one => new URL(one.name).pathname).filter(one => one.endsWith('.js'))"
 )
@@ -53,7 +57,7 @@ def measure(asked: Plan) -> Iterator[Result]:
                 _load(context, f"{served.url}/")  # the server's own first answers are not the page's
                 scripts = _scripts(context, f"{served.url}/")
             yield result("web", "JavaScript of the first page, gzipped", scripts, "kB", bar=Bar("at most", 300))
-            for name, path in _pages(size):
+            for name, path in pages_of(size):
                 took = []
                 asked.tell(f"web: {name}")
                 for _ in range(TIMES if path == "/" else asked.runs):
@@ -63,9 +67,36 @@ def measure(asked: Plan) -> Iterator[Result]:
                     "web", f"{name}: it can be read and used after", statistics.median(took), "s", bar=Bar("at most", 1)
                 )
             browser.close()
+    yield from _replayed(asked, size, chromium)
 
 
-def _pages(size: Size) -> list[tuple[str, str]]:
+def _replayed(asked: Plan, size: Size, chromium: str) -> Iterator[Result]:
+    """A run of which the half is to be done, watched while a recorded one is replayed in it at ten times its pace."""
+    file = asked.folder / "replayed" / "repository.sqlite"
+    with closing(SqliteRepository(str(file))) as repository:
+        fill(repository, size, share=0.5)
+        remembered(repository)
+    asked.tell(f"web: {SECONDS:.0f} s of a recorded run at ten times its pace")
+    with (
+        serving(ROOT / "bench" / "job", asked.folder / "watched", f"sqlite:///{file}") as served,
+        sync_playwright() as playwright,
+    ):
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+        context = browser.new_context(bypass_csp=True, extra_http_headers={"Authorization": f"Bearer {SECRET}"})
+        page = context.new_page()
+        page.goto(f"{served.url}/runs/{BIG}")
+        page.wait_for_function(READY, polling="raf", timeout=PATIENCE)
+        found = endure(page, file, SECONDS)
+        browser.close()
+    name = "ten times the pace: "
+    yield result("web", f"{name}the longest task of the page", found.longest, "ms", bar=Bar("at most", 100))
+    yield result("web", f"{name}the dearest task, processor time", found.dearest, "ms", bar=Bar("at most", 100))
+    yield result("web", f"{name}memory, last third", found.heap_at_end, "MB", against=found.heap_at_first,
+                 bar=Bar("at most", 1.1, "ratio"))  # fmt: skip
+
+
+def pages_of(size: Size) -> list[tuple[str, str]]:
+    """Every page by its name, with its address in a repository of this size."""
     aside = 100_000 + size.units // 400 * 200
     big = f"/runs/{BIG}"
     return [

@@ -28,6 +28,11 @@ describe("the house", () => {
     expect(text("api/schema.d.ts").replace(/^\/\*\*[\s\S]*?\*\/\s*/, "")).toBe(made);
   });
 
+  it("writes what changes with every number as a style, not as a class: each class stays in the page for good", () => {
+    const growing = files.filter((name) => !name.endsWith(".test.ts") && /sx=\{\{[^}]*`\$\{[^`]*%`/.test(text(name)));
+    expect(growing).toEqual([]);
+  });
+
   it("keeps files short", () => {
     const long = files.filter((name) => name !== "api/schema.d.ts" && text(name).split("\n").length > 200);
     expect(long).toEqual([]);

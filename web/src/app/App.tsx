@@ -1,17 +1,20 @@
 /** Who is not logged in sees the login; who is, the pages. Each page is a file of its own, loaded when it is opened. */
 import { Container } from "@mui/material";
 import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
-import { lazy, Suspense } from "react";
-import { BrowserRouter, Outlet, Route, Routes } from "react-router-dom";
+import { BrowserRouter, matchPath, Outlet, Route, Routes } from "react-router-dom";
 import { Problem } from "../api/client";
 import { roleMay, SessionOf, useSession, useWhoIsHere } from "../api/session";
+import { later } from "../shared/later";
 import { Empty, Failure, Waiting } from "../shared/parts";
 import { Frame } from "./Frame";
 import { PAGES, type Place } from "./pages";
 import { Themed } from "./theme";
 
-const Login = lazy(() => import("../features/login/LoginPage"));
-const NewPassword = lazy(() => import("../features/login/NewPassword"));
+const OUTSIDE = <Container sx={{ py: 3 }}><Waiting lines={6} /></Container>;
+const Login = later(() => import("../features/login/LoginPage"), OUTSIDE);
+const NewPassword = later(() => import("../features/login/NewPassword"), OUTSIDE);
+// Its file is fetched while the server is asked who is here.
+void PAGES.find((place) => matchPath(place.path, window.location.pathname))?.page.load().catch(() => undefined);
 
 const client = new QueryClient({
   defaultOptions: {
@@ -28,7 +31,7 @@ export function App() {
       <QueryClientProvider client={client}>
         {/* Filters stand in the address: as a transition it would follow too late, and letters typed meanwhile be lost. */}
         <BrowserRouter useTransitions={false}>
-          <Suspense fallback={<Container sx={{ py: 3 }}><Waiting lines={6} /></Container>}><Door /></Suspense>
+          <Door />
         </BrowserRouter>
       </QueryClientProvider>
     </Themed>
@@ -39,7 +42,7 @@ function Door() {
   const here = useWhoIsHere();
   if (here.data === undefined) {
     if (here.error) return <Container sx={{ py: 3 }}><Failure error={here.error} again={() => void here.refetch()} /></Container>;
-    return <Container sx={{ py: 3 }}><Waiting lines={6} /></Container>;
+    return OUTSIDE;
   }
   if (here.data === null) return <Login />;
   if (here.data.must_change) return <NewPassword />;
@@ -47,7 +50,7 @@ function Door() {
     <SessionOf session={here.data}>
       <Routes>
         {PAGES.filter((place) => place.bare).map((place) => <Route key={place.path} path={place.path} element={<Shown place={place} />} />)}
-        <Route element={<Frame><Suspense fallback={<Waiting lines={8} />}><Outlet /></Suspense></Frame>}>
+        <Route element={<Frame><Outlet /></Frame>}>
           {PAGES.filter((place) => !place.bare).map((place) => <Route key={place.path} path={place.path} element={<Shown place={place} />} />)}
           <Route path="*" element={<Empty>There is no page at this address.</Empty>} />
         </Route>

@@ -1,10 +1,10 @@
 /** Every page once: its address, the word and place in the menu, the key after `g`, and who may open it. */
-import { lazy, type ComponentType, type LazyExoticComponent } from "react";
 import type { Role } from "../api/session";
+import { later, type Later } from "../shared/later";
 
 export interface Place {
   path: string;
-  page: LazyExoticComponent<ComponentType>;
+  page: Later<object>;
   /** Its word in the menu; none: it is reached by links alone. */
   menu?: string;
   /** Where it stands in the menu: watching, doing, governing. */
@@ -17,22 +17,22 @@ export interface Place {
 
 /** By address, one line each. */
 export const PAGES: Place[] = [
-  { path: "/", menu: "Runs", group: 1, key: "r", page: lazy(() => import("../features/overview/OverviewPage")) },
-  { path: "/alerts", menu: "Alerts", group: 1, key: "a", page: lazy(() => import("../features/alerts/AlertsPage")) },
-  { path: "/audit", menu: "Audit", group: 3, key: "t", role: "admin", page: lazy(() => import("../features/audit/AuditPage")) },
-  { path: "/calls", menu: "Calls", group: 1, key: "c", page: lazy(() => import("../features/calls/CallsPage")) },
-  { path: "/history", menu: "History", group: 1, key: "h", page: lazy(() => import("../features/history/HistoryPage")) },
-  { path: "/jobs/:job", page: lazy(() => import("../features/job/JobPage")) },
-  { path: "/launch", menu: "Launch", group: 2, key: "l", role: "operator", page: lazy(() => import("../features/launch/LaunchPage")) },
-  { path: "/quarantine", menu: "Quarantine", group: 1, key: "q", page: lazy(() => import("../features/quarantine/QuarantinePage")) },
-  { path: "/runs/:run", page: lazy(() => import("../features/run/RunPage")) },
-  { path: "/runs/:run/compare/:other", page: lazy(() => import("../features/compare/ComparePage")) },
-  { path: "/runs/:run/wall", bare: true, page: lazy(() => import("../features/wall/WallPage")) },
-  { path: "/schedules", menu: "Schedules", group: 2, key: "s", page: lazy(() => import("../features/schedules/SchedulesPage")) },
-  { path: "/settings", menu: "Settings", group: 3, key: "e", page: lazy(() => import("../features/settings/SettingsPage")) },
-  { path: "/systems", menu: "Systems", group: 1, key: "y", page: lazy(() => import("../features/systems/SystemsPage")) },
-  { path: "/units/:job/:key", page: lazy(() => import("../features/unit/UnitPage")) },
-  { path: "/users", menu: "Users", group: 3, key: "u", role: "admin", page: lazy(() => import("../features/users/UsersPage")) },
+  { path: "/", menu: "Runs", group: 1, key: "r", page: later(() => import("../features/overview/OverviewPage")) },
+  { path: "/alerts", menu: "Alerts", group: 1, key: "a", page: later(() => import("../features/alerts/AlertsPage")) },
+  { path: "/audit", menu: "Audit", group: 3, key: "t", role: "admin", page: later(() => import("../features/audit/AuditPage")) },
+  { path: "/calls", menu: "Calls", group: 1, key: "c", page: later(() => import("../features/calls/CallsPage")) },
+  { path: "/history", menu: "History", group: 1, key: "h", page: later(() => import("../features/history/HistoryPage")) },
+  { path: "/jobs/:job", page: later(() => import("../features/job/JobPage")) },
+  { path: "/launch", menu: "Launch", group: 2, key: "l", role: "operator", page: later(() => import("../features/launch/LaunchPage")) },
+  { path: "/quarantine", menu: "Quarantine", group: 1, key: "q", page: later(() => import("../features/quarantine/QuarantinePage")) },
+  { path: "/runs/:run", page: later(() => import("../features/run/RunPage")) },
+  { path: "/runs/:run/compare/:other", page: later(() => import("../features/compare/ComparePage")) },
+  { path: "/runs/:run/wall", bare: true, page: later(() => import("../features/wall/WallPage")) },
+  { path: "/schedules", menu: "Schedules", group: 2, key: "s", page: later(() => import("../features/schedules/SchedulesPage")) },
+  { path: "/settings", menu: "Settings", group: 3, key: "e", page: later(() => import("../features/settings/SettingsPage")) },
+  { path: "/systems", menu: "Systems", group: 1, key: "y", page: later(() => import("../features/systems/SystemsPage")) },
+  { path: "/units/:job/:key", page: later(() => import("../features/unit/UnitPage")) },
+  { path: "/users", menu: "Users", group: 3, key: "u", role: "admin", page: later(() => import("../features/users/UsersPage")) },
 ];
 
 /** What stands in the menu: by group, and within it by address. */

@@ -20,7 +20,8 @@ export function StateBar({ counters, height = 14 }: { counters: Counters; height
         <Box
           key={part.state}
           title={`${count(part.units)} ${UNIT_LOOK[part.state].word}`}
-          sx={{ flex: `0 0 ${part.share * 100}%`, minWidth: 3, bgcolor: UNIT_LOOK[part.state].colour, transition: "flex-basis 200ms" }}
+          style={{ flex: `0 0 ${part.share * 100}%` }}
+          sx={{ minWidth: 3, bgcolor: UNIT_LOOK[part.state].colour, transition: "flex-basis 200ms" }}
         />
       ))}
     </Box>

@@ -50,21 +50,34 @@ export function span(seconds: number | null | undefined): string {
   return seconds < 0.9995 ? `${(seconds * 1000).toFixed(0)} ms` : `${seconds.toFixed(seconds < 9.95 ? 1 : 0)} s`;
 }
 
+const made = new Map<string, Intl.DateTimeFormat>();
+/** Made once for each zone: making one costs more than all else that a list of times is drawn with. */
+function times(kind: keyof typeof KINDS, zone: string | undefined): Intl.DateTimeFormat {
+  const name = `${kind} ${zone ?? ""}`;
+  const found = made.get(name) ?? new Intl.DateTimeFormat("en-GB", { ...KINDS[kind], timeZone: zone });
+  made.set(name, found);
+  return found;
+}
+
+const KINDS = {
+  minute: { hour: "2-digit", minute: "2-digit", hourCycle: "h23" },
+  second: { hour: "2-digit", minute: "2-digit", hourCycle: "h23", second: "2-digit" },
+  day: { day: "numeric", month: "short", year: "numeric" },
+  zone: { timeZoneName: "short" },
+} as const;
+
 export function clock(at: number, zone?: string, withSeconds = true): string {
-  const second = withSeconds ? ({ second: "2-digit" } as const) : {};
-  const wanted = { hour: "2-digit", minute: "2-digit", hourCycle: "h23", timeZone: zone, ...second } as const;
-  return new Intl.DateTimeFormat("en-GB", wanted).format(at * 1000);
+  return times(withSeconds ? "second" : "minute", zone).format(at * 1000);
 }
 
 /** Day, time and zone: `28 Nov 2026, 02:14:07 UTC`. */
 export function moment(at: number | null | undefined, zone?: string): string {
   if (at == null) return NONE;
-  const day = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", year: "numeric", timeZone: zone });
-  return `${day.format(at * 1000)}, ${clock(at, zone)} ${zoneName(at, zone)}`;
+  return `${times("day", zone).format(at * 1000)}, ${clock(at, zone)} ${zoneName(at, zone)}`;
 }
 
 export function zoneName(at: number, zone?: string): string {
-  const parts = new Intl.DateTimeFormat("en-GB", { timeZoneName: "short", timeZone: zone }).formatToParts(at * 1000);
+  const parts = times("zone", zone).formatToParts(at * 1000);
   return parts.find((part) => part.type === "timeZoneName")?.value ?? "";
 }
 

@@ -1,19 +1,19 @@
 /** Two runs side by side: states, reasons, rows, pace, settings; what differs is marked by a word, not by colour alone. */
 import { Box, FormControlLabel, Stack, Switch, Typography } from "@mui/material";
 import { useQuery } from "@tanstack/react-query";
-import { lazy, Suspense } from "react";
 import { Link, useParams } from "react-router-dom";
 import { get, type Shape } from "../../api/client";
 import { useFilters } from "../../shared/filters";
 import { Facts } from "../../shared/Facts";
 import { count, duration, moment, percent, rate } from "../../shared/format";
 import { Grid, type Column } from "../../shared/Grid";
+import { later } from "../../shared/later";
 import { Empty, Panel, RunSign, Told } from "../../shared/parts";
 import { StateBar } from "../../shared/StateBar";
 import { settledOf } from "../../shared/states";
 import { change, differing } from "./pairs";
 
-const Pace = lazy(() => import("./Pace"));
+const Pace = later(() => import("./Pace"), <Panel title="Units settled, by time since the start" min={256}>{null}</Panel>);
 type Number = Shape<"NumberPairShape">;
 type Setting = Shape<"SettingPairShape">;
 const PARTS = [["state", "Units by state"], ["reason", "Units set aside, by reason"], ["source", "Rows read"], ["output", "Rows written"]] as const;
@@ -47,7 +47,7 @@ export default function ComparePage() {
             <Box sx={{ display: "grid", gap: 2, gridTemplateColumns: { xs: "minmax(0, 1fr)", md: "minmax(0, 1fr) minmax(0, 1fr)" } }}>
               <Side name="A" side={both.a} /><Side name="B" side={both.b} />
             </Box>
-            <Suspense fallback={<Panel title="Units settled, by time since the start" min={256}>{null}</Panel>}><Pace a={both.a} b={both.b} /></Suspense>
+            <Pace a={both.a} b={both.b} />
             {PARTS.map(([kind, title]) => {
               const rows = differing(both.counts.filter((one) => one.kind === kind), all === "1");
               return <Panel key={kind} title={title}>{rows.length === 0 ? <Empty>No difference.</Empty> : <Grid label={title} columns={NUMBERS} rows={rows} keyOf={(one) => one.name + one.state} />}</Panel>;

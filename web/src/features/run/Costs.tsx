@@ -35,7 +35,7 @@ export function Costs({ run, state }: { run: string; state: Shape<"RunState"> })
                 <Box component="span" title={one.name} sx={{ overflow: "hidden", textOverflow: "ellipsis", whiteSpace: "nowrap" }}>{short(one.name)}</Box>
                 <span style={{ whiteSpace: "nowrap" }}>{long(one.seconds)} · <b>{percent(one.share, 1)}</b></span>
               </Stack>
-              <Box sx={{ height: 4, width: `${one.share * 100}%`, minWidth: 2, bgcolor: "var(--s-accent)", borderRadius: 1 }} />
+              <Box style={{ width: `${one.share * 100}%` }} sx={{ height: 4, minWidth: 2, bgcolor: "var(--s-accent)", borderRadius: 1 }} />
             </Box>
           ));
         }}

@@ -1,4 +1,5 @@
 import { Box } from "@mui/material";
+import { memo } from "react";
 import type { Shape } from "../../api/client";
 import { clock } from "../../shared/format";
 import { Empty, Panel } from "../../shared/parts";
@@ -11,14 +12,16 @@ export function Events({ events, connected, height = 320 }: { events: Shape<"Eve
     <Panel title="Events" aside={<span role="status">{connected ? "● live" : "○ polling"}</span>}>
       {events.length === 0 && <Empty>Nothing has happened yet.</Empty>}
       <Box tabIndex={0} role="region" aria-label="events" sx={{ maxHeight: height, overflow: "auto" }}>
-        {[...events].reverse().map((event) => (
-          <Box key={event.number} sx={{ display: "flex", gap: 1, py: 0.25 }}>
-            <span>{clock(event.at)}</span>
-            <b style={{ whiteSpace: "nowrap" }}>{event.level === "info" ? "" : "! "}{event.name}</b>
-            <Box component="span" sx={{ overflowWrap: "anywhere", minWidth: 0 }}>{told(event.data)}</Box>
-          </Box>
-        ))}
+        {[...events].reverse().map((event) => <Line key={event.number} event={event} />)}
       </Box>
     </Panel>
   );
 }
+
+const Line = memo(({ event }: { event: Shape<"EventShape"> }) => (
+  <div style={{ display: "flex", gap: 8, padding: "2px 0" }}>
+    <span>{clock(event.at)}</span>
+    <b style={{ whiteSpace: "nowrap" }}>{event.level === "info" ? "" : "! "}{event.name}</b>
+    <span style={{ overflowWrap: "anywhere", minWidth: 0 }}>{told(event.data)}</span>
+  </div>
+));

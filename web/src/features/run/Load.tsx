@@ -17,7 +17,7 @@ export function Load({ run, state }: { run: string; state: Shape<"RunState"> }) 
           const most = Math.max(...found.map((one) => one.units), 1);
           const columns: Column<Shape<"LoadShape">>[] = [
             { name: "worker", mono: true, tight: true, cell: (one) => one.worker },
-            { name: "share", cell: (one) => <Box aria-hidden="true" sx={{ minWidth: 80, height: 8, borderRadius: 1, bgcolor: "var(--bar-rest)" }}><Box sx={{ height: 8, borderRadius: 1, width: `${(one.units / most) * 100}%`, bgcolor: "var(--s-accent)" }} /></Box> },
+            { name: "share", cell: (one) => <Box aria-hidden="true" sx={{ minWidth: 80, height: 8, borderRadius: 1, bgcolor: "var(--bar-rest)" }}><Box style={{ width: `${(one.units / most) * 100}%` }} sx={{ height: 8, borderRadius: 1, bgcolor: "var(--s-accent)" }} /></Box> },
             { name: "units", right: true, cell: (one) => count(one.units) },
             { name: "done", right: true, cell: (one) => count(one.done) },
             { name: "chunks", right: true, cell: (one) => count(one.chunks) },

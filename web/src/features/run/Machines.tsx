@@ -40,7 +40,7 @@ function Gauge({ name, share, note = "" }: { name: string; share: number | undef
         <b>{hot && "! "}{percent(share, 1)}</b>
       </Stack>
       <Box sx={{ height: 6, borderRadius: 1, bgcolor: "var(--bar-rest)" }}>
-        <Box sx={{ height: 6, borderRadius: 1, width: `${Math.min(1, share) * 100}%`, bgcolor: hot ? "var(--s-failed)" : "var(--s-accent)" }} />
+        <Box style={{ width: `${Math.min(1, share) * 100}%` }} sx={{ height: 6, borderRadius: 1, bgcolor: hot ? "var(--s-failed)" : "var(--s-accent)" }} />
       </Box>
     </Box>
   );

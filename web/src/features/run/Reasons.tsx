@@ -25,7 +25,7 @@ export function Reasons({ run, whole = false }: { run: Shape<"RunShape">; whole?
                 <b>{count(one.units)}</b>
               </Box>
               {whole && <Box sx={{ color: "text.secondary", mb: 0.5 }}><UnitSign state={one.state} />{one.step && <>, step <code>{one.step}</code></>}, such as {(one.keys ?? []).slice(0, 3).map((key, index) => <span key={key}>{index > 0 && ", "}<UnitLink job={run.job} of={key} /></span>)}</Box>}
-              <Box sx={{ height: 4, width: `${(one.units / most) * 100}%`, bgcolor: "var(--s-quarantined)", borderRadius: 1 }} />
+              <Box style={{ width: `${(one.units / most) * 100}%` }} sx={{ height: 4, bgcolor: "var(--s-quarantined)", borderRadius: 1 }} />
             </Box>
           ));
         }}

@@ -1,4 +1,4 @@
-import { Stack } from "@mui/material";
+import { Button, Stack } from "@mui/material";
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "react-router-dom";
 import { get, type Shape } from "../../api/client";
@@ -39,7 +39,7 @@ export function Settings({ run }: { run: Shape<"RunShape"> }) {
           ]}
         />
       </Panel>
-      <Panel title="The books">
+      <Panel title="The books" aside={<Button disabled={recount.isFetching} onClick={() => void recount.refetch()}>{recount.isFetching ? "Counting …" : "Count again"}</Button>}>
         <Told query={recount}>
           {(found) => (
             <>

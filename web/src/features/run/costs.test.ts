@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { sharesOf, systemsOf, withLatency } from "./costs";
+import { latencies, sharesOf, systemsOf, withLatency } from "./costs";
 import { points } from "./figures";
 import { windowText } from "./Window";
 
@@ -9,8 +9,8 @@ const at = (moment: number, systems: ReturnType<typeof figure>[]) => ({ at: mome
 describe("latencies", () => {
   it("stand at the moments of the other charts, and nowhere during a pause", () => {
     const drawn = points([{ at: 0, span: 5, settled: 0, data: {} }, { at: 5, span: 5, settled: 9, data: {} }, { at: 100, span: 5, settled: 9, data: {} }]);
-    const figures = [at(0, []), at(5, [figure("crm", 0.4), figure("billing", null, 0)]), at(100, [figure("crm", 0.2)])];
-    expect(withLatency(drawn, figures).map((one) => one.p95)).toEqual([{}, {}, { crm: 0.4 }, {}, { crm: 0.2 }]);
+    const figures = latencies([at(0, []), at(5, [figure("crm", 0.4), figure("billing", null, 0)]), at(100, [figure("crm", 0.2)])]);
+    expect(withLatency(drawn, figures).map((one) => one.p95)).toEqual([{}, {}, { crm: 0.4, billing: null }, {}, { crm: 0.2 }]);
     expect(systemsOf(figures)).toEqual(["billing", "crm"]);
   });
 });

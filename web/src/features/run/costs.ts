@@ -3,18 +3,25 @@ import type { Shape } from "../../api/client";
 import type { Point } from "./figures";
 
 type At = Shape<"FiguresAtShape">;
-export type Timed = Point & { p95: Record<string, number> };
+export type Timed = Point & { p95: Record<string, number | null> };
 
-/** Every point with the p95 of each system at that moment; none where none was measured, so that a gap stays one. */
-export function withLatency(points: Point[], figures: At[]): Timed[] {
-  const byMoment = new Map(figures.map((one) => [one.at, one]));
-  return points.map((point) => {
-    const measured = byMoment.get(point.at)?.systems.filter((system) => system.count > 0 && system.p95 !== null) ?? [];
-    return { ...point, p95: Object.fromEntries(measured.map((system) => [system.name, system.p95 as number])) };
-  });
+/** The p95 of each system at a moment; null where nothing was measured. */
+export interface Latency {
+  at: number;
+  p95: Record<string, number | null>;
 }
 
-export const systemsOf = (figures: At[]): string[] => [...new Set(figures.flatMap((one) => one.systems.map((system) => system.name)))].sort();
+/** What charts draw of the costs by time: a hundredth of what the server tells, which is not kept. */
+export const latencies = (figures: At[]): Latency[] =>
+  figures.map(({ at, systems }) => ({ at, p95: Object.fromEntries(systems.map((one) => [one.name, one.count > 0 ? one.p95 : null])) }));
+
+/** Every point with the p95 of each system at that moment; none where none was measured, so that a gap stays one. */
+export function withLatency(points: Point[], figures: Latency[]): Timed[] {
+  const byMoment = new Map(figures.map((one) => [one.at, one.p95]));
+  return points.map((point) => ({ ...point, p95: byMoment.get(point.at) ?? {} }));
+}
+
+export const systemsOf = (figures: Latency[]): string[] => [...new Set(figures.flatMap((one) => Object.keys(one.p95)))].sort();
 
 export interface Part {
   name: string;

@@ -1,22 +1,26 @@
 /** A run as it is told live: the stream fills what the queries hold, polling stands in when the line is lost. */
 import { useQuery, useQueryClient } from "@tanstack/react-query";
-import { useEffect, useState } from "react";
+import { useEffect, useMemo, useState } from "react";
 import { get, type Shape } from "../../api/client";
 import { LIVE } from "../../shared/states";
+import { paced } from "./paced";
+
+export type Event = Shape<"EventShape">;
 
 const FAR = 30_000;
 const NEAR = 3_000;
 const AFTER_EVENT = 400;
+const APART = 1_000;
+const SLOWLY = 3_000;
 const MOST_EVENTS = 200;
-const FOLLOWS = [
-  "run", "progress", "workers", "reasons", "rows", "chunks", "series", "commands",
-  "costs", "figures", "load", "stragglers", "recount", "window",
-];
+/** What an event changes, and is read again at once; and what sums up a whole run, of which no eye sees a difference sooner. Progress is told with the events. */
+const AT_ONCE = ["run", "workers", "reasons", "chunks", "commands"];
+const SUMS = ["window", "series", "latencies", "costs", "figures", "rows", "load", "stragglers"];
 
 export const keyOf = (run: string, what: string) => ["runs", run, what];
 
 /** The newest events last, each once, at most 200. */
-export function joined(known: Shape<"EventShape">[], fresh: Shape<"EventShape">[]): Shape<"EventShape">[] {
+export function joined(known: Event[], fresh: Event[]): Event[] {
   const byNumber = new Map([...known, ...fresh].map((event) => [event.number, event]));
   return [...byNumber.values()].sort((a, b) => a.number - b.number).slice(-MOST_EVENTS);
 }
@@ -29,37 +33,48 @@ export function useProgress(run: string, connected: boolean) {
   });
 }
 
-/** Whether the line stands. Events make what they change be read again, at most every 0.4 s. */
-export function useStream(run: string): { connected: boolean; events: Shape<"EventShape">[] } {
+/** The newest events as the page opens, the newest last: what all that is read afterwards knows already. Read once. */
+export function useBeginning(run: string) {
+  return useQuery({
+    queryKey: keyOf(run, "beginning"),
+    queryFn: async () => (await get("/api/v1/events", {}, { run, limit: MOST_EVENTS })).items.reverse(),
+    staleTime: Infinity,
+    gcTime: 0,
+  });
+}
+
+/** Whether the line stands, and what has happened, from its beginning on. Events make what they change be read again. */
+export function useStream(run: string, beginning: Event[]): { connected: boolean; events: Event[] } {
   const client = useQueryClient();
   const [connected, setConnected] = useState(false);
-  const [events, setEvents] = useState<Shape<"EventShape">[]>([]);
+  const [fresh, setFresh] = useState<Event[]>([]);
   useEffect(() => {
-    setEvents([]);
-    const stream = new EventSource(`/api/v1/runs/${encodeURIComponent(run)}/stream?after=0`);
-    let waiting: Shape<"EventShape">[] = [];
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const take = () => {
-      timer = undefined;
-      const fresh = waiting;
+    setFresh([]);
+    const after = beginning[beginning.length - 1]?.number ?? 0;
+    const stream = new EventSource(`/api/v1/runs/${encodeURIComponent(run)}/stream?after=${after}`);
+    let waiting: Event[] = [];
+    const read = (whats: string[]) => whats.forEach((what) => void client.invalidateQueries({ queryKey: keyOf(run, what) }));
+    const take = paced(() => {
+      const told = waiting;
       waiting = [];
-      setEvents((known) => joined(known, fresh));
-      for (const what of FOLLOWS) void client.invalidateQueries({ queryKey: keyOf(run, what) });
-    };
+      setFresh((known) => joined(known, told));
+    }, AFTER_EVENT);
+    const all = [take, paced(() => read(AT_ONCE), AFTER_EVENT, APART), paced(() => read(SUMS), SLOWLY)];
     stream.onopen = () => setConnected(true);
     stream.onerror = () => setConnected(false);
     stream.addEventListener("progress", (message: MessageEvent<string>) => {
       client.setQueryData(keyOf(run, "progress"), JSON.parse(message.data));
     });
     stream.addEventListener("event", (message: MessageEvent<string>) => {
-      waiting.push(JSON.parse(message.data) as Shape<"EventShape">);
-      timer ??= setTimeout(take, AFTER_EVENT);
+      waiting.push(JSON.parse(message.data) as Event);
+      all.forEach((one) => one.ask());
     });
     return () => {
       stream.close();
-      clearTimeout(timer);
+      all.forEach((one) => one.drop());
     };
-  }, [client, run]);
+  }, [client, run, beginning]);
+  const events = useMemo(() => joined(beginning, fresh), [beginning, fresh]);
   return { connected, events };
 }
 

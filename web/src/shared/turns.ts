@@ -1,0 +1,31 @@
+/** What is costly to draw is drawn one after the other: between two of them the page hears its reader. */
+import { useEffect, useState } from "react";
+
+const waiting = new Set<() => void>();
+let going = false;
+
+function go(): void {
+  const [next] = waiting;
+  going = next !== undefined;
+  if (!next) return;
+  waiting.delete(next);
+  setTimeout(go);
+  next();
+}
+
+/** Does `act` in a task of its own, after all that wait already. What is given takes it back. */
+export function inTurn(act: () => void): () => void {
+  waiting.add(act);
+  if (!going) {
+    going = true;
+    setTimeout(go);
+  }
+  return () => void waiting.delete(act);
+}
+
+/** The newest value whose turn has come; none before the first. */
+export function useTurn<T>(value: T): T | undefined {
+  const [shown, show] = useState<{ value: T }>();
+  useEffect(() => inTurn(() => show({ value })), [value]);
+  return shown?.value;
+}
