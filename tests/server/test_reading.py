@@ -53,7 +53,17 @@ def test_a_run_is_told_with_counters_that_add_up(moved):
 def test_the_recount_agrees_and_says_so_when_it_does_not(moved):
     people, run = moved
     client = people.token(Role.VIEWER)
-    assert get(client, f"/runs/{run.id}/audit")["agrees"] is True
+    told = get(client, f"/runs/{run.id}/audit")
+    assert (told["agrees"], told["wrong"]) == (True, [])
+    with people.world.repository._database.write() as connection:
+        connection.exec_driver_sql("update unit_exception set reason = reason || ' once more'")
+    told = get(client, f"/runs/{run.id}/audit")
+    assert told["agrees"] is False, "a sum of all reasons hides that one is wrong"
+    wrong = {one["reason"]: (one["state"], one["counted"], one["kept"]) for one in told["wrong"]}
+    assert len(wrong) == 2
+    assert all(
+        counts == ("quarantined", *((1, 0) if why.endswith("once more") else (0, 1))) for why, counts in wrong.items()
+    )
     with people.world.repository._database.write() as connection:
         connection.exec_driver_sql("delete from unit_exception")
     assert get(client, f"/runs/{run.id}/audit")["agrees"] is False

@@ -79,6 +79,19 @@ class Accounts:
 
 
 @dataclass(frozen=True, slots=True)
+class Miscount:
+    """A counter of units set aside that says something else than a count of the units themselves. `kept` is the counter."""
+
+    state: str
+    phase: str
+    step: str
+    system: str
+    reason: str
+    counted: int
+    kept: int
+
+
+@dataclass(frozen=True, slots=True)
 class Decided:
     """What the decisions of finished chunks say: (chunks, units) by job version, and rows by output."""
 
@@ -106,6 +119,11 @@ class RunEvidence(Protocol):
 
     def accounts(self, run_id: str) -> Accounts:
         """The run's units, counted again."""
+
+    def miscounts(self, run_id: str) -> list[Miscount]:
+        """Counters of the run's units set aside, by state, step, system and reason, that are not true: none in a sound
+        repository. Counters and units are read in one look.
+        """
 
     def decided(self, run_id: str) -> Decided:
         """Sums over the decisions of finished chunks."""

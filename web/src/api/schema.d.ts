@@ -2988,6 +2988,26 @@ export interface components {
             password: boolean;
         };
         /**
+         * MiscountShape
+         * @description A counter that is wrong: how many units of this state, step, system and reason there are, and what it says.
+         */
+        MiscountShape: {
+            /** Counted */
+            counted: number;
+            /** Kept */
+            kept: number;
+            /** Phase */
+            phase: string;
+            /** Reason */
+            reason: string;
+            /** State */
+            state: string;
+            /** Step */
+            step: string;
+            /** System */
+            system: string;
+        };
+        /**
          * Mistake
          * @description One of several things that are wrong.
          */
@@ -3569,6 +3589,11 @@ export interface components {
              * @description Finished chunks without a decision: 0
              */
             undecided: number;
+            /**
+             * Wrong
+             * @description Counters of units set aside that are not true, by name: none
+             */
+            wrong: components["schemas"]["MiscountShape"][];
         };
         /**
          * ReportShape

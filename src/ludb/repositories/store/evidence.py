@@ -9,8 +9,9 @@ import pyarrow as pa
 from sqlalchemy import Connection, Select, and_, case, exists, func, select
 
 from ludb.model.run import SETTLED_CALLS, CallState, ChunkState, UnitState
-from ludb.ports.evidence import Accounts, Asked, CallGroup, ChunkGroup, Decided, ReasonGroup, Settled
+from ludb.ports.evidence import Accounts, Asked, CallGroup, ChunkGroup, Decided, Miscount, ReasonGroup, Settled
 from ludb.repositories.store import tables as t
+from ludb.repositories.store import tally
 from ludb.repositories.store.database import Database
 from ludb.repositories.store.runs import get_run
 from ludb.wording import plural
@@ -135,6 +136,12 @@ class StoreEvidence:
                 for query in (done, aside, held, committing, alive, undecided)
             )
         return Accounts(int(listed or 0), done_, aside_, int(unclaimed or 0), *rest)
+
+    def miscounts(self, run_id: str) -> list[Miscount]:
+        """The counters against a count of the units, group by group."""
+        with self._db.read() as connection:
+            get_run(connection, run_id)
+            return tally.miscounts(connection, run_id)
 
     def decided(self, run_id: str) -> Decided:
         """Sums over the decisions of finished chunks; what a chunk left out at recovery is not among its units."""

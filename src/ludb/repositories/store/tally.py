@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,12 +15,17 @@ from sqlalchemy import Connection, Insert, case, delete, func, insert, select
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 
 from ludb.model.run import UnitException
+from ludb.ports.evidence import Miscount
 from ludb.repositories.store import tables as t
 from ludb.repositories.store.types import MYSQL
 
 _GROUP = ("state", "phase", "step", "reason")
 _AT_SYSTEMS = frozenset({"prepare", "call", "recover"})
 """Phases whose step is an output, or a target."""
+
+
+_Names = tuple[str, str, str, str, str]
+"""State, phase, step, system, reason."""
 
 
 @dataclass(slots=True)
@@ -71,6 +77,22 @@ def agrees(connection: Connection, run: str) -> bool:
     rows = connection.execute(select(e.state, func.count()).where(e.run == run).group_by(e.state))
     kept = connection.execute(select(k.state, func.sum(k.n)).where(k.run == run, k.n != 0).group_by(k.state))
     return {state: int(units) for state, units in rows} == {state: int(units) for state, units in kept}
+
+
+def miscounts(connection: Connection, run: str) -> list[Miscount]:
+    """Groups whose counter is not the number of their units, by name."""
+    e, k = t.unit_exception.c, t.tally.c
+    units = select(e.state, e.phase, e.step, e.reason, func.count()).where(e.run == run)
+    counters = select(k.state, k.phase, k.step, k.system, k.reason, func.sum(k.n)).where(k.run == run)
+    counted: Counter[_Names] = Counter()
+    for state, phase, step, reason, n in connection.execute(units.group_by(e.state, e.phase, e.step, e.reason)):
+        counted[(state, phase, step, system_of(phase, step), reason)] = int(n)
+    kept: Counter[_Names] = Counter()
+    rows = connection.execute(counters.group_by(k.state, k.phase, k.step, k.system, k.reason))
+    for state, phase, step, system, reason, n in rows:
+        kept[(state, phase, step, system, reason)] = int(n)
+    wrong = sorted(group for group in counted.keys() | kept.keys() if counted[group] != kept[group])
+    return [Miscount(*group, counted[group], kept[group]) for group in wrong]
 
 
 def aside(connection: Connection, runs: Sequence[str]) -> Mapping[str, Mapping[str, int]]:

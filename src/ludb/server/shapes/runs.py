@@ -167,6 +167,18 @@ class RowsShape(BaseModel):
     conversions: dict[str, int]
 
 
+class MiscountShape(BaseModel):
+    """A counter that is wrong: how many units of this state, step, system and reason there are, and what it says."""
+
+    state: str
+    phase: str
+    step: str
+    system: str
+    reason: str
+    counted: int
+    kept: int
+
+
 class RecountShape(BaseModel):
     """The units counted in independent ways; `agrees` says that all of them say the same."""
 
@@ -180,6 +192,7 @@ class RecountShape(BaseModel):
     committing: int
     live_calls: int = Field(description="Calls of quarantined units that still stand: 0")
     undecided: int = Field(description="Finished chunks without a decision: 0")
+    wrong: list[MiscountShape] = Field(description="Counters of units set aside that are not true, by name: none")
 
 
 class SampleShape(BaseModel):

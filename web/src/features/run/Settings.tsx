@@ -45,6 +45,11 @@ export function Settings({ run }: { run: Shape<"RunShape"> }) {
             <>
               <p style={{ marginTop: 0 }}>{found.agrees ? "✓ Counted again from unit list, chunks and units set aside: all agree." : "✕ The counters and what is counted again differ. This must not be: report it."}</p>
               <Facts of={[["listed", count(found.listed)], ["done", count(found.done)], ["set aside", count(found.aside)], ["held by workers", count(found.held)], ["claimed by nobody", count(found.unclaimed)], ["finished chunks without a decision", count(found.undecided)], ["calls of units set aside that still stand", count(found.live_calls)]]} />
+              {found.wrong.map((one) => (
+                <p key={JSON.stringify([one.state, one.phase, one.step, one.reason])}>
+                  {`The counter of units ${one.state.replace("_", " ")} at ${one.step || one.phase}${one.system ? ` (${one.system})` : ""} for “${one.reason}” says ${count(one.kept)}; there are ${count(one.counted)}.`}
+                </p>
+              ))}
             </>
           )}
         </Told>
