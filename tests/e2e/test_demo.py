@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
 import pty
 import re
@@ -9,13 +11,12 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 from playwright.sync_api import Page, expect
 
 from .conftest import PASSWORD, TELCO
-
-PATIENCE = 60_000
 
 
 def left(folder: Path) -> list[str]:
@@ -31,9 +32,8 @@ def left(folder: Path) -> list[str]:
     return found
 
 
-def test_the_demo_ends_on_a_terminal_with_its_run_shown_and_a_second_job_to_launch(tmp_path, page: Page):
-    page.set_default_timeout(PATIENCE)
-    expect.set_options(timeout=PATIENCE)
+def test_the_demo_ends_on_a_terminal_with_its_run_shown_and_a_second_job_to_launch(tmp_path, patient: Page):
+    page = patient
     copy = tmp_path / "telco"
     shutil.copytree(TELCO, copy, ignore=shutil.ignore_patterns("out", "__pycache__"))
     away = ("LUDB_", "CI", "DISPLAY", "WAYLAND_DISPLAY")
@@ -58,8 +58,23 @@ def test_the_demo_ends_on_a_terminal_with_its_run_shown_and_a_second_job_to_laun
     page.get_by_role("button", name="Save").click()
     expect(page.get_by_test_id("percent")).to_have_text("100.0%")
     page.goto(run.partition("/runs/")[0] + "/launch")
-    expect(page.get_by_text("telco-second").first).to_be_attached()
+    page.get_by_label("Job").select_option("telco-second")
+    page.get_by_role("button", name="Launch", exact=True).click()
+    page.wait_for_url(re.compile("/runs/telco-second"))
+    second = page.url.rpartition("/")[2]
+    expect(page.get_by_test_id("run-state")).to_contain_text("running")
     os.kill(demo.pid, signal.SIGINT)
+    said = ""
+    with contextlib.suppress(OSError):  # the terminal ends with its last process
+        while more := os.read(ours, 4096):
+            said += more.decode(errors="replace")
     assert demo.wait(30) == 0, said
+    assert f"{second} is stopped after its chunks in flight" in said
     os.close(ours)
+    ended = time.monotonic() + 30
+    while left(tmp_path) and time.monotonic() < ended:
+        time.sleep(0.1)
     assert left(tmp_path) == []
+    command = [sys.executable, "-m", "ludb", "runs", "--json", "--state", str(copy / "out" / "state")]
+    runs = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
+    assert {one["run"]["id"]: one["run"]["state"] for one in runs}[second] == "stopped"
