@@ -104,6 +104,14 @@ def test_a_unit_is_told_with_its_life(moved):
         ["claimed", "decided", "done"],
         None,
     )
+    decided = unit["history"][1]["data"]
+    assert decided == {
+        "targets": ["billing"],
+        "rows": {"source": {"customers": 1, "orders": 2}, "output": {"billing.account": 1, "billing.charge": 2}},
+    }
+    aside = get(client, f"/runs/{run.id}/units/2")["history"]
+    assert [one["what"] for one in aside] == ["claimed", "quarantined"]
+    assert aside[0]["data"]["chunk"] == aside[1]["data"]["chunk"]
     assert [one["run"] for one in get(client, "/units/shop/2")] == [run.id]
     missing = client.get(f"/api/v1/runs/{run.id}/units/9")
     assert (missing.status_code, missing.json()["type"]) == (404, "urn:ludb:problem:not-found")

@@ -5,8 +5,8 @@ import { address, get } from "../../api/client";
 import { May } from "../../api/session";
 import { ExceptionDetail } from "../../shared/ExceptionDetail";
 import { Empty, Failure, Panel, Told, UnitLink, UnitSign, When } from "../../shared/parts";
+import { Retry } from "../../shared/Retry";
 import type { Change, Filter } from "./QuarantinePage";
-import { Retry } from "./Retry";
 
 /** The units of one run that match the filter; one of them opened. */
 export function Units({ filter, change }: { filter: Filter; change: Change }) {

@@ -2,20 +2,22 @@ import { Alert, Button } from "@mui/material";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { Link } from "react-router-dom";
-import { send } from "../../api/client";
-import { finished } from "../../api/tasks";
-import { Confirm, type Question } from "../../shared/Confirm";
-import { Failure } from "../../shared/parts";
+import { send } from "../api/client";
+import { finished } from "../api/tasks";
+import { Confirm, type Question } from "./Confirm";
+import { Failure } from "./parts";
 
 interface Asked {
   run: string;
   reason: string;
   keys: string[];
   done: () => void;
+  /** Instead of how many were chosen. */
+  word?: string;
 }
 
 /** Tries units again: those chosen, else all of the reason, else all. */
-export function Retry({ run, reason, keys, done }: Asked) {
+export function Retry({ run, reason, keys, done, word }: Asked) {
   const [question, setQuestion] = useState<Question | null>(null);
   const client = useQueryClient();
   const retry = useMutation({
@@ -24,9 +26,9 @@ export function Retry({ run, reason, keys, done }: Asked) {
       return finished(await send("post", "/api/v1/runs/{run}/retry", { run }, body));
     },
     onSuccess: done,
-    onSettled: () => Promise.all([client.invalidateQueries({ queryKey: ["quarantine"] }), client.invalidateQueries({ queryKey: ["runs"] })]),
+    onSettled: () => Promise.all([client.invalidateQueries({ queryKey: ["quarantine"] }), client.invalidateQueries({ queryKey: ["runs"] }), client.invalidateQueries({ queryKey: ["units"] })]),
   });
-  const what = keys.length ? `${keys.length} chosen` : reason ? "all of this reason" : "all";
+  const what = word ?? (keys.length ? `${keys.length} chosen` : reason ? "all of this reason" : "all");
   const says = "Quarantined units go back to pending and pass all steps again, with the job's files as they are now; what fails again is set aside again.";
   return (
     <>
