@@ -19,6 +19,7 @@ import { Reasons } from "./Reasons";
 import { Rows } from "./Rows";
 import { Settings } from "./Settings";
 import { Stragglers } from "./Stragglers";
+import { SystemsNow } from "./SystemsNow";
 import { TABS, tabOf } from "./tabs";
 import { Turn } from "./Turn";
 
@@ -72,7 +73,7 @@ function Parts(of: Of) {
           <Suspense fallback={<Waiting lines={16} />}><Charts run={run.id} state={state} of="machines" /></Suspense>
         </>
       )}
-      {tab === "systems" && <><SystemCosts run={run.id} state={state} /><StepCosts run={run.id} state={state} /><Rows run={run.id} state={state} /></>}
+      {tab === "systems" && <><SystemCosts run={run.id} job={run.job} state={state} /><StepCosts run={run.id} state={state} /><Rows run={run.id} state={state} /></>}
       {tab === "quarantine" && <Reasons run={run} whole />}
       {tab === "events" && <><Events events={of.events} connected={of.connected} height="60vh" /><Logs run={run.id} state={state} height="60vh" /></>}
       {tab === "settings" && <>{turn}<Settings run={run} /></>}
@@ -92,7 +93,7 @@ function Progress({ run, state, events, connected }: Of) {
         </Stack>
       </Box>
       <Machines run={run.id} job={run.job} state={state} />
-      <Box sx={EVEN}><Rows run={run.id} state={state} /><Stragglers run={run.id} job={run.job} state={state} /></Box>
+      <Box sx={EVEN}><Rows run={run.id} state={state} /><Stack sx={{ gap: 2, minWidth: 0 }}><SystemsNow run={run.id} job={run.job} state={state} events={events} /><Stragglers run={run.id} job={run.job} state={state} /></Stack></Box>
       <Box sx={EVEN}><Events events={events} connected={connected} /><Logs run={run.id} state={state} /></Box>
     </>
   );

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { heldBack, limitsText, linesOf, lookOf, nowOf, ordered, type Health, type Run } from "./health";
+import { nowOf } from "../../shared/lately";
+import { heldBack, limitsText, linesOf, lookOf, ordered, type Health, type Run } from "./health";
 
 const figure = (count: number, seconds: number, p95: number | null = 0.2) => ({ name: "crm", count, seconds, rows: 0, p50: p95, p95, sent: 0, received: 0, throttled: 1, failed: 0, waited: 0, latencies: [], requests: {}, calls: {}, in_flight: 0 });
 const at = (moment: number, systems = [figure(10, 4)]) => ({ at: moment, span: 5, phases: [], steps: [], rules: [], systems });
