@@ -37,7 +37,7 @@ def test_an_operator_launches_turns_pauses_resumes_mends_and_retries(estate, ent
     page.get_by_role("button", name="one worker more").click()
     expect(workers(page)).to_have_count(2)
     expect(page.get_by_label("Workers", exact=True)).to_have_value("2")
-    expect(page.get_by_role("region", name="events")).to_contain_text(re.compile("by ada, command set, .*workers 2"))
+    expect(page.get_by_role("region", name="events")).to_contain_text(re.compile("set workers 2, by ada: done"))
 
     asked(page, "Pause")
     expect(state(page)).to_contain_text("paused")

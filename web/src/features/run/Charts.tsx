@@ -2,7 +2,7 @@ import { Button, Stack } from "@mui/material";
 import { useQuery } from "@tanstack/react-query";
 import { get, type Shape } from "../../api/client";
 import { useFilters } from "../../shared/filters";
-import { bytes, percent, rate, span } from "../../shared/format";
+import { bytes, level, percent, rate, span } from "../../shared/format";
 import { LineChart, type Curve } from "../../shared/LineChart";
 import { marks } from "../../shared/marks";
 import { Empty, Panel, Told } from "../../shared/parts";
@@ -49,8 +49,8 @@ export default function Charts({ run, state, of }: { run: string; state: Shape<"
             return (
               <>
                 <LineChart {...all} title="Host: processor and memory" show={share} top={1} lines={HOST} aside={aside} />
-                <LineChart {...all} title="Processors used by the workers" show={(value) => value.toFixed(1)} lines={CORES} />
-                <LineChart {...all} title="Memory of the workers" show={bytes} lines={HELD} />
+                <LineChart {...all} title="Processors used by the workers" show={level} lines={CORES} quiet />
+                <LineChart {...all} title="Memory of the workers" show={bytes} lines={HELD} quiet />
               </>
             );
           }
@@ -58,8 +58,8 @@ export default function Charts({ run, state, of }: { run: string; state: Shape<"
           return (
             <>
               <LineChart {...all} title="Throughput, units/s" show={rate} lines={RATE} aside={aside} />
-              <LineChart {...all} title="Latency of the systems, p95" show={span} lines={systems} />
-              <LineChart {...all} title="Host: processor and memory" show={share} top={1} lines={HOST} />
+              <LineChart {...all} title="Latency of the systems, p95" show={span} lines={systems} quiet />
+              <LineChart {...all} title="Host: processor and memory" show={share} top={1} lines={HOST} quiet />
             </>
           );
         }}
