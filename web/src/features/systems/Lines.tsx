@@ -5,7 +5,7 @@ import { bytes, level, rate, span } from "../../shared/format";
 import { LineChart, type Curve } from "../../shared/LineChart";
 import { marks } from "../../shared/marks";
 import { Empty, Told } from "../../shared/parts";
-import { linesOf, type Point } from "./health";
+import { fromFirst, linesOf, type Point } from "./health";
 
 const CALLS: Curve<Point>[] = [{ name: "calls/s", of: (point) => point.calls, colour: "var(--s-accent)" }];
 const FLYING: Curve<Point>[] = [{ name: "on their way", of: (point) => point.flying, colour: "var(--s-accent)" }];
@@ -31,7 +31,8 @@ export default function Lines({ run, system, live }: { run: string; system: stri
   return (
     <Told query={series} lines={16}>
       {(found) => {
-        const all = { data: linesOf(found, system), made: marks(commands.data ?? []), bare: true };
+        const made = marks(commands.data ?? []);
+        const all = { data: fromFirst(linesOf(found, system), made), made, bare: true };
         if (all.data.length < 2) return <Empty>The first samples come a few seconds after the start.</Empty>;
         return (
           <Box sx={SMALL}>

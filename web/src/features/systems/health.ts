@@ -51,6 +51,13 @@ export function linesOf(series: At[], system: string): Point[] {
   });
 }
 
+/** With room for what was turned before the first sample: a run's first seconds are when people turn most. */
+export function fromFirst(points: Point[], made: { at: number }[]): Point[] {
+  const first = points[0]?.at;
+  const early = first === undefined ? [] : made.filter((mark) => mark.at < first).map((mark) => mark.at);
+  return early.length > 0 ? [{ at: Math.min(...early), ...NOTHING }, ...points] : points;
+}
+
 /** `at most 100/s, 16 in flight`; an adapter that chooses by itself is told as such. */
 export function limitsText(limits: Shape<"CallLimitsShape"> | undefined): string {
   if (!limits) return "–";
