@@ -65,6 +65,24 @@ def test_an_operator_launches_turns_pauses_resumes_mends_and_retries(estate, ent
     expect(page.get_by_text("They are tried again")).to_be_visible()
     page.goto(f"{estate.url}/units/telco/{long}")
     expect(page.get_by_test_id("unit-state")).to_contain_text("done")
+    life = page.get_by_role("list", name=re.compile("^life in"))
+    expect(life).to_contain_text(
+        re.compile("quarantined in .*retried by .*claimed by .*decided for billing.*done at all targets")
+    )
+    page.goto(f"{estate.url}/units/telco/{key}")
+    page.get_by_role("button", name="Try it again").click()
+    page.get_by_role("dialog").get_by_role("button", name="Try again").click()
+    expect(life).to_contain_text(re.compile("quarantined in .*retried by .*claimed by .*quarantined in"))
+
+    page.goto(f"{estate.url}/runs/{run}?tab=systems")
+    expect(page.get_by_text("2xx, taken").first).to_be_visible()
+    expect(page.get_by_text("calls, by outcome").first).to_be_visible()
+    page.get_by_role("link", name="crm over time").click()
+    expect(page).to_have_url(re.compile(f"system=telco%2Fcrm&run={run}"))
+    page.goto(f"{estate.url}/runs/{run}?tab=events&level=warning")
+    log = page.get_by_role("region", name="log")
+    expect(log).to_contain_text(re.compile(r"unit \d+, rules/10_customer/has_contact.sql: the customer has no contact"))
+    expect(log).not_to_contain_text("chunk.finished")
 
 
 def test_a_viewer_finds_no_control(estate, enter):

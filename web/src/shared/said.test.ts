@@ -5,8 +5,10 @@ it("events are told in words, without what stands in every line", () => {
   expect(saidOf("command.done", { command: "set", workers: 2, by: "ada", outcome: "done" })).toBe("set workers 2, by ada: done");
   expect(saidOf("pace.governed", { system: "crm", what: "in_flight", before: 8, after: 4, why: "it failed", worker: "w-1" })).toBe("crm: in flight 8 → 4, because it failed");
   expect(saidOf("unit.quarantined", { worker: "w-1", pid: 7, run: "r", chunk: "c", unit: "4711", step: "", reason: "no contact" })).toBe("unit 4711: no contact");
+  expect(saidOf("unit.quarantined", { unit: "7", step: "crm.customer", reason: "crm.customer: refused" })).toBe("unit 7: crm.customer: refused");
   expect(saidOf("chunk.finished", { run: "r", done: 1940, rejected: 1 })).toBe("1,940 done, 1 set aside");
   expect(saidOf("worker.ended", { worker: "w-1", run_state: "completed_with_exceptions" })).toBe("the run is completed with exceptions");
+  expect(saidOf("chunk.undone", { worker: "w-1", pid: 7, run: "r", chunk: "c", units: 3 })).toBe("units 3");
   expect(byWhom({ worker: "w-1" }) + byWhom({})).toBe("w-1");
 });
 

@@ -25,7 +25,7 @@ const SAYS: Record<string, (data: Data) => string> = {
   },
   "worker.ended": ({ run_state: state, ...rest }) => [pairs(rest), state ? `the run is ${word(text(state))}` : ""].filter(Boolean).join(", "),
   "chunk.finished": ({ done, rejected }) => `${text(done)} done${Number(rejected) > 0 ? `, ${text(rejected)} set aside` : ""}`,
-  "unit.quarantined": ({ unit, step, reason }) => `unit ${text(unit)}${empty(step) ? "" : `, ${text(step)}`}: ${text(reason)}`,
+  "unit.quarantined": ({ unit, step, reason }) => `unit ${text(unit)}${empty(step) || text(reason).startsWith(`${text(step)}:`) ? "" : `, ${text(step)}`}: ${text(reason)}`,
 };
 
 /** What happened in a few words; names that stand in every line are left out. */

@@ -19,7 +19,7 @@ it("a unit's way is one line of time, calls among what happened, with the time t
 
 it("a unit set aside says where and why, and waiting for a person is no time that it took", () => {
   const data = { step: "", phase: "extract", reason: "no contact", message: "no contact (unit 7)" };
-  const found = lifeOf([{ at: 1, what: "quarantined", data }, { at: 900, what: "retry", data: { by: "ada" } }], []);
+  const found = lifeOf([{ at: 1, what: "quarantined", data }, { at: 900, what: "retried", data: { by: "ada" } }], []);
   expect(found.map((one) => [one.says, one.took, one.colour])).toEqual([["in extract: no contact", null, "quarantined"], ["by ada", null, "accent"]]);
 });
 

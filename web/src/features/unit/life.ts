@@ -15,7 +15,8 @@ type History = Shape<"HistoryShape">;
 type Call = Pick<Shape<"CallShape">, "output" | "method" | "state" | "status" | "reason" | "changed_at">;
 
 const COLOURS: Record<string, string> = { done: "done", quarantined: "quarantined", in_doubt: "doubt", gone: "gone", rolled_back: "failed" };
-const APART = new Set(["retry", "pending"]);
+/** What a person asked for: the time until then was not the unit's. */
+const APART = new Set(["retried"]);
 const short = (id: unknown) => String(id).slice(0, 8);
 const list = (value: unknown) => (Array.isArray(value) && value.length > 0 ? value.map(String).join(", ") : "no target");
 const rows = (of: unknown, side: string): number => Object.values(((of as Record<string, Record<string, number>> | undefined)?.[side]) ?? {}).reduce((sum, many) => sum + many, 0);
@@ -25,7 +26,8 @@ const SAYS: Record<string, (data: Record<string, unknown>) => string> = {
   decided: ({ targets, rows: of }) => `for ${list(targets)}${of ? `; the chunk read ${count(rows(of, "source"))} rows and made ${count(rows(of, "output"))}` : ""}`,
   done: ({ txn }) => `at all targets${txn ? ` (transaction ${short(txn)})` : ""}`,
   undo: ({ reason }) => `its calls are taken back${reason ? `: ${String(reason)}` : ""}`,
-  quarantined: ({ step, phase, reason }) => `in ${String(step || phase)}: ${String(reason)}`,
+  retried: ({ by }) => (by ? `by ${String(by)}` : ""),
+  quarantined: ({ step, phase, reason }) => `in ${String(reason).startsWith(`${String(step)}:`) ? String(phase) : String(step || phase)}: ${String(reason)}`,
 };
 
 /** History and calls as one line of time. A call stands at its last change. */
