@@ -56,6 +56,17 @@ def test_an_operator_launches_turns_pauses_resumes_mends_and_retries(estate, ent
     page.get_by_role("button", name=key, exact=True).click()
     expect(page.get_by_label("Stack trace")).to_contain_text("inventory.service.py:18 in transform")
 
+    page.goto(f"{estate.url}/quarantine?run={run}")
+    page.get_by_label("Error contains").fill("NO contact")
+    page.get_by_label("Error contains").press("Enter")
+    expect(page).to_have_url(re.compile("error=NO"))
+    expect(page.get_by_role("region", name="reasons").get_by_role("row")).to_have_count(2)
+    expect(page.get_by_role("region", name="units set aside").get_by_role("row")).to_have_count(2)
+    page.get_by_label("Set aside", exact=True).select_option("1h")
+    expect(page).to_have_url(re.compile("since=1h"))
+    expect(page.get_by_role("button", name="Try the 1 shown again")).to_be_visible()
+    expect(page.get_by_role("region", name="units set aside").get_by_role("row")).to_have_count(2)
+
     long = estate.spoiled("name_too_long")
     estate.legacy("UPDATE customers SET company_name = 'Short Ltd' WHERE customer_id = ?", int(long))
     page.goto(f"{estate.url}/quarantine?run={run}&key={long}")

@@ -77,6 +77,10 @@ def test_what_was_set_aside_is_found_by_reason_and_one_by_one(moved):
     assert get(client, f"/runs/{run.id}/quarantine/reasons")[0]["keys"] == ["2"]
     assert [one["key"] for one in get(client, f"/runs/{run.id}/quarantine", reason=reason)["items"]] == ["2"]
     assert get(client, f"/runs/{run.id}/quarantine", key="7")["items"] == []
+    (aside,) = get(client, f"/runs/{run.id}/quarantine", error="NOBODY has", since=0)["items"]
+    for wrong in ({"error": "somebody"}, {"error": "%"}, {"since": aside["at"] + 1}):
+        assert get(client, f"/runs/{run.id}/quarantine", **wrong)["items"] == [], wrong
+    assert len(client.get(f"/api/v1/runs/{run.id}/quarantine.csv", params={"error": "somebody"}).text.splitlines()) == 1
     lines = client.get(f"/api/v1/runs/{run.id}/quarantine.csv").text.splitlines()
     assert (len(lines), lines[1].split(",")[:2]) == (2, ["2", "quarantined"])
 

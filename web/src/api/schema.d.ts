@@ -6503,6 +6503,10 @@ export interface operations {
                 reason?: string | null;
                 /** @description Part of the unit key */
                 key?: string;
+                /** @description Part of the reason or the message, in capitals or not */
+                error?: string;
+                /** @description Set aside at this time or later */
+                since?: number | null;
             };
             header?: never;
             path: {
@@ -6539,6 +6543,12 @@ export interface operations {
                 state?: components["schemas"]["UnitState"] | null;
                 /** @description The whole reason, word for word */
                 reason?: string | null;
+                /** @description Part of the unit key */
+                key?: string;
+                /** @description Part of the reason or the message, in capitals or not */
+                error?: string;
+                /** @description Set aside at this time or later */
+                since?: number | null;
             };
             header?: never;
             path: {

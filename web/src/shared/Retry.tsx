@@ -13,7 +13,7 @@ interface Asked {
   keys: string[];
   done: () => void;
   /** Instead of how many were chosen. */
-  word?: string;
+  word?: string | undefined;
 }
 
 /** Tries units again: those chosen, else all of the reason, else all. */
