@@ -12,12 +12,14 @@ interface Asked {
   reason: string;
   keys: string[];
   done: () => void;
+  /** There is nothing to try. */
+  nobody?: boolean;
   /** Instead of how many were chosen. */
   word?: string | undefined;
 }
 
 /** Tries units again: those chosen, else all of the reason, else all. */
-export function Retry({ run, reason, keys, done, word }: Asked) {
+export function Retry({ run, reason, keys, done, word, nobody = false }: Asked) {
   const [question, setQuestion] = useState<Question | null>(null);
   const client = useQueryClient();
   const retry = useMutation({
@@ -32,7 +34,7 @@ export function Retry({ run, reason, keys, done, word }: Asked) {
   const says = "Quarantined units go back to pending and pass all steps again, with the job's files as they are now; what fails again is set aside again.";
   return (
     <>
-      <Button variant="contained" disabled={retry.isPending} onClick={() => setQuestion({ title: `Try ${what} again?`, says, yes: "Try again", act: () => retry.mutate() })}>
+      <Button variant="contained" disabled={retry.isPending || nobody} onClick={() => setQuestion({ title: `Try ${what} again?`, says, yes: "Try again", act: () => retry.mutate() })}>
         {retry.isPending ? "Trying…" : `Try ${what} again`}
       </Button>
       {retry.isSuccess && <Alert severity="success">They are tried again: <Link to={`/runs/${run}`}>see the run</Link></Alert>}

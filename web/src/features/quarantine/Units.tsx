@@ -36,7 +36,7 @@ export function Units({ filter, change }: { filter: Filter; change: Change }) {
           <Find label="Unit key" value={filter.key} find={(key) => change({ key, unit: "" })} />
           <Choice label="Set aside" value={filter.since} options={SINCE.map(([name, word]) => [name, word] as const)} choose={(since) => change({ since, unit: "" })} />
           {filter.reason && <Button onClick={() => change({ reason: "", unit: "" })}>Any reason</Button>}
-          <May role="operator">{(!narrowed || shown.length > 0) && <Retry run={filter.run} reason={filter.reason} keys={narrowed && chosen.length === 0 ? shown : chosen} word={narrowed && chosen.length === 0 ? `the ${count(shown.length)} shown` : undefined} done={() => setChosen([])} />}</May>
+          <May role="operator"><Retry nobody={narrowed && shown.length === 0} run={filter.run} reason={filter.reason} keys={narrowed && chosen.length === 0 ? shown : chosen} word={narrowed && chosen.length === 0 ? `the ${count(shown.length)} shown` : undefined} done={() => setChosen([])} /></May>
         </Stack>
         {list.error && <Failure error={list.error} />}
         {list.data && items.length === 0 && <Empty>No unit matches.</Empty>}
