@@ -13,6 +13,9 @@ SMALLEST = """Math.min(...[...document.querySelectorAll('main *')].filter(one =>
     one.textContent.trim() && one.getClientRects().length)
     .map(one => parseFloat(getComputedStyle(one).fontSize))) / innerHeight"""
 """The smallest letters of the page, as a share of the screen's height."""
+FOCUSED = """(one => one === document.body || /INPUT|SELECT|TEXTAREA/.test(one.tagName) ||
+    getComputedStyle(one).outlineStyle !== 'none' ? '' : one.outerHTML.slice(0, 120))(document.activeElement)"""
+"""What has the keyboard and no ring around it; fields have a border of their own."""
 
 
 @pytest.fixture(scope="module")
@@ -140,6 +143,17 @@ def test_keys_go_to_pages_and_find_a_unit(estate, enter):
     page.get_by_label("Unit key").fill("1")
     page.keyboard.press("Enter")
     expect(page).to_have_url(re.compile("/units/telco/1$"))
+
+
+def test_where_the_keyboard_is_is_seen(enter, run):
+    page = enter("vic", f"/runs/{run}")
+    expect(page.get_by_test_id("percent")).to_be_visible()
+    unseen = []
+    for _ in range(24):
+        page.keyboard.press("Tab")
+        told = page.evaluate(FOCUSED)
+        unseen += [told] if told else []
+    assert unseen == []
 
 
 def test_a_viewer_is_offered_nothing_that_is_not_theirs(estate, enter):
