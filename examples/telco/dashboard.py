@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
 import subprocess
 import sys
+import time
 import webbrowser
 from pathlib import Path
 
@@ -17,6 +19,9 @@ from ludb.server.routes.dashboard import BUILT
 HERE = Path(__file__).resolve().parent
 SECOND = 600
 """Customers of the second job: enough to watch it."""
+GOING = {"planned", "running", "paused", "stopping"}
+PATIENCE = 60
+"""Seconds for chunks in flight to end."""
 
 
 def wanted() -> bool:
@@ -60,15 +65,41 @@ def show(first: Path, second: Path, run: str) -> None:
             print(f"  a second job           {address[1]}/launch: telco-second, {SECOND} other customers")
             if login is not None:
                 print(f"  log in as {login[1]} with  {login[2]}  (works once: you choose another)")
-            print("It serves until you press Ctrl-C.", flush=True)
+            print("It serves until you press Ctrl-C, which also stops what you have launched meanwhile.", flush=True)
             if os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY") or sys.platform in {"darwin", "win32"}:
                 webbrowser.open(page)
             for _ in server.stderr or ():
                 pass
         except KeyboardInterrupt:
             print("\nThe dashboard and the simulated APIs end; nothing that was moved is lost.")
+            stop_what_goes_on()
         finally:
             server.terminate()
+
+
+def stop_what_goes_on() -> None:
+    """Stop the runs that were launched meanwhile, while their APIs are still there: whoever ends the demo ends all of it."""
+    runs = _going()
+    for run in runs:
+        print(f"{run} is stopped after its chunks in flight; with the APIs there, `ludb resume {run}` goes on with it.")
+        _ludb("stop", run)
+    until = time.monotonic() + PATIENCE
+    while (left := [run for run in _going() if run in runs]) and time.monotonic() < until:
+        time.sleep(0.2)
+    for run in left:
+        print(f"{run} has not stopped within {PATIENCE} s: it is told to stop now.")
+        _ludb("stop", run, "--now")
+
+
+def _going() -> list[str]:
+    """Runs that are not over, the newest first."""
+    return [one["run"]["id"] for one in json.loads(_ludb("runs", "--json") or "[]") if one["run"]["state"] in GOING]
+
+
+def _ludb(*arguments: str) -> str:
+    """What a `ludb` command answers; it says itself what is wrong."""
+    command = [sys.executable, "-m", "ludb", *arguments]
+    return subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False).stdout
 
 
 def _until_it_serves(server: subprocess.Popen[str]) -> str:

@@ -11,11 +11,12 @@ import subprocess
 import sys
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Page, expect
 
 from ludb.server.routes.dashboard import BUILT
 
@@ -24,6 +25,8 @@ ROOT = Path(__file__).parents[2]
 TELCO = ROOT / "examples" / "telco"
 CHROMIUM = shutil.which("chromium")
 PASSWORD = "battery horse staple"
+PATIENCE = 60_000
+"""Milliseconds: a worker, or a second server, takes seconds to start on a busy machine."""
 SLOW = {"slow_ms": 500}
 """An API that takes its time, so that a run lasts long enough to be steered."""
 PATHS = {"crm": "/tmf-api/customerManagement/v4", "inventory": "/tmf-api/serviceInventory/v4"}
@@ -75,6 +78,24 @@ class Estate:
         """Another server stands at the same address."""
         self.server, _ = self.serve(self.url.rpartition(":")[2])
 
+    def launched(self, **asked: object) -> str:
+        """A run of the job, once it is planned."""
+        task = self.http.post("/api/v1/runs", json={"job": "telco", "workers": 1, **asked}).json()
+        while task["state"] in {"waiting", "running"}:
+            task = self.http.get(f"/api/v1/tasks/{task['id']}").json()
+        return task["run"] or task["outcome"]["run"]
+
+    def over(self, run: str) -> str:
+        """The run, once it has nothing left to do."""
+        while self.http.get(f"/api/v1/runs/{run}").json()["state"] in {"planned", "running"}:
+            self.http.get(f"/api/v1/runs/{run}/progress")
+        return run
+
+    def moved(self) -> str:
+        """The key of a customer that is in perfect order."""
+        told = json.loads((self.folder / "expected.json").read_text())["quarantined"]
+        return next(key for key in map(str, range(1001, 1600)) if key not in told)
+
     def spoiled(self, code: str) -> str:
         """The key of a customer with this defect."""
         told = json.loads((self.folder / "expected.json").read_text())["quarantined"]
@@ -113,6 +134,44 @@ def begun(command: list[str], until: str, stream: str, **more: object) -> tuple[
     return process, said
 
 
+@contextmanager
+def logged_in(url: str, said: str) -> Iterator[httpx2.Client]:
+    """The first admin's door to a fresh server, by the one-time password that it has said."""
+    old = re.search(r"one-time password (\S+)", said)[1]
+    with httpx2.Client(base_url=url, timeout=60) as http:
+        for password, new in ((old, PASSWORD), (PASSWORD, "")):
+            told = http.post("/api/v1/login", json={"user": "admin", "password": password}).json()
+            http.headers["X-CSRF-Token"] = told["csrf"]
+            if new:
+                http.put("/api/v1/session/password", json={"old": password, "new": new})
+        yield http
+
+
+@pytest.fixture
+def patient(page: Page) -> Page:
+    """A browser's page that waits for as long as a busy machine takes."""
+    page.set_default_timeout(PATIENCE)
+    expect.set_options(timeout=PATIENCE)
+    page.emulate_media(reduced_motion="reduce")
+    return page
+
+
+@pytest.fixture
+def enter(estate: Estate, patient: Page) -> Callable[..., Page]:
+    """Somebody logs in, and is where they asked to be."""
+
+    def enter(user: str, path: str = "/") -> Page:
+        patient.context.clear_cookies()
+        patient.goto(estate.url + path)
+        patient.get_by_label("User").fill(user)
+        patient.get_by_label("Password").fill(PASSWORD)
+        patient.get_by_role("button", name="Log in").click()
+        patient.get_by_role("button", name="Log out").wait_for()
+        return patient
+
+    return enter
+
+
 @pytest.fixture(scope="module")
 def estate(tmp_path_factory) -> Iterator[Estate]:
     folder = tmp_path_factory.mktemp("telco")
@@ -137,14 +196,8 @@ def estate(tmp_path_factory) -> Iterator[Estate]:
         return begun(command, "serving ", "stderr", env={**os.environ, **variables}, cwd=folder)
 
     server, said = serve("0")
-    url, old = re.search(r"serving (\S+)", said)[1], re.search(r"one-time password (\S+)", said)[1]
-    with httpx2.Client(base_url=url, timeout=60) as http:
-        http.headers["X-CSRF-Token"] = http.post(
-            "/api/v1/login", json={"user": "admin", "password": old}
-        ).json()["csrf"]  # fmt: skip
-        http.put("/api/v1/session/password", json={"old": old, "new": PASSWORD})
-        told = http.post("/api/v1/login", json={"user": "admin", "password": PASSWORD}).json()
-        http.headers["X-CSRF-Token"] = told["csrf"]
+    url = re.search(r"serving (\S+)", said)[1]
+    with logged_in(url, said) as http:
         made = Estate(folder, url, apis, http, serve, server)
         made.user("ada", "operator")
         made.user("vic", "viewer")

@@ -13,9 +13,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from playwright.sync_api import Page, expect
 
-from .conftest import PASSWORD, begun, httpx2
+from .conftest import PASSWORD, begun, httpx2, logged_in
 
-PATIENCE = 30_000
 JOB = """
 name: shop
 systems:
@@ -65,13 +64,8 @@ def shop(tmp_path_factory) -> Iterator[tuple[str, httpx2.Client]]:
         server, said = begun(
             ["-m", "ludb", "serve", "job", "--port", "0", "--state", state], "serving ", "stderr", cwd=folder
         )
-        url, old = re.search(r"serving (\S+)", said)[1], re.search(r"one-time password (\S+)", said)[1]
-        with httpx2.Client(base_url=url, timeout=60) as http:
-            for password, new in ((old, PASSWORD), (PASSWORD, "")):
-                told = http.post("/api/v1/login", json={"user": "admin", "password": password}).json()
-                http.headers["X-CSRF-Token"] = told["csrf"]
-                if new:
-                    http.put("/api/v1/session/password", json={"old": password, "new": new})
+        url = re.search(r"serving (\S+)", said)[1]
+        with logged_in(url, said) as http:
             task = http.post("/api/v1/runs", json={"job": "shop", "workers": 1}).json()
             while task["state"] in {"waiting", "running"}:
                 task = http.get(f"/api/v1/tasks/{task['id']}").json()
@@ -86,10 +80,9 @@ def shop(tmp_path_factory) -> Iterator[tuple[str, httpx2.Client]]:
         thread.join()
 
 
-def test_a_person_says_what_became_of_a_call_and_the_page_the_unit_and_the_audit_know_it(shop, page: Page):
+def test_a_person_says_what_became_of_a_call_and_the_page_the_unit_and_the_audit_know_it(shop, patient: Page):
     url, http = shop
-    page.set_default_timeout(PATIENCE)
-    expect.set_options(timeout=PATIENCE)
+    page = patient
     page.goto(f"{url}/calls?state=in_doubt")
     page.get_by_label("User").fill("admin")
     page.get_by_label("Password").fill(PASSWORD)

@@ -7,54 +7,29 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from .conftest import PASSWORD, SLOW
-
-PATIENCE = 60_000
-"""Milliseconds: workers, and a second server, take seconds to start on a busy machine."""
-
-
-@pytest.fixture
-def page_of(estate, page: Page):
-    """A page of the dashboard, as an operator sees it."""
-    page.set_default_timeout(PATIENCE)
-    expect.set_options(timeout=PATIENCE)
-
-    def page_of(path: str) -> Page:
-        page.goto(estate.url + path)
-        page.get_by_label("User").fill("ada")
-        page.get_by_label("Password").fill(PASSWORD)
-        page.get_by_role("button", name="Log in").click()
-        page.get_by_role("button", name="Log out").wait_for()
-        return page
-
-    return page_of
+from .conftest import SLOW
 
 
 @pytest.fixture(scope="module")
 def run(estate) -> str:
     """A run that takes its time."""
     estate.behave(SLOW)
-    task = estate.http.post("/api/v1/runs", json={"job": "telco", "workers": 1}).json()
-    while task["state"] in {"waiting", "running"}:
-        task = estate.http.get(f"/api/v1/tasks/{task['id']}").json()
-    return task["run"] or task["outcome"]["run"]
+    return estate.launched()
 
 
 @pytest.fixture
 def over(estate, run) -> str:
     """The run, once it has nothing left to do."""
     estate.behave({})
-    while estate.http.get(f"/api/v1/runs/{run}").json()["state"] in {"planned", "running"}:
-        estate.http.get(f"/api/v1/runs/{run}/progress")
-    return run
+    return estate.over(run)
 
 
 def done(page: Page) -> int:
     return int(page.get_by_test_id("count-done").inner_text().replace(",", ""))
 
 
-def test_a_stopped_run_goes_on_where_it_was(estate, run, page_of):
-    page = page_of(f"/runs/{run}")
+def test_a_stopped_run_goes_on_where_it_was(estate, run, enter):
+    page = enter("ada", f"/runs/{run}")
     expect(page.get_by_test_id("count-done")).not_to_have_text("0")
     page.get_by_role("button", name="Stop", exact=True).click()
     dialog = page.get_by_role("dialog")
@@ -70,8 +45,8 @@ def test_a_stopped_run_goes_on_where_it_was(estate, run, page_of):
     assert done(page) >= kept
 
 
-def test_the_page_comes_back_by_itself_when_the_server_does(estate, run, page_of):
-    page = page_of(f"/runs/{run}")
+def test_the_page_comes_back_by_itself_when_the_server_does(estate, run, enter):
+    page = enter("ada", f"/runs/{run}")
     expect(page.get_by_test_id("run-state")).to_contain_text("running")
     before = done(page)
     estate.ended()
@@ -86,10 +61,10 @@ def test_the_page_comes_back_by_itself_when_the_server_does(estate, run, page_of
     assert done(page) > before
 
 
-def test_a_cell_that_stands_otherwise_at_the_target_is_marked_and_rows_answer_questions(estate, over, page_of):
+def test_a_cell_that_stands_otherwise_at_the_target_is_marked_and_rows_answer_questions(estate, over, enter):
     key = "1003"
     estate.billing("UPDATE account SET name = 'Eve' WHERE legacy_id = ?", key)
-    page = page_of(f"/units/telco/{key}")
+    page = enter("ada", f"/units/telco/{key}")
     page.get_by_role("button", name="Compare with the targets").click()
     expect(page.get_by_text("≠ At the targets: 1 cell differs")).to_be_visible()
     expect(page.get_by_role("region", name="rows of billing.account")).to_contain_text("≠ Eve")
@@ -98,8 +73,8 @@ def test_a_cell_that_stands_otherwise_at_the_target_is_marked_and_rows_answer_qu
     expect(page.get_by_role("region", name="rows of the answer")).to_contain_text("told")
 
 
-def test_a_job_says_where_a_column_comes_from_and_calls_are_found_by_their_state(estate, over, page_of):
-    page = page_of("/jobs/telco")
+def test_a_job_says_where_a_column_comes_from_and_calls_are_found_by_their_state(estate, over, enter):
+    page = enter("ada", "/jobs/telco")
     page.get_by_label("Column or table").fill("credit_limit")
     expect(page.get_by_role("region", name="columns of billing.account")).to_contain_text(
         "legacy.customers.credit_limit"

@@ -2,51 +2,26 @@
 
 from __future__ import annotations
 
-import os
 import re
-from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
-from .conftest import PASSWORD, ROOT
+from .looks import ADMIN, WALL, arrived, looked_at
 
-AXE = ROOT / "web" / "node_modules" / "axe-core" / "axe.min.js"
-PATIENCE = 45_000
-PAGES = ("history", "alerts?which=all", "audit", "schedules", "settings", "systems", "users")
 SMALLEST = """Math.min(...[...document.querySelectorAll('main *')].filter(one => one.children.length === 0 &&
     one.textContent.trim() && one.getClientRects().length)
     .map(one => parseFloat(getComputedStyle(one).fontSize))) / innerHeight"""
 """The smallest letters of the page, as a share of the screen's height."""
-
-
-@pytest.fixture
-def enter(estate, page: Page):
-    page.set_default_timeout(PATIENCE)
-    expect.set_options(timeout=PATIENCE)
-
-    def enter(user: str, path: str = "/", password: str = PASSWORD) -> Page:
-        page.goto(estate.url + path)
-        page.get_by_label("User").fill(user)
-        page.get_by_label("Password").fill(password)
-        page.get_by_role("button", name="Log in").click()
-        page.get_by_role("button", name="Log out").wait_for()
-        return page
-
-    return enter
+FOCUSED = """(one => one === document.body || /INPUT|SELECT|TEXTAREA/.test(one.tagName) ||
+    getComputedStyle(one).outlineStyle !== 'none' ? '' : one.outerHTML.slice(0, 120))(document.activeElement)"""
+"""What has the keyboard and no ring around it; fields have a border of their own."""
 
 
 @pytest.fixture(scope="module")
 def run(estate) -> str:
     """A run that is over: of a few units."""
-    asked = {"job": "telco", "workers": 1, "selection": {"limit": 40}}
-    task = estate.http.post("/api/v1/runs", json=asked).json()
-    while task["state"] in {"waiting", "running"}:
-        task = estate.http.get(f"/api/v1/tasks/{task['id']}").json()
-    made = task["outcome"]["run"]
-    while estate.http.get(f"/api/v1/runs/{made}").json()["state"] in {"planned", "running"}:
-        estate.http.get(f"/api/v1/runs/{made}/progress")
-    return made
+    return estate.over(estate.launched(selection={"limit": 40}))
 
 
 def test_an_admin_makes_a_user_who_can_log_in_once_with_what_was_shown(estate, enter):
@@ -170,6 +145,17 @@ def test_keys_go_to_pages_and_find_a_unit(estate, enter):
     expect(page).to_have_url(re.compile("/units/telco/1$"))
 
 
+def test_where_the_keyboard_is_is_seen(enter, run):
+    page = enter("vic", f"/runs/{run}")
+    expect(page.get_by_test_id("percent")).to_be_visible()
+    unseen = []
+    for _ in range(24):
+        page.keyboard.press("Tab")
+        told = page.evaluate(FOCUSED)
+        unseen += [told] if told else []
+    assert unseen == []
+
+
 def test_a_viewer_is_offered_nothing_that_is_not_theirs(estate, enter):
     page = enter("vic", "/schedules")
     expect(page.get_by_role("heading", name="Schedules")).to_be_visible()
@@ -185,7 +171,7 @@ def test_a_viewer_is_offered_nothing_that_is_not_theirs(estate, enter):
 
 def test_the_wall_is_read_from_five_metres_and_offers_nothing(estate, enter, run):
     page = enter("vic")
-    page.set_viewport_size({"width": 1920, "height": 1080})
+    page.set_viewport_size(WALL)
     page.goto(f"{estate.url}/runs/{run}/wall")
     expect(page.get_by_test_id("percent")).to_have_text("100.0%")
     assert page.evaluate(SMALLEST) >= 0.03
@@ -195,23 +181,11 @@ def test_the_wall_is_read_from_five_metres_and_offers_nothing(estate, enter, run
     expect(page).to_have_url(re.compile(f"/runs/{run}$"))
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_nobody_is_shut_out_of_the_pages_around(estate, enter, page, run, scheme):
-    page.emulate_media(color_scheme=scheme)
-    enter("admin")
-    for path in (*PAGES, f"runs/{run}/wall"):
-        name = re.split(r"\W", path)[0] if not path.endswith("wall") else "wall"
-        page.goto(f"{estate.url}/{path}")
-        expect(page.get_by_role("main").locator("h1")).to_be_visible()
-        expect(page.get_by_label("loading")).to_have_count(0)
-        if os.environ.get("LUDB_SCREENSHOTS"):
-            page.screenshot(path=Path(os.environ["LUDB_SCREENSHOTS"]) / f"{name}-{scheme}.png", full_page=True)
-        page.evaluate(AXE.read_text(encoding="utf-8"))
-        found = page.evaluate("axe.run().then(said => said.violations.map(one => `${one.id}: ${one.nodes[0].html}`))")
-        assert found == [], name
-        page.set_viewport_size({"width": 380, "height": 800})
-        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{name} is wider than a telephone"
-        page.set_viewport_size({"width": 1280, "height": 800})
+def test_nobody_is_shut_out_of_the_pages_around(estate, enter, run):
+    page = enter("admin")
+    for path, name in ADMIN.items():
+        arrived(page, estate.url + path.format(run=run))
+        looked_at(page, name)
 
 
 @pytest.mark.parametrize("path", ["history", "audit", "calls"])

@@ -16,7 +16,6 @@ from playwright.sync_api import Page, expect
 from .conftest import ROOT, begun
 
 PROVIDER = ROOT / "tests" / "server" / "oidc"
-PATIENCE = 30_000
 SETTINGS = """issuer = "{issuer}"
 client_id = "ludb"
 client_secret_file = "secret"
@@ -72,9 +71,8 @@ def sign_in(page: Page, name: str) -> None:
     page.get_by_role("button", name="Continue").click()
 
 
-def test_somebody_of_the_provider_lands_on_the_page_that_was_asked_for(site, page: Page):
-    page.set_default_timeout(PATIENCE)
-    expect.set_options(timeout=PATIENCE)
+def test_somebody_of_the_provider_lands_on_the_page_that_was_asked_for(site, patient: Page):
+    page = patient
     page.goto(f"{site}/calls?state=in_doubt")
     sign_in(page, "ann")
     expect(page.get_by_role("heading", name="Calls")).to_be_visible()
@@ -82,9 +80,8 @@ def test_somebody_of_the_provider_lands_on_the_page_that_was_asked_for(site, pag
     expect(page.get_by_text("ann (editor)")).to_be_visible()
 
 
-def test_whoever_is_refused_reads_why_and_comes_where_they_wanted_with_another_login(site, page: Page):
-    page.set_default_timeout(PATIENCE)
-    expect.set_options(timeout=PATIENCE)
+def test_whoever_is_refused_reads_why_and_comes_where_they_wanted_with_another_login(site, patient: Page):
+    page = patient
     page.goto(f"{site}/history")
     sign_in(page, "bo")
     expect(page.get_by_role("alert")).to_contain_text("none of your groups has a role")

@@ -3,42 +3,18 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import threading
 import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
-from .conftest import PASSWORD, ROOT, SLOW
-
-AXE = ROOT / "web" / "node_modules" / "axe-core" / "axe.min.js"
-FITS = """new Promise(say => { let frames = 0; const look = () =>
-    document.documentElement.scrollWidth <= innerWidth ? say(true) : ++frames > 300 ? say(false) : requestAnimationFrame(look);
-    look(); })"""
-"""Whether nothing sticks out sideways, once charts have taken their new width."""
-PATIENCE = 45_000
-
-
-@pytest.fixture
-def enter(estate, page: Page):
-    page.set_default_timeout(PATIENCE)
-    expect.set_options(timeout=PATIENCE)
-
-    def enter(user: str, path: str = "/") -> Page:
-        page.goto(estate.url + path)
-        page.get_by_label("User").fill(user)
-        page.get_by_label("Password").fill(PASSWORD)
-        page.get_by_role("button", name="Log in").click()
-        page.get_by_role("button", name="Log out").wait_for()
-        return page
-
-    return enter
+from .conftest import SLOW
+from .looks import EDITOR, arrived, looked_at
 
 
 @pytest.fixture(scope="module")
@@ -46,10 +22,7 @@ def run(estate) -> str:
     """A run that goes on for as long as these tests: its calls are slow, and paced."""
     estate.user("edi", "editor")
     estate.behave(SLOW)
-    task = estate.http.post("/api/v1/runs", json={"job": "telco", "workers": 1}).json()
-    while task["state"] in {"waiting", "running"}:
-        task = estate.http.get(f"/api/v1/tasks/{task['id']}").json()
-    made = task["outcome"]["run"]
+    made = estate.launched()
     assert estate.http.patch(f"/api/v1/runs/{made}/settings", json={"settings": {"crm.pace": "2/s"}}).status_code == 202
     return made
 
@@ -117,7 +90,6 @@ def test_an_editor_sets_a_threshold_and_an_operator_takes_care_with_a_note(estat
     row = page.get_by_role("region", name="rules").get_by_role("row", name=re.compile("^memory"))
     expect(row).to_contain_text("1% of the memory")
     expect(row).to_contain_text("warning")
-    page.context.clear_cookies()
 
     page = enter("ada", "/alerts?which=open&rule=memory")
     page.get_by_role("button", name="I take care").click()
@@ -206,35 +178,12 @@ def test_a_run_says_how_many_chunks_are_in_flight_before_it_is_stopped(estate, e
     expect(page).to_have_url(re.compile("span=10m"))
 
 
-def test_nobody_is_shut_out_of_what_watches(estate, enter, page, run):
-    """axe finds nothing, light and dark; each is kept as a picture where $LUDB_SCREENSHOTS names a folder."""
-    page.emulate_media(reduced_motion="reduce")
-    enter("edi")
-    pages = {
-        "system": ("/systems?system=telco/crm", ""), "alert-rules": ("/alerts?tab=rules", "edit api_errors"),
-        "alert-channels": ("/alerts?tab=channels", "New channel"), "windows": ("/schedules", "New window"),
-        "run-live": (f"/runs/{run}", "Stop now"),
-    }  # fmt: skip
-    for name, (path, opens) in pages.items():
-        page.goto(estate.url + path)
-        expect(page.get_by_role("main").locator("h1")).to_be_visible()
-        expect(page.get_by_label("loading")).to_have_count(0)
-        page.evaluate(AXE.read_text(encoding="utf-8"))
+def test_nobody_is_shut_out_of_what_watches(estate, enter, run):
+    page = enter("edi")
+    for path, (name, opens) in EDITOR.items():
+        arrived(page, estate.url + path.format(run=run))
         looked_at(page, name)
         if opens:
             page.get_by_role("button", name=opens, exact=True).click()
             page.get_by_role("dialog").locator(".MuiDialogActions-root .MuiButton-contained:enabled").wait_for()
             looked_at(page, f"{name}-dialog")
-
-
-def looked_at(page: Page, name: str) -> None:
-    """As it stands now, in both schemes, and on a telephone."""
-    for scheme in ("light", "dark"):
-        page.emulate_media(color_scheme=scheme)
-        if os.environ.get("LUDB_SCREENSHOTS"):
-            page.screenshot(path=Path(os.environ["LUDB_SCREENSHOTS"]) / f"{name}-{scheme}.png", full_page=True)
-        found = page.evaluate("axe.run().then(said => said.violations.map(one => `${one.id}: ${one.nodes[0].html}`))")
-        assert found == [], f"{name}, {scheme}"
-    page.set_viewport_size({"width": 380, "height": 800})
-    assert page.evaluate(FITS), f"{name} is wider than a telephone"
-    page.set_viewport_size({"width": 1280, "height": 800})

@@ -87,6 +87,10 @@ def test_what_was_set_aside_is_found_by_reason_and_one_by_one(moved):
     assert get(client, f"/runs/{run.id}/quarantine/reasons")[0]["keys"] == ["2"]
     assert [one["key"] for one in get(client, f"/runs/{run.id}/quarantine", reason=reason)["items"]] == ["2"]
     assert get(client, f"/runs/{run.id}/quarantine", key="7")["items"] == []
+    (aside,) = get(client, f"/runs/{run.id}/quarantine", error="NOBODY has", since=0)["items"]
+    for wrong in ({"error": "somebody"}, {"error": "%"}, {"since": aside["at"] + 1}):
+        assert get(client, f"/runs/{run.id}/quarantine", **wrong)["items"] == [], wrong
+    assert len(client.get(f"/api/v1/runs/{run.id}/quarantine.csv", params={"error": "somebody"}).text.splitlines()) == 1
     lines = client.get(f"/api/v1/runs/{run.id}/quarantine.csv").text.splitlines()
     assert (len(lines), lines[1].split(",")[:2]) == (2, ["2", "quarantined"])
 
@@ -114,6 +118,14 @@ def test_a_unit_is_told_with_its_life(moved):
         ["claimed", "decided", "done"],
         None,
     )
+    decided = unit["history"][1]["data"]
+    assert decided == {
+        "targets": ["billing"],
+        "rows": {"source": {"customers": 1, "orders": 2}, "output": {"billing.account": 1, "billing.charge": 2}},
+    }
+    aside = get(client, f"/runs/{run.id}/units/2")["history"]
+    assert [one["what"] for one in aside] == ["claimed", "quarantined"]
+    assert aside[0]["data"]["chunk"] == aside[1]["data"]["chunk"]
     assert [one["run"] for one in get(client, "/units/shop/2")] == [run.id]
     missing = client.get(f"/api/v1/runs/{run.id}/units/9")
     assert (missing.status_code, missing.json()["type"]) == (404, "urn:ludb:problem:not-found")

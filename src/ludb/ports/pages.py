@@ -91,10 +91,12 @@ class Pages(Protocol):
         state: UnitState | None = None,
         reason: str | None = None,
         text: str = "",
+        error: str = "",
+        since: float | None = None,
         limit: int = 50,
     ) -> list[UnitException]:
         """Units set aside after a list position, in list order, without what may hold row values. `text` is part of the
-        unit key.
+        unit key, `error` of the reason or the message; `since` is when they were set aside at the earliest.
         """
 
     def exception(self, run_id: str, position: int) -> UnitException | None:

@@ -57,6 +57,10 @@ class PagesContract:
         assert [one.position for one in repository.pages.exceptions(RUN, text="02")] == [2]
         assert repository.pages.exceptions(RUN, text="%") == []
         assert repository.pages.exceptions(RUN, reason="other") == []
+        (first, *_) = listed
+        assert first in repository.pages.exceptions(RUN, error=first.reason[1:-1].upper(), since=first.at)
+        assert repository.pages.exceptions(RUN, error="%") == []
+        assert repository.pages.exceptions(RUN, since=max(one.at for one in listed) + 1) == []
         whole = repository.pages.exception(RUN, 1)
         assert whole is not None
         assert whole.detail == "0000-00-00"

@@ -6528,6 +6528,10 @@ export interface operations {
                 reason?: string | null;
                 /** @description Part of the unit key */
                 key?: string;
+                /** @description Part of the reason or the message, in capitals or not */
+                error?: string;
+                /** @description Set aside at this time or later */
+                since?: number | null;
             };
             header?: never;
             path: {
@@ -6564,6 +6568,12 @@ export interface operations {
                 state?: components["schemas"]["UnitState"] | null;
                 /** @description The whole reason, word for word */
                 reason?: string | null;
+                /** @description Part of the unit key */
+                key?: string;
+                /** @description Part of the reason or the message, in capitals or not */
+                error?: string;
+                /** @description Set aside at this time or later */
+                since?: number | null;
             };
             header?: never;
             path: {

@@ -2,10 +2,11 @@ import { AppBar, Box, Button, Container, Menu, MenuItem, Stack, Toolbar, Typogra
 import { useState, type ReactNode } from "react";
 import { Link, NavLink } from "react-router-dom";
 import { roleMay, useLogout, useSession } from "../api/session";
-import { browserZone } from "../shared/format";
+import { browserZone, zoneName } from "../shared/format";
 import { Keys } from "./Keys";
 import { MENU } from "./pages";
 
+const SIGN = { system: { sign: "◐", word: "auto" }, dark: { sign: "●", word: "dark" }, light: { sign: "○", word: "light" } } as const;
 const NEXT = { system: "dark", dark: "light", light: "system" } as const;
 
 /** The frame of every page: where one is, who one is, light or dark. */
@@ -21,7 +22,8 @@ export function Frame({ children }: { children: ReactNode }) {
           <Pages />
           <Box sx={{ flex: 1 }} />
           <Keys />
-          <Button onClick={() => setMode(NEXT[mode ?? "system"])} aria-label={`colours: ${mode ?? "system"}`}>{mode ?? "system"}</Button>
+          <Button onClick={() => setMode(NEXT[mode ?? "system"])} aria-label={`colours: ${SIGN[mode ?? "system"].word}`} title="colours: as the system (auto), dark, light"><span aria-hidden="true">{SIGN[mode ?? "system"].sign}&nbsp;</span>{SIGN[mode ?? "system"].word}</Button>
+          <Box component="span" title={`Times are in your zone: ${browserZone()}`} sx={{ color: "text.secondary", display: { xs: "none", sm: "inline" } }}>{zoneName(Date.now() / 1000)}</Box>
           <span>{session.user} ({session.role})</span>
           <Button onClick={() => void logout()}>Log out</Button>
         </Toolbar>

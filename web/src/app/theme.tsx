@@ -21,6 +21,8 @@ const theme = createTheme({
   },
   components: {
     MuiTableCell: { styleOverrides: { root: { fontSize: 13, padding: "6px 10px" } } },
+    // A button takes the ring away that every page has for what holds the keyboard; its own sign is motion, which many switch off.
+    MuiButtonBase: { styleOverrides: { root: { "&.Mui-focusVisible": { outline: "2px solid var(--s-accent)", outlineOffset: 1 } } } },
     MuiButton: { defaultProps: { size: "small", disableElevation: true } },
     MuiTextField: { defaultProps: { size: "small" } },
     MuiInputBase: { styleOverrides: { root: { fontSize: 13 } } },

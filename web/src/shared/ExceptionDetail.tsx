@@ -1,6 +1,7 @@
 import { Box, Stack, Typography } from "@mui/material";
 import type { Shape } from "../api/client";
 import { RowsTable } from "./RowsTable";
+import { apart } from "./said";
 import { UnitSign, When } from "./parts";
 
 /** Why a unit was set aside: step, message, stack, what the source held. */
@@ -9,7 +10,7 @@ export function ExceptionDetail({ found }: { found: Shape<"ExceptionShape"> }) {
   return (
     <Stack sx={{ gap: 1.5 }}>
       <div><UnitSign state={found.state} /> in {found.phase}{found.step && <>, step <code>{found.step}</code></>}, <When at={found.at} /></div>
-      <Typography sx={{ overflowWrap: "anywhere" }}><b>{found.reason}</b>: {found.message}</Typography>
+      <Typography sx={{ overflowWrap: "anywhere" }}><b>{found.reason}</b>{apart(found.reason, found.message) && <>: {apart(found.reason, found.message)}</>}</Typography>
       {found.masked && <Typography color="text.secondary">Values are masked: you do not have the right “personal”.</Typography>}
       {found.detail && <Quoted title="Detail" text={found.detail} />}
       {found.trace && <Quoted title="Stack trace" text={found.trace} />}

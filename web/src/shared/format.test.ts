@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { bytes, count, duration, etaText, moment, percent, rate, span } from "./format";
+import { bytes, count, duration, etaText, level, moment, percent, rate, span } from "./format";
 
 describe("numbers", () => {
   it("never tells 100% before all is done, nor 0% after the first", () => {
@@ -25,6 +25,10 @@ describe("times", () => {
     expect(etaText({ low: now + 86_400, high: now + 90_000 }, now, "UTC")).toContain("(in 1 d)");
     expect(etaText(null, now)).toBe("–");
   });
+});
+
+it("a level tells small ones apart, so that an axis has no tick twice", () => {
+  expect([0, 0.0604, 0.151, 1.5, 12.34, 1234.5, null].map(level)).toEqual(["0", "0.060", "0.15", "1.50", "12.3", "1,235", "–"]);
 });
 
 it("a time of one call is short to read", () => {

@@ -16,6 +16,13 @@ export function percent(done: number, total: number): string {
   return `${share.toFixed(1)}%`;
 }
 
+/** How many at once, on average: small ones with enough digits to tell an axis' ticks apart. */
+export function level(value: number | null | undefined): string {
+  if (value == null) return NONE;
+  if (value === 0 || value >= 100) return whole.format(value);
+  return value < 0.1 ? value.toFixed(3) : value < 10 ? value.toFixed(2) : value.toFixed(1);
+}
+
 export function rate(perSecond: number | null | undefined): string {
   if (perSecond == null) return NONE;
   return `${perSecond < 10 ? perSecond.toFixed(1) : whole.format(perSecond)}/s`;

@@ -39,6 +39,9 @@ export const SEVERITY_LOOK: Record<Shape<"Severity">, Look> = {
   critical: look("critical", "✕", "failed"),
 };
 
+/** Levels of events and log lines; what is neither has no sign. */
+export const LEVEL_LOOK: Record<string, Look> = { warning: SEVERITY_LOOK.warning, error: look("error", "✕", "failed") };
+
 export const LIVE = new Set<Shape<"RunState">>(["running", "paused", "stopping"]);
 
 export interface Share {

@@ -93,6 +93,8 @@ class StorePages:
         state: UnitState | None = None,
         reason: str | None = None,
         text: str = "",
+        error: str = "",
+        since: float | None = None,
         limit: int = 50,
     ) -> list[UnitException]:
         """Units set aside, without the columns that may be long and hold row values."""
@@ -106,6 +108,10 @@ class StorePages:
             query = query.where(e.reason == reason)
         if text:
             query = query.where(e.unit_key.contains(text, autoescape=True))
+        if error:
+            query = query.where(or_(*(one.icontains(error, autoescape=True) for one in (e.reason, e.message))))
+        if since is not None:
+            query = query.where(e.at >= since)
         with self._db.read() as connection:
             get_run(connection, run_id)
             return [

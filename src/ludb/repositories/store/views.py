@@ -26,6 +26,7 @@ from ludb.repositories.store.segments import Segments
 from ludb.repositories.store.tally import aside
 
 _MOVING = ("move", "retry")
+_HELD = (str(ChunkState.CLAIMED), str(ChunkState.DECIDED))
 UNRESOLVED = (ChunkState.CLAIMED, ChunkState.DECIDED, ChunkState.RELEASED)
 """States of chunks that are not over."""
 History = list[tuple[float, str, Mapping[str, object]]]
@@ -141,10 +142,12 @@ class StoreViews:
             told = select(h.at, h.what, h.data).where(h.run == run_id, h.position == position).order_by(h.number)
             history: History = [(row.at, row.what, row.data) for row in connection.execute(told)]
             moved = _moved_by(connection, run_id, position)
+            aside = select(e.state, e.chunk).where(e.run == run_id, e.position == position)
+            state, chunk = connection.execute(aside).one_or_none() or (None, None)
             if moved is not None:
                 history += _way(connection, moved)
-            aside = select(e.state).where(e.run == run_id, e.position == position)
-            state = connection.execute(aside).scalar_one_or_none()
+            else:
+                history = _claimed(connection, run_id, position, chunk, history)
             keys = self._segments.of(connection, run_id, [position])
             text = key_text([column[0].as_py() for column in keys.columns])
             calls = calls_of(connection, run.instance, {text: position})
@@ -172,12 +175,33 @@ class StoreViews:
 def _way(connection: Connection, moved: Any) -> History:
     """How a unit got through: never written down for it, since its finished chunk and that one's decision say so."""
     d = t.decision.c
-    decided = connection.execute(select(d.decided_at, d.participants).where(d.txn == moved.txn)).one_or_none()
-    way: History = [(moved.claimed_at, "claimed", {"chunk": moved.id, "units": moved.units, "worker": moved.owner})]
+    found = select(d.decided_at, d.participants, d.rows).where(d.txn == moved.txn)
+    decided = connection.execute(found).one_or_none()
+    way: History = [_claim(moved)]
     if decided is not None:
-        way.append((decided.decided_at, "decided", {"targets": decided.participants}))
+        rows = {side: decided.rows[side] for side in ("source", "output") if side in decided.rows}
+        way.append((decided.decided_at, "decided", {"targets": decided.participants, "rows": rows}))
     way.append((moved.finished_at, str(UnitState.DONE), {"chunk": moved.id, "txn": moved.txn}))
     return [one for one in way if one[0] is not None]
+
+
+def _claimed(connection: Connection, run_id: str, position: int, aside: str | None, history: History) -> History:
+    """The history of a unit that has not moved, with the claim of the chunk that set it aside, or that holds it now."""
+    c = t.chunk.c
+    if aside is not None:
+        query = select(t.chunk).where(c.id == aside)
+    else:
+        query = select(t.chunk).where(c.run == run_id, c.state.in_(_HELD), c.lo <= position, c.hi > position)
+    for row in connection.execute(query):
+        if row.claimed_at is not None and position in positions_of(row):
+            # Not by time: what is told of its end comes from the worker's clock, the claim's from the repository's.
+            end = next((at for at, one in enumerate(history) if one[2].get("chunk") == row.id), len(history))
+            return [*history[:end], _claim(row), *history[end:]]
+    return history
+
+
+def _claim(row: Any) -> tuple[float, str, Mapping[str, object]]:
+    return (row.claimed_at, "claimed", {"chunk": row.id, "units": row.units, "worker": row.owner})
 
 
 def _moved_by(connection: Connection, run_id: str, position: int) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator, Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 from fastapi.responses import StreamingResponse
@@ -27,6 +27,8 @@ LARGE = 1000
 """From how many units on, groups over all runs are kept for a moment."""
 Reason = Annotated[str | None, Query(description="The whole reason, word for word")]
 Part = Annotated[str, Query(max_length=200, description="Part of the unit key")]
+Error = Annotated[str, Query(max_length=200, description="Part of the reason or the message, in capitals or not")]
+Since = Annotated[float | None, Query(description="Set aside at this time or later")]
 
 
 @router.get("/quarantine", **rule(Role.VIEWER))
@@ -65,13 +67,14 @@ def reasons(run: str, world: AnyWorld, named: Annotated[int, Query(ge=0, le=50)]
 @router.get("/runs/{run}/quarantine", **rule(Role.VIEWER))
 def units(
     run: str, world: AnyWorld, cursor: Cursor = None, limit: Limit = 50, state: UnitState | None = None,
-    reason: Reason = None, key: Part = "",
+    reason: Reason = None, key: Part = "", error: Error = "", since: Since = None,
 ) -> Page[AsideShape]:  # fmt: skip
     """Units of a run that were set aside, in list order."""
     found = known_run(world, run)
     listed = world.repository.pages.exceptions(
-        found.id, after=number(cursor), state=state, reason=reason, text=key, limit=limit + 1
-    )
+        found.id, after=number(cursor), state=state, reason=reason, text=key, error=error, since=since,
+        limit=limit + 1,
+    )  # fmt: skip
     return page_of(listed, limit, lambda one: aside_shape(found.id, one), lambda one: one.position)
 
 
@@ -80,11 +83,15 @@ def units(
     responses={200: {"content": {"text/csv": {"schema": {"type": "string"}}}, "description": "The units as CSV"}},
     **rule(Role.VIEWER),
 )  # fmt: skip
-def export(run: str, world: AnyWorld, state: UnitState | None = None, reason: Reason = None) -> StreamingResponse:
+def export(
+    run: str, world: AnyWorld, state: UnitState | None = None, reason: Reason = None, key: Part = "", error: Error = "",
+    since: Since = None,
+) -> StreamingResponse:  # fmt: skip
     """The same as CSV, all of them."""
     found = known_run(world, run)
     name = f'attachment; filename="quarantine-{found.id}.csv"'
-    lines = _csv(world, found.id, state, reason)
+    asked = {"state": state, "reason": reason, "text": key, "error": error, "since": since}
+    lines = _csv(world, found.id, asked)
     return StreamingResponse(lines, media_type="text/csv", headers={"Content-Disposition": name})
 
 
@@ -99,11 +106,11 @@ def calls(
     return page_of(listed, limit, lambda one: call_shape(one[1], caller), lambda one: one[0])
 
 
-def _csv(world: World, run_id: str, state: UnitState | None, reason: str | None) -> Iterator[str]:
+def _csv(world: World, run_id: str, asked: dict[str, Any]) -> Iterator[str]:
     """The lines, read page by page. A cell that a spreadsheet would take for a formula gets an apostrophe."""
     after: int | None = None
     yield _line(COLUMNS)
-    while found := world.repository.pages.exceptions(run_id, after=after, state=state, reason=reason, limit=500):
+    while found := world.repository.pages.exceptions(run_id, after=after, limit=500, **asked):
         for one in found:
             values = aside_shape(run_id, one).model_dump(mode="json")
             yield _line([_harmless(values[name]) for name in COLUMNS])

@@ -42,7 +42,7 @@ export function List() {
       </Stack>
       {list.error && <Failure error={list.error} again={() => void list.refetch()} />}
       {list.isPending && <Waiting lines={5} />}
-      {list.data && items.length === 0 && <Empty>{read.length === 0 && only ? "Nothing needs a person now: the server looks at every run that goes on every 10 seconds." : "No alert matches."}</Empty>}
+      {list.data && items.length === 0 && <Empty>{read.length === 0 && only ? "Nothing needs a person now: the server looks at every run that goes on every 10 seconds." : read.length === 0 ? "Nothing has needed a person so far." : "No alert matches."}</Empty>}
       {items.length > 0 && <Grid label="alerts" columns={columns(user, setCare)} rows={items} keyOf={(one) => one.number} />}
       {list.hasNextPage && <Button onClick={() => void list.fetchNextPage()} disabled={list.isFetching}>Older alerts</Button>}
       {care && <Care alert={care} close={() => setCare(null)} />}

@@ -10,15 +10,17 @@ import { Grid, type Column } from "../../shared/Grid";
 import { later } from "../../shared/later";
 import { Empty, Panel, RunSign, Told } from "../../shared/parts";
 import { StateBar } from "../../shared/StateBar";
-import { settledOf } from "../../shared/states";
+import { settledOf, UNIT_LOOK, type UnitState } from "../../shared/states";
 import { change, differing } from "./pairs";
 
 const Pace = later(() => import("./Pace"), <Panel title="Units settled, by time since the start" min={256}>{null}</Panel>);
 type Number = Shape<"NumberPairShape">;
 type Setting = Shape<"SettingPairShape">;
 const PARTS = [["state", "Units by state"], ["reason", "Units set aside, by reason"], ["source", "Rows read"], ["output", "Rows written"]] as const;
+/** A state by its word; anything else by its name. */
+const worded = (name: string): string => UNIT_LOOK[name as UnitState]?.word ?? name;
 const NUMBERS: Column<Number>[] = [
-  { name: "what", wide: 200, cell: (one) => <>{one.name}{one.state && one.state !== one.name && ` (${one.state})`}</> },
+  { name: "what", wide: 200, cell: (one) => <>{worded(one.name)}{one.state && one.state !== one.name && ` (${worded(one.state)})`}</> },
   { name: "A", right: true, cell: (one) => count(one.a) },
   { name: "B", right: true, cell: (one) => count(one.b) },
   { name: "B against A", right: true, cell: (one) => (one.a === one.b ? "same" : <b>{change(one.a, one.b)}</b>) },

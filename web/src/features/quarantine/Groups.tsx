@@ -2,7 +2,9 @@ import { Button, Table, TableBody, TableCell, TableContainer, TableHead, TableRo
 import { useQuery } from "@tanstack/react-query";
 import { get, type Shape } from "../../api/client";
 import { count } from "../../shared/format";
+import { Find } from "../../shared/Find";
 import { Empty, Panel, Told, UnitSign } from "../../shared/parts";
+import { holding } from "./since";
 import type { Change, Filter } from "./QuarantinePage";
 
 /** Reasons with how many units each has: of one run, or of all. */
@@ -16,15 +18,16 @@ export function Groups({ filter, change }: { filter: Filter; change: Change }) {
   return (
     <Panel
       title={filter.run ? `Reasons in ${filter.run}` : "Reasons in all runs"}
-      aside={filter.run && <Button onClick={() => change({ run: "", reason: "", key: "", unit: "", state: "" })}>All runs</Button>}
+      aside={filter.run && <Button onClick={() => change({ run: "", reason: "", key: "", unit: "", state: "", since: "" })}>All runs</Button>}
     >
+      <Find label="Error contains" value={filter.error} find={(error) => change({ error, unit: "" })} />
       <Told query={groups}>
-        {(found) => found.length === 0 ? <Empty>No unit is set aside.</Empty> : (
+        {(found) => found.length === 0 ? <Empty>No unit is set aside{filter.run ? " in this run" : ""}.</Empty> : holding(found, filter.error).length === 0 ? <Empty>No reason holds “{filter.error}”.</Empty> : (
           <TableContainer tabIndex={0} role="region" aria-label="reasons">
             <Table size="small">
               <TableHead><TableRow><TableCell>reason</TableCell>{!filter.run && <TableCell>run</TableCell>}<TableCell align="right">units</TableCell></TableRow></TableHead>
               <TableBody>
-                {[...found].sort((a, b) => b.units - a.units).map((one) => (
+                {[...holding(found, filter.error)].sort((a, b) => b.units - a.units).map((one) => (
                   <TableRow key={`${one.run} ${one.reason} ${one.step} ${one.state}`} selected={filter.reason === one.reason && filter.run === one.run}>
                     <TableCell sx={{ overflowWrap: "anywhere", minWidth: 180 }}>
                       <Button sx={{ p: 0, textAlign: "left", minWidth: 0 }} onClick={() => change({ run: one.run, reason: one.reason, state: one.state, key: "", unit: "" })}>{one.reason}</Button>

@@ -10,13 +10,17 @@ export interface Filter {
   reason: string;
   key: string;
   unit: string;
+  /** Part of the reason or the message. */
+  error: string;
+  /** How long ago at most: a name of `SINCE`. */
+  since: string;
 }
 export type Change = (values: Partial<Filter>) => void;
 
 export default function QuarantinePage() {
   const [params, setParams] = useSearchParams();
   const of = (name: keyof Filter) => params.get(name) ?? "";
-  const filter: Filter = { run: of("run"), state: of("state"), reason: of("reason"), key: of("key"), unit: of("unit") };
+  const filter: Filter = { run: of("run"), state: of("state"), reason: of("reason"), key: of("key"), unit: of("unit"), error: of("error"), since: of("since") };
   const change: Change = (values) => {
     const all = Object.entries({ ...filter, ...values }).filter(([, value]) => value);
     setParams(Object.fromEntries(all));

@@ -1,18 +1,22 @@
-import { Button, Checkbox, Stack, Table, TableBody, TableCell, TableContainer, TableHead, TableRow, TextField } from "@mui/material";
+import { Button, Checkbox, Stack, Table, TableBody, TableCell, TableContainer, TableHead, TableRow } from "@mui/material";
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { address, get } from "../../api/client";
 import { May } from "../../api/session";
+import { Choice } from "../../shared/Choice";
 import { ExceptionDetail } from "../../shared/ExceptionDetail";
+import { Find } from "../../shared/Find";
+import { count } from "../../shared/format";
 import { Empty, Failure, Panel, Told, UnitLink, UnitSign, When } from "../../shared/parts";
+import { Retry } from "../../shared/Retry";
+import { SINCE, sinceOf } from "./since";
 import type { Change, Filter } from "./QuarantinePage";
-import { Retry } from "./Retry";
 
 /** The units of one run that match the filter; one of them opened. */
 export function Units({ filter, change }: { filter: Filter; change: Change }) {
   const [chosen, setChosen] = useState<string[]>([]);
   const run = useQuery({ queryKey: ["runs", filter.run, "run"], queryFn: () => get("/api/v1/runs/{run}", { run: filter.run }) });
-  const asked = { state: filter.state, reason: filter.reason, key: filter.key };
+  const asked = { state: filter.state, reason: filter.reason, key: filter.key, error: filter.error, since: sinceOf(filter.since, Date.now() / 1000) };
   const list = useInfiniteQuery({
     queryKey: ["quarantine", "units", filter.run, asked],
     initialPageParam: "",
@@ -20,15 +24,19 @@ export function Units({ filter, change }: { filter: Filter; change: Change }) {
     getNextPageParam: (page) => page.next ?? undefined,
   });
   const items = list.data?.pages.flatMap((page) => page.items) ?? [];
+  // What is looked for is what is tried again: never all of the run because somebody has overlooked a filter.
+  const narrowed = filter.key !== "" || filter.error !== "" || filter.since !== "";
+  const shown = items.filter((one) => one.state === "quarantined").map((one) => one.key);
   const job = run.data?.job ?? "";
   const toggle = (key: string) => setChosen((now) => (now.includes(key) ? now.filter((one) => one !== key) : [...now, key]));
   return (
     <Stack sx={{ gap: 2, minWidth: 0 }}>
-      <Panel title={filter.reason || "All reasons"} aside={<a href={address("/api/v1/runs/{run}/quarantine.csv", { run: filter.run }, { state: filter.state, reason: filter.reason })} download>CSV</a>}>
+      <Panel title={filter.reason || "All reasons"} aside={<a href={address("/api/v1/runs/{run}/quarantine.csv", { run: filter.run }, asked)} download>CSV</a>}>
         <Stack direction="row" sx={{ gap: 1, mb: 1, flexWrap: "wrap", alignItems: "center" }}>
-          <Search value={filter.key} find={(key) => change({ key, unit: "" })} />
+          <Find label="Unit key" value={filter.key} find={(key) => change({ key, unit: "" })} />
+          <Choice label="Set aside" value={filter.since} options={SINCE.map(([name, word]) => [name, word] as const)} choose={(since) => change({ since, unit: "" })} />
           {filter.reason && <Button onClick={() => change({ reason: "", unit: "" })}>Any reason</Button>}
-          <May role="operator"><Retry run={filter.run} reason={filter.reason} keys={chosen} done={() => setChosen([])} /></May>
+          <May role="operator"><Retry nobody={narrowed && shown.length === 0} run={filter.run} reason={filter.reason} keys={narrowed && chosen.length === 0 ? shown : chosen} word={narrowed && chosen.length === 0 ? `the ${count(shown.length)} shown` : undefined} done={() => setChosen([])} /></May>
         </Stack>
         {list.error && <Failure error={list.error} />}
         {list.data && items.length === 0 && <Empty>No unit matches.</Empty>}
@@ -54,15 +62,6 @@ export function Units({ filter, change }: { filter: Filter; change: Change }) {
       </Panel>
       {filter.unit && <Detail run={filter.run} job={job} unit={filter.unit} />}
     </Stack>
-  );
-}
-
-function Search({ value, find }: { value: string; find: (key: string) => void }) {
-  const [text, setText] = useState(value);
-  return (
-    <form onSubmit={(event) => { event.preventDefault(); find(text); }}>
-      <TextField label="Unit key" value={text} onChange={(event) => setText(event.target.value)} />
-    </form>
   );
 }
 

@@ -2,7 +2,7 @@ import { Button, Stack } from "@mui/material";
 import { useMemo, type ReactNode } from "react";
 import type { Shape } from "../../api/client";
 import { useFilters } from "../../shared/filters";
-import { bytes, percent, rate, span } from "../../shared/format";
+import { bytes, level, percent, rate, span } from "../../shared/format";
 import { LineChart, type Curve } from "../../shared/LineChart";
 import { marks } from "../../shared/marks";
 import { Empty, Panel, Told } from "../../shared/parts";
@@ -25,7 +25,6 @@ const CORES: Curve<Timed>[] = [{ name: "cores", of: (point) => point.workersCpu,
 const NONE: Latency[] = [];
 const NOBODY: Shape<"CommandShape">[] = [];
 const share = (value: number) => percent(value, 1);
-const cores = (value: number) => value.toFixed(1);
 
 /** What stands in the address, what is said, and for how many seconds before the newest sample. */
 const SPANS = [["", "whole run", null], ["1h", "last hour", 3600], ["10m", "last 10 minutes", 600]] as const;
@@ -68,16 +67,16 @@ function Lines({ samples, costs = NONE, commands = NOBODY, seconds, of, aside }:
     return (
       <>
         <LineChart {...all} title="Host: processor and memory" show={share} top={1} lines={HOST} aside={aside} />
-        <LineChart {...all} title="Processors used by the workers" show={cores} lines={CORES} />
-        <LineChart {...all} title="Memory of the workers" show={bytes} lines={HELD} />
+        <LineChart {...all} title="Processors used by the workers" show={level} lines={CORES} quiet />
+        <LineChart {...all} title="Memory of the workers" show={bytes} lines={HELD} quiet />
       </>
     );
   }
   return (
     <>
       <LineChart {...all} title="Throughput, units/s" show={rate} lines={RATE} aside={aside} />
-      <LineChart {...all} title="Latency of the systems, p95" show={span} lines={systems} />
-      <LineChart {...all} title="Host: processor and memory" show={share} top={1} lines={HOST} />
+      <LineChart {...all} title="Latency of the systems, p95" show={span} lines={systems} quiet />
+      <LineChart {...all} title="Host: processor and memory" show={share} top={1} lines={HOST} quiet />
     </>
   );
 }

@@ -21,11 +21,11 @@ export function Chunks({ run, state }: { run: string; state: Shape<"RunState"> }
         {(found) => found.length === 0 ? <Empty>No chunk is in flight, and none waits.</Empty> : (
           <TableContainer tabIndex={0} role="region" aria-label="chunks" sx={{ maxHeight: 420 }}>
             <Table size="small" stickyHeader>
-              <TableHead><TableRow>{["units", "state", "attempt", "worker", "error"].map((name) => <TableCell key={name}>{name}</TableCell>)}</TableRow></TableHead>
+              <TableHead><TableRow>{["numbers in the list", "state", "attempt", "worker", "error"].map((name) => <TableCell key={name}>{name}</TableCell>)}</TableRow></TableHead>
               <TableBody>
                 {found.map((one) => (
                   <TableRow key={one.id}>
-                    <TableCell>{count(one.lo)}–{count(one.hi)}</TableCell>
+                    <TableCell>{count(one.lo + 1)} – {count(one.hi)}</TableCell>
                     <TableCell>{one.state}{one.not_before ? `, not before ${clock(one.not_before)}` : ""}</TableCell>
                     <TableCell>{one.attempt}</TableCell>
                     <TableCell className="mono">{one.owner || "–"}</TableCell>

@@ -1,10 +1,13 @@
 import { Box, Button, Stack } from "@mui/material";
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
+import { Link } from "react-router-dom";
 import { get, type Shape } from "../../api/client";
 import { bytes, count, duration, percent, span } from "../../shared/format";
 import { Grid, type Column } from "../../shared/Grid";
 import { Empty, Panel, Told } from "../../shared/parts";
+import { LIVE } from "../../shared/states";
+import { SystemFigures } from "../../shared/SystemFigures";
 import { sharesOf } from "./costs";
 import { beat, keyOf } from "./live";
 
@@ -57,7 +60,7 @@ const STEP: Column<Figure>[] = [{ ...NAME, name: "step" }, { name: "chunks", rig
 const RULE: Column<Figure>[] = [{ ...NAME, name: "rule" }, { name: "chunks", right: true, cell: (one) => count(one.count) }, { name: "found", right: true, cell: (one) => count(one.rows) }, ...TIMES];
 const SYSTEM: Column<Figure>[] = [
   { ...NAME, name: "system" },
-  { name: "calls", right: true, cell: (one) => count(one.count) },
+  { name: "asked", right: true, cell: (one) => count(one.count) },
   { name: "rows", right: true, cell: (one) => count(one.rows) },
   ...TIMES,
   { name: "sent", right: true, cell: (one) => bytes(one.sent) },
@@ -67,12 +70,27 @@ const SYSTEM: Column<Figure>[] = [
   { name: "waited for pace", right: true, cell: (one) => long(one.waited) },
 ];
 
-export function SystemCosts({ run, state }: { run: string; state: Shape<"RunState"> }) {
+const CARDS = { display: "grid", gap: 2, gridTemplateColumns: "repeat(auto-fill, minmax(min(100%, 300px), 1fr))" };
+
+/** Every system in a card of its own, drawn alike; then all of them in one table. */
+export function SystemCosts({ run, job, state }: { run: string; job: string; state: Shape<"RunState"> }) {
   const costs = useCosts(run, state);
+  const deep = (system: string) => `/systems?${new URLSearchParams({ system: `${job}/${system}`, run }).toString()}`;
   return (
-    <Panel title="Systems" aside={<span>queries, writes and calls of all workers, added up</span>}>
-      <Told query={costs}>{(found) => (found.systems.length === 0 ? <Empty>No system has been asked yet.</Empty> : <Grid label="systems" columns={SYSTEM} rows={found.systems} keyOf={(one) => one.name} />)}</Told>
-    </Panel>
+    <Told query={costs} lines={10}>
+      {(found) => (found.systems.length === 0 ? <Panel title="Systems"><Empty>No system has been asked yet.</Empty></Panel> : (
+        <>
+          <Box sx={CARDS}>
+            {found.systems.map((one) => (
+              <Panel key={one.name} title={one.name} aside={<Link to={deep(one.name)} aria-label={`${one.name} over time`}>over time</Link>}><SystemFigures of={one} live={LIVE.has(state)} /></Panel>
+            ))}
+          </Box>
+          <Panel title="Systems" aside={<span>queries, writes and requests of all workers, added up</span>}>
+            <Grid label="systems" columns={SYSTEM} rows={found.systems} keyOf={(one) => one.name} />
+          </Panel>
+        </>
+      ))}
+    </Told>
   );
 }
 

@@ -1,10 +1,24 @@
 import { Box } from "@mui/material";
 import { memo } from "react";
 import type { Shape } from "../../api/client";
-import { clock } from "../../shared/format";
+import { clock, moment } from "../../shared/format";
 import { Empty, Panel } from "../../shared/parts";
+import { byWhom, saidOf } from "../../shared/said";
+import { LEVEL_LOOK } from "../../shared/states";
 
-const told = (data: Record<string, unknown>) => Object.entries(data).map(([name, value]) => `${name} ${typeof value === "object" ? JSON.stringify(value) : String(value)}`).join(", ");
+/** One line of events or of the log: when, how grave, what, in words, by whom. */
+export const Line = memo(function Line({ at, level, name, data }: { at: number; level: string; name: string; data: Record<string, unknown> }) {
+  const look = LEVEL_LOOK[level];
+  return (
+    <Box sx={{ display: "flex", columnGap: 1, py: 0.25, flexWrap: { xs: "wrap", sm: "nowrap" } }}>
+      <span title={moment(at)}>{clock(at)}</span>
+      <Box component="span" aria-label={look ? level : undefined} role={look ? "img" : undefined} sx={{ width: 10, flex: "none", fontWeight: 700, color: look?.colour }}>{look?.sign}</Box>
+      <Box component="b" sx={{ whiteSpace: "nowrap", color: look?.colour }}>{name}</Box>
+      <Box component="span" sx={{ overflowWrap: "anywhere", minWidth: 0, flex: { xs: "1 0 100%", sm: 1 }, order: { xs: 1, sm: 0 } }}>{saidOf(name, data)}</Box>
+      <Box component="span" className="mono" sx={{ color: "text.secondary", whiteSpace: "nowrap", ml: "auto" }}>{byWhom(data)}</Box>
+    </Box>
+  );
+});
 
 /** What happened, the newest first. */
 export function Events({ events, connected, height = 320 }: { events: Shape<"EventShape">[]; connected: boolean; height?: number | string }) {
@@ -12,16 +26,8 @@ export function Events({ events, connected, height = 320 }: { events: Shape<"Eve
     <Panel title="Events" aside={<span role="status">{connected ? "● live" : "○ polling"}</span>}>
       {events.length === 0 && <Empty>Nothing has happened yet.</Empty>}
       <Box tabIndex={0} role="region" aria-label="events" sx={{ maxHeight: height, overflow: "auto" }}>
-        {[...events].reverse().map((event) => <Line key={event.number} event={event} />)}
+        {[...events].reverse().map((event) => <Line key={event.number} at={event.at} level={event.level} name={event.name} data={event.data} />)}
       </Box>
     </Panel>
   );
 }
-
-const Line = memo(({ event }: { event: Shape<"EventShape"> }) => (
-  <div style={{ display: "flex", gap: 8, padding: "2px 0" }}>
-    <span>{clock(event.at)}</span>
-    <b style={{ whiteSpace: "nowrap" }}>{event.level === "info" ? "" : "! "}{event.name}</b>
-    <span style={{ overflowWrap: "anywhere", minWidth: 0 }}>{told(event.data)}</span>
-  </div>
-));

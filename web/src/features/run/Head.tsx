@@ -2,7 +2,8 @@ import { Box, Paper, Stack, Typography } from "@mui/material";
 import { Link } from "react-router-dom";
 import type { Shape } from "../../api/client";
 import { May } from "../../api/session";
-import { duration, etaText, moment, percent, rate } from "../../shared/format";
+import { duration, moment, percent } from "../../shared/format";
+import { Ends } from "../../shared/Ends";
 import { RunSign } from "../../shared/parts";
 import { StateBar, StateCounts } from "../../shared/StateBar";
 import { LIVE, settledOf } from "../../shared/states";
@@ -40,11 +41,7 @@ export function Head({ run, progress, events }: { run: Shape<"RunShape">; progre
       </Stack>
       <Stack direction="row" sx={{ flexWrap: "wrap", justifyContent: "space-between", gap: 1 }}>
         <StateCounts counters={counters} linkOf={(unit) => (listed.has(unit) ? of(unit) : null)} />
-        <span>
-          {LIVE.has(state)
-            ? <>{state === "paused" ? "stands still" : rate(progress?.rate)} · mean {rate(progress?.mean_rate)} · ends <b>{etaText(progress?.eta, now)}</b></>
-            : <>ended {moment(run.ended_at)}</>}
-        </span>
+        {LIVE.has(state) ? <Ends state={state} progress={progress} mean /> : <span>{run.ended_at == null ? "not begun" : `ended ${moment(run.ended_at)}`}</span>}
       </Stack>
       <Trouble run={run.id} state={state} reason={reason} waiting={progress?.waiting ?? []} events={events} alone={progress !== undefined && LIVE.has(state) && !progress.held} />
     </Paper>

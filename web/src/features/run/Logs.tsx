@@ -1,25 +1,37 @@
-import { Box, Button } from "@mui/material";
+import { Box, Button, Stack } from "@mui/material";
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { get, type Shape } from "../../api/client";
-import { clock } from "../../shared/format";
+import { useFilters } from "../../shared/filters";
 import { Empty, Panel, Told } from "../../shared/parts";
+import { Line } from "./Events";
 import { beat, keyOf } from "./live";
 
-/** The end of the logs; it can be held still to be read. */
+const LEVELS = [["", "all"], ["warning", "warnings"], ["error", "errors"]] as const;
+
+/** The end of the logs; it can be held still to be read, and thinned to what is grave. */
 export function Logs({ run, state, height = 320 }: { run: string; state: Shape<"RunState">; height?: number | string }) {
   const [held, setHeld] = useState(false);
+  const [asked, change] = useFilters(["level"] as const);
+  const level = LEVELS.find(([name]) => name === asked.level)?.[0] ?? "";
   const logs = useQuery({
-    queryKey: keyOf(run, "logs"),
-    queryFn: () => get("/api/v1/runs/{run}/logs", { run }, { lines: 100 }),
+    queryKey: [...keyOf(run, "logs"), level],
+    queryFn: () => get("/api/v1/runs/{run}/logs", { run }, { lines: 100, level }),
     refetchInterval: held ? false : beat(state),
+    placeholderData: (before) => before,
   });
+  const aside = (
+    <Stack direction="row" role="group" aria-label="lines shown">
+      {LEVELS.map(([name, word]) => <Button key={name} aria-pressed={level === name} variant={level === name ? "outlined" : "text"} onClick={() => change({ level: name })}>{word}</Button>)}
+      <Button onClick={() => setHeld(!held)} aria-pressed={held}>{held ? "Follow" : "Hold still"}</Button>
+    </Stack>
+  );
   return (
-    <Panel title="Log" aside={<Button onClick={() => setHeld(!held)} aria-pressed={held}>{held ? "Follow" : "Hold still"}</Button>}>
+    <Panel title="Log" aside={aside}>
       <Told query={logs}>
-        {(lines) => lines.length === 0 ? <Empty>No line yet.</Empty> : (
-          <Box component="pre" tabIndex={0} role="region" aria-label="log" sx={{ m: 0, maxHeight: height, overflow: "auto", whiteSpace: "pre-wrap", overflowWrap: "anywhere" }}>
-            {[...lines].reverse().map((line) => `${clock(Date.parse(line.at) / 1000)} ${line.level} ${line.file} ${line.event} ${JSON.stringify(line.data)}`).join("\n")}
+        {(lines) => lines.length === 0 ? <Empty>{level ? "No such line among the newest." : "No line yet."}</Empty> : (
+          <Box tabIndex={0} role="region" aria-label="log" sx={{ maxHeight: height, overflow: "auto" }}>
+            {[...lines].reverse().map((line, index) => <Line key={`${line.at} ${line.file} ${index}`} at={Date.parse(line.at) / 1000} level={line.level} name={line.event} data={line.data} />)}
           </Box>
         )}
       </Told>

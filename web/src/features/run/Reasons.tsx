@@ -4,13 +4,22 @@ import { Link } from "react-router-dom";
 import { address, get, type Shape } from "../../api/client";
 import { count } from "../../shared/format";
 import { Empty, Panel, Told, UnitLink, UnitSign } from "../../shared/parts";
-import { keyOf } from "./live";
+import { beat, keyOf } from "./live";
+
+const told = (reasons: Shape<"ReasonShape">[] | undefined) => (reasons ?? []).reduce((sum, one) => sum + one.units, 0);
 
 const MOST = 10;
 
 /** Why units were set aside, the most frequent first; each reason leads to its units. */
 export function Reasons({ run, whole = false }: { run: Shape<"RunShape">; whole?: boolean }) {
-  const reasons = useQuery({ queryKey: keyOf(run.id, "reasons"), queryFn: () => get("/api/v1/runs/{run}/quarantine/reasons", { run: run.id }) });
+  const progress = useQuery({ queryKey: keyOf(run.id, "progress"), queryFn: () => get("/api/v1/runs/{run}/progress", { run: run.id }), enabled: false });
+  const { quarantined, in_doubt: doubt, gone, rolled_back: back } = progress.data?.counters ?? run.counters;
+  const reasons = useQuery({
+    queryKey: keyOf(run.id, "reasons"),
+    queryFn: () => get("/api/v1/runs/{run}/quarantine/reasons", { run: run.id }),
+    // No event tells of a unit set aside: it is read again for as long as it tells of fewer than the head of the page does.
+    refetchInterval: (query) => (told(query.state.data) === quarantined + doubt + gone + back ? false : beat(progress.data?.state ?? run.state)),
+  });
   return (
     <Panel title="Set aside, by reason" min={120} aside={whole && <span><Link to={`/quarantine?run=${encodeURIComponent(run.id)}`}>one by one</Link> · <a href={address("/api/v1/runs/{run}/quarantine.csv", { run: run.id })} download>CSV</a></span>}>
       <Told query={reasons}>

@@ -11,7 +11,7 @@ const ASIDE = ["quarantined", "in_doubt", "rolled_back"];
 export function Rows({ run, state }: { run: string; state: Shape<"RunState"> }) {
   const rows = useQuery({ queryKey: keyOf(run, "rows"), queryFn: () => get("/api/v1/runs/{run}/rows", { run }), refetchInterval: beat(state, 10_000) });
   return (
-    <Panel title="Steps and systems: rows">
+    <Panel title="Rows, by table and output">
       <Told query={rows}>
         {(found) => (
           <TableContainer tabIndex={0} role="region" aria-label="rows by table" sx={{ maxHeight: 420 }}>

@@ -20,6 +20,7 @@ import { Reasons } from "./Reasons";
 import { Rows } from "./Rows";
 import { Settings } from "./Settings";
 import { Stragglers } from "./Stragglers";
+import { SystemsNow } from "./SystemsNow";
 import { TABS, tabOf } from "./tabs";
 import { useTimes } from "./times";
 import { Turn } from "./Turn";
@@ -58,7 +59,7 @@ function Live({ id, beginning }: { id: string; beginning: Event[] }) {
 /** Drawn anew when they have something else to tell, not whenever the page has. */
 const Steady = {
   Chunks: memo(Chunks), Costs: memo(Costs), Drawn: memo(Drawn), Events: memo(Events), Load: memo(Load), Logs: memo(Logs), Machines: memo(Machines), Parts: memo(Parts),
-  Reasons: memo(Reasons), Rows: memo(Rows), StepCosts: memo(StepCosts), Stragglers: memo(Stragglers), SystemCosts: memo(SystemCosts), Turn: memo(Turn),
+  Reasons: memo(Reasons), Rows: memo(Rows), StepCosts: memo(StepCosts), Stragglers: memo(Stragglers), SystemCosts: memo(SystemCosts), SystemsNow: memo(SystemsNow), Turn: memo(Turn),
 };
 
 interface Of {
@@ -85,7 +86,7 @@ function Parts(of: Of) {
           <Steady.Drawn run={run.id} state={state} of="machines" />
         </>
       )}
-      {tab === "systems" && <><Steady.SystemCosts run={run.id} state={state} /><Steady.StepCosts run={run.id} state={state} /><Steady.Rows run={run.id} state={state} /></>}
+      {tab === "systems" && <><Steady.SystemCosts run={run.id} job={run.job} state={state} /><Steady.StepCosts run={run.id} state={state} /><Steady.Rows run={run.id} state={state} /></>}
       {tab === "quarantine" && <Steady.Reasons run={run} whole />}
       {tab === "events" && <><Steady.Events events={of.events} connected={of.connected} height="60vh" /><Steady.Logs run={run.id} state={state} height="60vh" /></>}
       {tab === "settings" && <>{turn}<Settings run={run} /></>}
@@ -110,7 +111,7 @@ function Progress({ run, state, events, connected }: Of) {
         </Stack>
       </Box>
       <Steady.Machines run={run.id} job={run.job} state={state} />
-      <Box sx={EVEN}><Steady.Rows run={run.id} state={state} /><Steady.Stragglers run={run.id} job={run.job} state={state} /></Box>
+      <Box sx={EVEN}><Steady.Rows run={run.id} state={state} /><Stack sx={{ gap: 2, minWidth: 0 }}><Steady.SystemsNow run={run.id} job={run.job} state={state} events={events} /><Steady.Stragglers run={run.id} job={run.job} state={state} /></Stack></Box>
       <Box sx={EVEN}><Steady.Events events={events} connected={connected} /><Steady.Logs run={run.id} state={state} /></Box>
     </>
   );

@@ -6,10 +6,12 @@ import { get } from "../../api/client";
 import { May } from "../../api/session";
 import { Choice } from "../../shared/Choice";
 import { Facts } from "../../shared/Facts";
-import { bytes, count, duration, moment, span } from "../../shared/format";
+import { count, duration, moment, span } from "../../shared/format";
 import { Grid, type Column } from "../../shared/Grid";
-import { Empty, Panel, Sign, When } from "../../shared/parts";
-import { heldBack, lookOf, type Health, type Now, type Run } from "./health";
+import { Empty, Panel, Sign, Told, When } from "../../shared/parts";
+import { SystemFigures } from "../../shared/SystemFigures";
+import type { Now } from "../../shared/lately";
+import { heldBack, lookOf, type Health, type Run } from "./health";
 import { Limits } from "./Limits";
 
 const Lines = lazy(() => import("./Lines"));
@@ -47,22 +49,35 @@ export function System({ health, now, going, close }: { health: Health; now: Now
                 ["used as", health.roles.join(", ")],
                 ["named by", variables === undefined ? "…" : variables.length ? <code>{variables.join(", ")}</code> : "the job’s text"],
                 ["last used", health.last_at == null ? "never" : going.some((one) => one.id === health.last_run) ? "now" : moment(health.last_at)],
-                ["rows", count(health.figure?.rows)],
-                ["sent", bytes(health.figure?.sent)],
-                ["received", bytes(health.figure?.received)],
               ]}
             />
           </Panel>
+          {run && <Passed run={run} system={health.name} live={live} />}
           {turned.map((one) => <May key={one.id} role="operator"><Limits run={one} system={health.name} /></May>)}
         </Stack>
         {run
-          ? <Panel title="Over time" min={620} aside={<Choice label="Run" value={run} options={runs.map((one) => [one, one] as const)} choose={choose} />}><Suspense fallback={<Box sx={{ minHeight: 540 }} />}><Lines key={run} run={run} system={health.name} live={live} /></Suspense></Panel>
+          ? <Panel title="Over time" min={480} aside={<Choice label="Run" value={run} options={runs.map((one) => [one, one] as const)} choose={choose} />}><Suspense fallback={<Box sx={{ minHeight: 400 }} />}><Lines key={run} run={run} system={health.name} live={live} /></Suspense></Panel>
           : <Panel title="Over time"><Empty>No run has touched it yet.</Empty></Panel>}
       </Box>
       <Panel title="Runs that used it">
         {health.of_runs.length === 0 ? <Empty>None of the newest 20.</Empty> : <Grid label="runs that used it" columns={OF_RUNS} rows={health.of_runs} keyOf={(one) => one.name} height={420} />}
       </Panel>
     </>
+  );
+}
+
+/** What passed in the run that is chosen. */
+function Passed({ run, system, live }: { run: string; system: string; live: boolean }) {
+  const figures = useQuery({ queryKey: ["runs", run, "figures"], queryFn: () => get("/api/v1/runs/{run}/figures", { run }), refetchInterval: live ? 5_000 : false });
+  return (
+    <Panel title="What passed" aside={<Link className="mono" to={`/runs/${run}?tab=systems`}>{run}</Link>} min={250}>
+      <Told query={figures} lines={7}>
+        {(found) => {
+          const of = found.systems.find((one) => one.name === system);
+          return of ? <SystemFigures of={of} live={live} /> : <Empty>This run has not asked it yet.</Empty>;
+        }}
+      </Told>
+    </Panel>
   );
 }
 

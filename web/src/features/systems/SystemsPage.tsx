@@ -8,7 +8,8 @@ import { useFilters } from "../../shared/filters";
 import { count, moment, rate, span } from "../../shared/format";
 import { Grid, type Column } from "../../shared/Grid";
 import { Empty, Panel, Sign, Told } from "../../shared/parts";
-import { keyOf, limitsText, lookOf, nowOf, ordered, type Health, type Now, type Run } from "./health";
+import { nowOf, type Now } from "../../shared/lately";
+import { keyOf, limitsText, lookOf, ordered, type Health, type Run } from "./health";
 import { System } from "./System";
 
 const LIVE = ["running", "paused", "stopping"] as const;
@@ -88,7 +89,7 @@ function columns(runs: Run[], now: (job: string, system: string) => Now | null, 
     { name: "calls", right: true, cell: (one) => count(one.figure?.count) },
     { name: "p50", right: true, cell: (one) => span(one.figure?.p50) },
     { name: "p95", right: true, cell: (one) => span(one.figure?.p95) },
-    { name: "429", right: true, cell: (one) => bad(one.figure?.throttled, "quarantined", "!") },
+    { name: "429", right: true, cell: (one) => bad(one.figure?.throttled, "paused", "↻") },
     { name: "failed", right: true, cell: (one) => bad(one.figure?.failed, "failed", "✕") },
     { name: "limits", tight: true, cell: (one) => mine(one).map((run) => <div key={run.id}>{limitsText(run.live.calls[one.name])}</div>)[0] ?? "–" },
     { name: "run", mono: true, tight: true, cell: (one) => { const last = mine(one)[0]?.id ?? one.last_run; return last ? <Link to={`/runs/${last}?tab=systems`}>{last}</Link> : "none yet"; } },

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { heldBack, limitsText, linesOf, lookOf, nowOf, ordered, type Health, type Run } from "./health";
+import { nowOf } from "../../shared/lately";
+import { fromFirst, heldBack, limitsText, linesOf, lookOf, ordered, type Health, type Run } from "./health";
 
 const figure = (count: number, seconds: number, p95: number | null = 0.2) => ({ name: "crm", count, seconds, rows: 0, p50: p95, p95, sent: 0, received: 0, throttled: 1, failed: 0, waited: 0, latencies: [], requests: {}, calls: {}, in_flight: 0 });
 const at = (moment: number, systems = [figure(10, 4)]) => ({ at: moment, span: 5, phases: [], steps: [], rules: [], systems });
@@ -27,6 +28,12 @@ describe("a system", () => {
     const drawn = linesOf([at(0), at(5, [figure(0, 0)]), at(100), at(105, [])], "crm");
     expect(linesOf([at(0)], "billing")[0]).toMatchObject({ calls: 0, p95: null });
     expect(drawn.map((one) => [one.at, one.calls, one.p95])).toEqual([[0, 10, 0.2], [5, 0, null], [52.5, null, null], [100, 10, 0.2], [105, null, null]]);
+  });
+
+  it("shows what was turned before its first sample", () => {
+    const drawn = linesOf([at(10), at(15)], "crm");
+    expect(fromFirst(drawn, [{ at: 12 }, { at: 7 }, { at: 8 }]).map((one) => [one.at, one.calls])).toEqual([[7, null], [10, 10], [15, 10]]);
+    expect([fromFirst(drawn, [{ at: 12 }]), fromFirst([], [{ at: 1 }])]).toEqual([drawn, []]);
   });
 
   it("is paced by a number, or not at all", () => {

@@ -1,18 +1,13 @@
 /** How a system does: what was measured, and what goes on now. Pure. */
 import type { Shape } from "../../api/client";
 import { clock } from "../../shared/format";
+import { failing, type Now } from "../../shared/lately";
 import type { Look } from "../../shared/states";
 
 export type Health = Shape<"HealthOfSystemShape">;
 export type Run = Shape<"RunShape">;
 type At = Shape<"FiguresAtShape">;
 
-export interface Now {
-  calls: number;
-  /** Requests, or statements, that were on their way at once: a mean over the last samples. */
-  flying: number;
-  failed: number;
-}
 export interface Point {
   at: number;
   calls: number | null;
@@ -20,6 +15,10 @@ export interface Point {
   p95: number | null;
   throttled: number | null;
   failed: number | null;
+  sent: number | null;
+  received: number | null;
+  /** Seconds waited by second: requests that waited at once. */
+  waited: number | null;
 }
 
 const LOOKS: Record<string, Look> = {
@@ -29,26 +28,15 @@ const LOOKS: Record<string, Look> = {
 };
 const PAUSED: Look = { word: "its run is paused", sign: "‖", colour: "var(--s-paused)" };
 const FAILING: Look = { word: "failing now", sign: "!", colour: "var(--s-quarantined)" };
-const LATELY = 20;
-const MANY = 0.05;
 const GAP = 2.5;
-const NOTHING = { calls: null, flying: null, p95: null, throttled: null, failed: null };
+const NOTHING = { calls: null, flying: null, p95: null, throttled: null, failed: null, sent: null, received: null, waited: null };
 
 /** A system that is away is told so whatever its runs do; one of whose calls more than 5% fail now is failing; one that waits with its run is neither. */
 export function lookOf(health: Health, going: Run[], now: Now | null = null): Look {
-  if (health.state === "ok" && now && now.calls > 0 && now.failed / now.calls > MANY) return FAILING;
+  if (health.state === "ok" && failing(now)) return FAILING;
   const mine = going.filter((run) => run.job === health.job);
   const waits = mine.length > 0 && mine.every((run) => run.state === "paused");
   return health.state === "ok" && waits ? PAUSED : (LOOKS[health.state] ?? { word: health.state, sign: "?", colour: "var(--s-pending)" });
-}
-
-/** What goes to and from a system now, over the samples of the last 20 seconds; null where nobody has looked lately. */
-export function nowOf(series: At[], system: string, now: number): Now | null {
-  const last = series.filter((one) => one.at > now - LATELY);
-  const span = last.reduce((sum, one) => sum + one.span, 0);
-  if (span <= 0) return null;
-  const mean = (of: "count" | "seconds" | "failed") => last.reduce((sum, one) => sum + (one.systems.find((found) => found.name === system)?.[of] ?? 0) * one.span, 0) / span;
-  return { calls: mean("count"), flying: mean("seconds"), failed: mean("failed") };
 }
 
 /** One system's lines over a run. Where samples are missing stands a gap; where nothing was asked, no latency. */
@@ -58,9 +46,16 @@ export function linesOf(series: At[], system: string): Point[] {
     const gap = before && one.at - before.at > GAP * Math.max(one.span, before.span) ? [{ at: before.at + (one.at - before.at) / 2, ...NOTHING }] : [];
     const found = one.systems.find((each) => each.name === system);
     if (one.systems.length === 0) return [...gap, { at: one.at, ...NOTHING }]; // nothing was asked of any system: the run was paused
-    const told = found ? { calls: found.count, flying: found.seconds, p95: found.count > 0 ? found.p95 : null, throttled: found.throttled, failed: found.failed } : { ...NOTHING, calls: 0, flying: 0, throttled: 0, failed: 0 };
+    const told = found ? { calls: found.count, flying: found.seconds, p95: found.count > 0 ? found.p95 : null, throttled: found.throttled, failed: found.failed, sent: found.sent, received: found.received, waited: found.waited } : { ...NOTHING, calls: 0, flying: 0, throttled: 0, failed: 0, sent: 0, received: 0, waited: 0 };
     return [...gap, { at: one.at, ...told }];
   });
+}
+
+/** With room for what was turned before the first sample: a run's first seconds are when people turn most. */
+export function fromFirst(points: Point[], made: { at: number }[]): Point[] {
+  const first = points[0]?.at;
+  const early = first === undefined ? [] : made.filter((mark) => mark.at < first).map((mark) => mark.at);
+  return early.length > 0 ? [{ at: Math.min(...early), ...NOTHING }, ...points] : points;
 }
 
 /** `at most 100/s, 16 in flight`; an adapter that chooses by itself is told as such. */

@@ -5,9 +5,9 @@ import { When } from "../../shared/parts";
 const COLUMNS = ["output", "call", "state", "status", "server id", "request", "answer", "changed"];
 
 /** Calls to APIs, with what was asked and answered (null where it is masked). */
-export function Calls({ calls }: { calls: Shape<"CallShape">[] }) {
+export function Calls({ run, calls }: { run: string; calls: Shape<"CallShape">[] }) {
   return (
-    <TableContainer tabIndex={0} role="region" aria-label="calls">
+    <TableContainer tabIndex={0} role="region" aria-label={`calls in ${run}`}>
       <Table size="small">
         <TableHead><TableRow>{COLUMNS.map((name) => <TableCell key={name}>{name}</TableCell>)}</TableRow></TableHead>
         <TableBody>

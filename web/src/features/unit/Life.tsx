@@ -1,21 +1,62 @@
-import { Box } from "@mui/material";
-import type { Shape } from "../../api/client";
-import { clock, moment } from "../../shared/format";
+import { Box, Typography } from "@mui/material";
+import { useQuery } from "@tanstack/react-query";
+import { get, type Shape } from "../../api/client";
+import { clock, moment, span } from "../../shared/format";
 import { Empty } from "../../shared/parts";
+import { lifeOf, meansOf, tookText } from "./life";
 
-const told = (data: Record<string, unknown>) => Object.entries(data).map(([name, value]) => `${name} ${typeof value === "object" ? JSON.stringify(value) : String(value)}`).join(", ");
+const TWO = { display: "grid", gap: 3, gridTemplateColumns: { xs: "minmax(0, 1fr)", md: "minmax(0, 3fr) minmax(0, 2fr)" } };
 
-/** What happened to a unit, from the left edge of time downwards. */
-export function Life({ history }: { history: Shape<"HistoryShape">[] }) {
-  if (history.length === 0) return <Empty>Nothing has happened to it yet.</Empty>;
+/** What happened to a unit, from the left edge of time downwards; beside it what a chunk of its run costs by phase. */
+export function Life({ unit }: { unit: Shape<"UnitShape"> }) {
+  const found = lifeOf(unit.history, unit.calls);
+  if (found.length === 0) return <Empty>Nothing has happened to it yet: no worker has claimed it.</Empty>;
   return (
-    <Box component="ol" sx={{ listStyle: "none", m: 0, p: 0, pl: 2, borderLeft: "2px solid var(--grid)" }}>
-      {history.map((one, index) => (
-        <Box component="li" key={index} sx={{ position: "relative", pb: 1, "&::before": { content: '""', position: "absolute", left: -21, top: 6, width: 8, height: 8, borderRadius: "50%", bgcolor: "var(--s-accent)" } }}>
-          <span title={moment(one.at)}>{index === 0 ? moment(one.at) : clock(one.at)}</span> <b>{one.what}</b>
-          <Box component="span" sx={{ color: "text.secondary", overflowWrap: "anywhere" }}> {told(one.data)}</Box>
+    <Box sx={TWO}>
+      <Box>
+        <Typography color="text.secondary" sx={{ fontSize: 12, mb: 1 }}>from {moment(found[0]?.at)}</Typography>
+        <Box component="ol" aria-label={`life in ${unit.run}`} sx={{ listStyle: "none", m: 0, p: 0, pl: 2, ml: 0.5, borderLeft: "2px solid var(--grid)", alignSelf: "start" }}>
+          {found.map((one, index) => (
+            <Box component="li" key={index} sx={{ position: "relative", pb: 1, display: "grid", gridTemplateColumns: "auto 64px minmax(0, 1fr)", columnGap: 1, "&::before": { content: '""', position: "absolute", left: -21, top: 6, width: 8, height: 8, borderRadius: "50%", bgcolor: `var(--s-${one.colour})` } }}>
+              <span title={moment(one.at)}>{clock(one.at)}</span>
+              <Box component="span" sx={{ textAlign: "right", color: "text.secondary" }}>{tookText(one.took)}</Box>
+              <Box component="span" sx={{ overflowWrap: "anywhere" }}><b>{one.what.replaceAll("_", " ")}</b> {one.says}</Box>
+            </Box>
+          ))}
         </Box>
-      ))}
+      </Box>
+      <Phases run={unit.run} />
+    </Box>
+  );
+}
+
+/** What is not kept for each chunk is told as the run's mean, and said to be one. */
+function Phases({ run }: { run: string }) {
+  const figures = useQuery({ queryKey: ["runs", run, "figures"], queryFn: () => get("/api/v1/runs/{run}/figures", { run }), staleTime: 30_000 });
+  const parts = meansOf(figures.data?.phases ?? []);
+  const steps = [...(figures.data?.steps ?? []), ...(figures.data?.rules ?? [])].filter((one) => one.count > 0);
+  return (
+    <Box sx={{ minHeight: 120 }}>
+      <Typography component="h3" variant="h2">A chunk of this run, on average</Typography>
+      <Typography color="text.secondary" sx={{ fontSize: 12, mb: 1 }}>Times of phases, steps and rules are kept as sums over the run, not for each unit.</Typography>
+      {figures.data && parts.length === 0 && <Empty>No chunk has been timed yet.</Empty>}
+      {parts.map((one) => <Bar key={one.name} word={one.word} seconds={one.seconds} share={one.share} />)}
+      {steps.length > 0 && (
+        <details>
+          <summary>steps and rules, one by one</summary>
+          {steps.map((one) => <Bar key={one.name} word={one.name.replace(/^steps\//, "")} seconds={one.seconds / one.count} share={0} mono />)}
+        </details>
+      )}
+    </Box>
+  );
+}
+
+function Bar({ word, seconds, share, mono }: { word: string; seconds: number; share: number; mono?: boolean }) {
+  return (
+    <Box sx={{ display: "grid", gridTemplateColumns: mono ? "minmax(0, 1fr) 64px" : "minmax(0, 1fr) 64px minmax(0, 1fr)", columnGap: 1, alignItems: "center" }}>
+      <Box component="span" className={mono ? "mono" : undefined} sx={{ overflowWrap: "anywhere" }}>{word}</Box>
+      <Box component="span" sx={{ textAlign: "right" }}>{span(seconds)}</Box>
+      {!mono && <Box sx={{ height: 4, minWidth: 2, bgcolor: "var(--s-accent)", borderRadius: 1 }} style={{ width: `${share * 100}%` }} />}
     </Box>
   );
 }

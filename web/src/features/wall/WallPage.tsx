@@ -63,7 +63,7 @@ function Wall({ run, progress, silent, now }: Seen) {
           <Figure key={part.state} colour={UNIT_LOOK[part.state].colour} name={`${UNIT_LOOK[part.state].sign} ${UNIT_LOOK[part.state].word}`}>{count(part.units)}</Figure>
         ))}
         {live && <Figure name="pace">{rate(progress.rate)}</Figure>}
-        {live ? <Figure name="ends">{etaText(progress.eta, now)}</Figure> : <Figure name="took">{duration(run.seconds)}</Figure>}
+        {live ? <Figure name="ends" wide>{etaText(progress.eta, now)}</Figure> : <Figure name="took">{duration(run.seconds)}</Figure>}
         {live && <Figure name="running for">{duration(run.started_at ? now - run.started_at : null)}</Figure>}
         {live && <Figure name="workers">{count(progress.workers)}</Figure>}
       </Box>
@@ -72,12 +72,12 @@ function Wall({ run, progress, silent, now }: Seen) {
   );
 }
 
-function Figure({ name, colour, children }: { name: string; colour?: string; children: ReactNode }) {
+function Figure({ name, colour, wide, children }: { name: string; colour?: string; wide?: boolean; children: ReactNode }) {
   return (
-    <div>
+    <Box sx={wide ? { gridColumn: "span 2" } : {}}>
       <Box sx={{ color: colour ?? "text.secondary" }}>{name}</Box>
       <Box sx={{ fontSize: size(6.5), fontWeight: 700 }}>{children}</Box>
-    </div>
+    </Box>
   );
 }
 

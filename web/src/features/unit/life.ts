@@ -1,0 +1,66 @@
+/** A unit's way in one run: what is known of it, in order, and how long each part took. Pure. */
+import type { Shape } from "../../api/client";
+import { count, span } from "../../shared/format";
+import { saidOf } from "../../shared/said";
+
+export interface Moment {
+  at: number;
+  what: string;
+  says: string;
+  /** Since the moment before it; none for the first, and where somebody had to come in between. */
+  took: number | null;
+  colour: string;
+}
+type History = Shape<"HistoryShape">;
+type Call = Pick<Shape<"CallShape">, "output" | "method" | "state" | "status" | "reason" | "changed_at">;
+
+const COLOURS: Record<string, string> = { done: "done", quarantined: "quarantined", in_doubt: "doubt", gone: "gone", rolled_back: "failed" };
+/** What a person asked for: the time until then was not the unit's. */
+const APART = new Set(["retried"]);
+const short = (id: unknown) => String(id).slice(0, 8);
+const list = (value: unknown) => (Array.isArray(value) && value.length > 0 ? value.map(String).join(", ") : "no target");
+const rows = (of: unknown, side: string): number => Object.values(((of as Record<string, Record<string, number>> | undefined)?.[side]) ?? {}).reduce((sum, many) => sum + many, 0);
+
+const SAYS: Record<string, (data: Record<string, unknown>) => string> = {
+  claimed: ({ worker, units, chunk }) => `by ${String(worker)}, in a chunk of ${count(Number(units))} ${Number(units) === 1 ? "unit" : "units"} (${short(chunk)})`,
+  decided: ({ targets, rows: of }) => `for ${list(targets)}${of ? `; the chunk read ${count(rows(of, "source"))} rows and made ${count(rows(of, "output"))}` : ""}`,
+  done: ({ txn }) => `at all targets${txn ? ` (transaction ${short(txn)})` : ""}`,
+  undo: ({ reason }) => `its calls are taken back${reason ? `: ${String(reason)}` : ""}`,
+  retried: ({ by }) => (by ? `by ${String(by)}` : ""),
+  quarantined: ({ step, phase, reason }) => `in ${String(reason).startsWith(`${String(step)}:`) ? String(phase) : String(step || phase)}: ${String(reason)}`,
+};
+
+/** History and calls as one line of time. A call stands at its last change. */
+export function lifeOf(history: History[], calls: Call[]): Moment[] {
+  const told = history.map(({ at, what, data }) => ({ at, what, says: (SAYS[what] ?? ((of) => saidOf(what, of)))(data), colour: COLOURS[what] ?? "accent" }));
+  const called = calls.map((one) => ({
+    at: one.changed_at, what: "call", colour: one.state === "done" || one.state === "undone" ? "pending" : "doubt",
+    says: `${one.method} ${one.output}: ${one.state.replaceAll("_", " ")}${one.status == null ? "" : ` (${one.status})`}${one.reason ? `, ${one.reason}` : ""}`,
+  }));
+  const all = [...told, ...called].map((one, index) => ({ ...one, index })).sort((a, b) => a.at - b.at || a.index - b.index);
+  return all.map(({ index: _, ...one }, at) => {
+    const before = all[at - 1];
+    return { ...one, took: before && !APART.has(one.what) ? one.at - before.at : null };
+  });
+}
+
+const PHASES: [string, string][] = [
+  ["extract", "read"], ["assemble", "load"], ["steps", "steps"], ["rules", "rules"], ["rehearse", "rehearse the writes"], ["call", "call the APIs"],
+  ["prepare", "prepare the targets"], ["journal", "journal"], ["decide", "decide"], ["commit", "commit"], ["record", "record"],
+];
+export interface Part {
+  name: string;
+  word: string;
+  /** Of one chunk, on average. */
+  seconds: number;
+  share: number;
+}
+
+/** What a chunk of the run costs on average, by phase in their order; phases that never came are left out. */
+export function meansOf(figures: { name: string; count: number; seconds: number }[]): Part[] {
+  const found = PHASES.flatMap(([name, word]) => figures.filter((one) => one.name === name && one.count > 0).map((one) => ({ name, word, seconds: one.seconds / one.count })));
+  const longest = Math.max(...found.map((one) => one.seconds), Number.MIN_VALUE);
+  return found.map((one) => ({ ...one, share: one.seconds / longest }));
+}
+
+export const tookText = (seconds: number | null): string => (seconds === null || seconds < 0.001 ? "" : `+${span(Math.max(0, seconds))}`);
