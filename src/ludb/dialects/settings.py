@@ -9,6 +9,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
+from ludb.model.calls import Patience
 from ludb.model.steering import MOST_IN_FLIGHT, MOST_PACE, per_second
 
 DRY_RUNS = "dry-runs"
@@ -31,6 +32,19 @@ def _pace(value: object) -> object:
     return per_second(value) if isinstance(value, str) else value
 
 
+class SetAside(BaseModel):
+    """When a call that its system fails each time is tried no more, and its unit set aside (docs/adr/0013)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    tries: int = Field(
+        default=5, ge=2, description="Failed tries before a call is given up: server errors, no answer, a useless one"
+    )
+    others: int = Field(
+        default=20, ge=1, description="Other calls to the system that must have got through meanwhile: it is well"
+    )
+
+
 class CallSystemSettings(SystemSettings):
     """One entry of `systems:` that is written by calls: how hard it may be called. Both can be changed while a run goes on."""
 
@@ -48,6 +62,13 @@ class CallSystemSettings(SystemSettings):
         default=None, gt=0, le=MOST_PACE,
         description="Requests in a second, minute or hour, all workers of a run together: 100/s, 6000/m, 1/h",
     )  # fmt: skip
+    set_aside: SetAside = Field(
+        default=SetAside(), description="When a call that fails each time is given up: {tries, others}"
+    )
+
+    def patience(self, own: Mapping[str, int]) -> Patience:
+        """The system's patience, with what an output says of its own."""
+        return Patience(**{**self.set_aside.model_dump(), **own})
 
 
 @dataclass(frozen=True, slots=True)

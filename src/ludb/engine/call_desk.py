@@ -12,10 +12,11 @@ import pyarrow.compute as pc
 from ludb.engine.call_items import REFUSED, Item, may_have_left
 from ludb.engine.call_moves import Move, leaves_nothing, next_move
 from ludb.engine.call_waves import WAVE, Waves
+from ludb.engine.retry import backoff
 from ludb.engine.verdicts import Verdicts
 from ludb.engine.workplace import Workplace, unit_texts
 from ludb.errors import Fault, LudbError, UnitError
-from ludb.model.calls import Action, Answer, Call, CallRequest
+from ludb.model.calls import Action, Answer, Call, CallRequest, Result
 from ludb.model.data import rows_of
 from ludb.model.job import OutputSpec
 from ludb.model.keys import key_text, namer
@@ -74,6 +75,7 @@ class Desk:
         self.waves = Waves(spec, chunk, at)
         self._name = namer("call", at.run.instance, spec.name)
         self.target, self.ability, self.journal = self.waves.target, self.waves.ability, self.waves.journal
+        self.triage = self.waves.triage
 
     def item(self, call: Call, wanted: CallRequest | None, document: Mapping[str, object] | None) -> Item:
         """A call that the journal knows, with what is wanted of it now."""
@@ -117,23 +119,35 @@ class Desk:
     def bring_about(self, items: list[Item]) -> None:
         """Move every item on until what is wanted is so, is refused, or is in doubt."""
         setback: LudbError | None = None
+        failures = self.triage.failures(items)
         while setback is None:
             moves: dict[Move, list[Item]] = {}
             for item in items:
-                if item.last not in REFUSED:
+                if item.last not in REFUSED and not item.given_up:
                     moves.setdefault(self._next(item), []).append(item)
-            self._note_doubt(moves.pop(Move.DOUBT, []))
+            resolved = self._note_doubt(moves.pop(Move.DOUBT, []))
             moves.pop(Move.NONE, None)
-            if not moves:
+            if not moves and not resolved:
                 return
             self._intend(moves.pop(Move.NEW, []))
+            failures = self._catch_breath(items, failures)
             for move, group in moves.items():
                 setback = setback or self.waves.exchange(move, group)
         self.at.fence.check()  # where the run is to stop now, what kept the calls from being sent was that
         raise setback
 
     def _next(self, item: Item) -> Move:
-        return next_move(item.call, item.wanted, self.ability, self._age(item))
+        return self.triage.next(item, next_move(item.call, item.wanted, self.ability, self._age(item)))
+
+    def _catch_breath(self, items: list[Item], failures: int) -> int:
+        """Before a call is tried again that has failed again since it was last looked at, wait; returns how often it has."""
+        self.triage.look_again()
+        now = self.triage.failures(items)
+        if now > max(failures, 1):
+            settings = self.at.migration.job.settings
+            pause = backoff(now - 1, settings.retry_base, settings.retry_cap, self.at.random)
+            self.waves.sleep_until(self.at.monotonic() + pause)
+        return now
 
     def _age(self, item: Item) -> float:
         """How long the server may have known the call: a clock that was set back since makes it too old to be resent."""
@@ -143,18 +157,33 @@ class Desk:
         age = self.at.clock() - changed_at
         return max(age, self.at.monotonic() - item.since) if age >= 0 else math.inf
 
-    def _note_doubt(self, items: list[Item]) -> None:
+    def _note_doubt(self, asked: list[Item]) -> bool:
+        """Journal what is in doubt from now on; true where a last look made some of it definite."""
+        items = [item for item in asked if not self._is_gone(item)]
         marked = [item for item in items if item.call and item.call.state in {CallState.SENT, CallState.UNDOING}]
         for item in items:
             done = item.call is not None and item.call.state is CallState.DONE
             unknown = "nobody can tell whether the request reached the server (no probe declared)"
             item.reason = item.reason or ("the object cannot be taken back (no undo declared)" if done else unknown)
-        if marked:
-            calls = [item.call for item in marked if item.call]
-            self.journal.mark(self.chunk, calls, CallState.IN_DOUBT, marked[0].reason)
-            for item in marked:
+        for reason in dict.fromkeys(item.reason for item in marked):
+            alike = [item for item in marked if item.reason == reason]
+            self.journal.mark(self.chunk, [item.call for item in alike if item.call], CallState.IN_DOUBT, reason)
+            for item in alike:
                 assert item.call is not None
                 item.call = replace(item.call, state=CallState.IN_DOUBT)
+        return len(items) < len(asked)
+
+    def _is_gone(self, item: Item) -> bool:
+        """Whether an object that could not be taken back is not there any more, however the server answered."""
+        call = item.call
+        if call is None or call.state is not CallState.UNDOING or not self.ability.probe:
+            return False
+        self.waves.sleep_until(item.since + self.ability.max_delay + self.ability.settle)
+        if self.triage.look(item) is not Answer.ABSENT:
+            return False
+        self.journal.settle(self.chunk, [(CallState.UNDONE, Result(Action("undo", call), Answer.ABSENT))])
+        item.call = replace(call, state=CallState.UNDONE)
+        return True
 
     def _intend(self, items: list[Item]) -> None:
         fresh = []
@@ -220,6 +249,12 @@ class Desk:
             return
         refused = REFUSED.get(item.last) if item.last is not None else None
         several = item.last is Answer.SEVERAL
+        if item.given_up:
+            said = f"status {item.status}" if item.status is not None else "no answer"
+            reason = f"{self.spec.name}: the API fails this call each time, and is well otherwise ({said})"
+            fault = {item.position: Fault(reason, item.reason)}
+            verdicts.reject(fault, phase="call", step=self.spec.name, body=item.body)
+            return
         if item.call.state is CallState.DONE and item.wanted is not None and not refused and not several:
             return
         unclear = "the API holds several objects of the call" if several else "nobody can tell what became of the call"

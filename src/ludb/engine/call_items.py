@@ -21,7 +21,7 @@ _LEFT = frozenset({CallState.SENT, CallState.DONE, CallState.ABSENT})
 class Item:
     """One thing wanted (or, with `wanted` None, unwanted) at a server. `since` is on the worker's monotonic clock; `inherited`
     says that an earlier claim of the chunk may have sent it; `changed_at` is when this claim did (Unix seconds, 0: not yet);
-    `call_id` is that of the generation that `wanted` was made for.
+    `call_id` is that of the generation that `wanted` was made for; `given_up` says that the API fails it each time.
     """
 
     position: int
@@ -38,6 +38,7 @@ class Item:
     inherited: bool = False
     changed_at: float = 0.0
     call_id: str = ""
+    given_up: bool = False
 
 
 def may_have_left(call: Call | None) -> bool:

@@ -8,6 +8,7 @@ from dataclasses import asdict, replace
 
 from ludb.engine.call_items import Item, as_kept, unknown, unsure
 from ludb.engine.call_moves import Move, next_state
+from ludb.engine.call_triage import KIND, Triage
 from ludb.engine.workplace import Workplace
 from ludb.errors import FatalError, LeaseLost, LudbError, PauseError, TransientError
 from ludb.model.calls import Ability, Action, Answer, Result
@@ -19,7 +20,6 @@ WAVE = 128
 """Calls marked `sent` in one repository transaction: what a crash can leave in doubt at once, and twice as many where doubt can
 be resolved: there the next wave is journaled while one is on its way.
 """
-KIND = {Move.SEND: "send", Move.RESEND: "send", Move.PROBE: "probe", Move.UNDO: "undo", Move.UPDATE: "update"}
 Outcomes = list[tuple[CallState, Result]]
 
 
@@ -41,6 +41,7 @@ class Waves:
         self.target: CallTarget = at.migration.calls[spec.system]
         self.ability: Ability = self.target.ability(spec.name)
         self.journal = at.repository.calls
+        self.triage = Triage(spec, chunk, self.target, self.ability, at)
 
     def exchange(self, move: Move, items: Sequence[Item]) -> LudbError | None:
         """The same move for these items, wave by wave. Returns what keeps the chunk from going on; the rest is then not sent."""
@@ -126,7 +127,8 @@ class Waves:
             calls = [replace(item.call, request=item.wanted) for item in items if item.call and item.wanted]
             self.journal.settle(self.chunk, [unknown(call) for call in calls])
         repeated = {item.call.id for item in items if item.call and (move is Move.RESEND or item.last is Answer.ABSENT)}
-        return [Action(KIND[move], call, call.id in repeated) for call in calls]  # type: ignore[arg-type]
+        most = self.triage.most
+        return [Action(KIND[move], call, call.id in repeated, most(call.id)) for call in calls]  # type: ignore[arg-type]
 
     def _rewrite(self, items: Sequence[Item]) -> None:
         """Give calls that were journaled with another request the one that is wanted now."""
@@ -151,6 +153,7 @@ class Waves:
         """Send, and take note of every answer; those that came before an error are in `outcomes` too."""
         by_id = {item.call.id: item for item in items if item.call}
         setback: LudbError | None = None
+        failing: list[Result] = []
         results = self.target.perform(actions)
         try:
             for result in results:
@@ -161,13 +164,27 @@ class Waves:
                 kept = as_kept(result)
                 outcomes.append((state, kept))
                 self._note(by_id[result.action.call.id], state, kept, result.answer)
-                setback = setback or self._setback(move, result)
+                self.triage.note(result)
+                setback = setback or self._setback(result)
+                # A first send in doubt is looked up at once; a second one means that the server is not well: the chunk
+                # waits, unless others got through.
+                if result.answer is Answer.AMBIGUOUS and (move is not Move.SEND or result.action.repeat):
+                    failing.append(result)
                 if self.at.fence.expired():
                     raise LeaseLost("the lease ended while calls were made; what was not answered is looked up later")
         finally:
             if isinstance(results, Generator):
                 results.close()  # nothing may leave any more once the journal says how the wave ended
-        return setback
+        return setback or self._waits(failing)
+
+    def _waits(self, failing: Sequence[Result]) -> LudbError | None:
+        """What calls that failed again mean for the chunk: it goes back, unless others got through meanwhile."""
+        for result in failing:
+            if self.at.told.leaving or not self.at.health.moved_on(result.action.call.id):
+                return TransientError(
+                    f"{self.spec.system}: {result.reason}", system=self.spec.system, retry_after=result.retry_after
+                )
+        return None
 
     def _settle(self, outcomes: Outcomes) -> None:
         self.journal.settle(self.chunk, outcomes)
@@ -189,7 +206,7 @@ class Waves:
         item.last, item.reason, item.body, item.since = answer, result.reason, result.body, self.at.monotonic()
         item.status = result.status
 
-    def _setback(self, move: Move, result: Result) -> LudbError | None:
+    def _setback(self, result: Result) -> LudbError | None:
         """What a result means for the chunk as a whole."""
         system = self.spec.system
         if result.answer is Answer.DENIED:
@@ -198,16 +215,16 @@ class Waves:
             return FatalError(f"{self.spec.name}: {result.reason}")
         if result.answer in {Answer.AGAIN, Answer.UNSENT}:
             return TransientError(f"{system}: {result.reason}", system=system, retry_after=result.retry_after)
-        # A first send in doubt is looked up at once; a second one means that the server is not well: the chunk waits.
-        if result.answer is Answer.AMBIGUOUS and (move is not Move.SEND or result.action.repeat):
-            return TransientError(f"{system}: {result.reason}", system=system, retry_after=result.retry_after)
         return None
 
     def _wait_for(self, items: Sequence[Item]) -> None:
         """A look-up tells the truth only once no request can be on its way any more, and the look-up has caught up."""
         if not items:
             return
-        until = max(item.since for item in items) + self.ability.max_delay + self.ability.settle
+        self.sleep_until(max(item.since for item in items) + self.ability.max_delay + self.ability.settle)
+
+    def sleep_until(self, until: float) -> None:
+        """Wait until a moment of the worker's clock; raises what the fence does."""
         while (left := until - self.at.monotonic()) > 0:
             self.at.fence.check()
             self.at.wait(min(left, 0.5))

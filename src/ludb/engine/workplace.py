@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from ludb.engine.call_health import Health
 from ludb.engine.meter import Meter
 from ludb.engine.migration import Migration
 from ludb.engine.strays import Shared
@@ -121,6 +122,7 @@ class Workplace:
     told: Told = field(default_factory=Told)
     weight: Weight = field(default_factory=Weight)
     meter: Meter = field(default_factory=Meter)
+    health: Health = field(default_factory=Health)
     fence: Fence = field(default_factory=lambda: Fence(60.0))
     clock: Callable[[], float] = time.time
     monotonic: Callable[[], float] = time.monotonic

@@ -79,17 +79,21 @@ class Answer(StrEnum):
 class Action:
     """Something to do at a server for one call: send its request, look for its marker, take its object back.
 
-    `repeat` is true where this very request may already have reached the server once.
+    `repeat` is true where this very request may already have reached the server once. `most` is how many documents its
+    request may carry, this one included (None: as many as the output says): others must not fail with it for ever.
     """
 
     kind: Literal["send", "probe", "undo", "update"]
     call: Call
     repeat: bool = False
+    most: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What came of an action. `returned` holds the `returns:` values; `body` is what the server said (may hold row values)."""
+    """What came of an action. `returned` holds the `returns:` values; `body` is what the server said (may hold row values);
+    `together` is how many documents went in its request.
+    """
 
     action: Action
     answer: Answer
@@ -99,6 +103,7 @@ class Result:
     body: str = ""
     reason: str = ""
     retry_after: float | None = None
+    together: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,9 +142,18 @@ class Metered:
 
 
 @dataclass(frozen=True, slots=True)
+class Patience:
+    """When a call that fails each time is set aside: after `tries` of them, if `others` got through to the system meanwhile."""
+
+    tries: int = 5
+    others: int = 20
+
+
+@dataclass(frozen=True, slots=True)
 class Ability:
     """What an output's API can do, and how long doubt lasts (seconds): `max_delay` for a request on its way, `settle` for
-    a look-up that lags. `idempotent_ttl` is how long a repeated id is recognised, None if never.
+    a look-up that lags. `idempotent_ttl` is how long a repeated id is recognised, None if never. `flight` is how many
+    documents can be on their way at a time.
     """
 
     undo: bool
@@ -148,3 +162,5 @@ class Ability:
     idempotent_ttl: float | None
     settle: float
     max_delay: float
+    patience: Patience = Patience()
+    flight: int = 1

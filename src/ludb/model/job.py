@@ -50,7 +50,7 @@ class CallSpec:
     columns that tell a unit's rows apart; `("unit_key",)` where a unit has one. Seconds throughout.
 
     `statuses` maps `404` or `4xx` to `success`, `retry`, `reject` or `fatal`; `undo_body` is a JSON text; `echo` names the
-    places (JSON paths; `$`: all) where an answer must say what was sent.
+    places (JSON paths; `$`: all) where an answer must say what was sent. `set_aside` stands over the system's, by field.
     """
 
     method: str
@@ -70,6 +70,7 @@ class CallSpec:
     echo: tuple[str, ...] = ()
     accepted: AcceptedSpec | None = None
     bulk: BulkSpec | None = None
+    set_aside: Mapping[str, int] = field(default_factory=dict)
 
 
 Mode = Literal["insert", "upsert", "replace_unit"]

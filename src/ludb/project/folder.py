@@ -138,7 +138,7 @@ def _pinned(data: Mapping[str, Any]) -> str:
     system is called is no part of it: that may change any time.
     """
     systems = {
-        name: {field: value for field, value in entry.items() if field not in {"pace", "in_flight"}}
+        name: {field: value for field, value in entry.items() if field not in {"pace", "in_flight", "set_aside"}}
         for name, entry in data["systems"].items()
     }
     parts = {"unit": data.get("unit"), "keys": data.get("keys"), "systems": systems}

@@ -16,7 +16,7 @@ from ludb.project.settings import AcceptedSettings, JobSettings, OutputSettings
 
 _CALL_FIELDS = (
     "row", "marker", "undo", "probe", "update", "returns", "idempotent", "settle", "headers", "query", "status", "echo",
-    "accepted", "bulk",
+    "accepted", "bulk", "set_aside",
 )  # fmt: skip
 
 
@@ -124,6 +124,7 @@ def _call(call: str, output: OutputSettings) -> CallSpec:
         echo=output.echo,
         accepted=_accepted(output.accepted) if output.accepted else None,
         bulk=BulkSpec(**output.bulk.model_dump()) if output.bulk else None,
+        set_aside=output.set_aside.model_dump(exclude_none=True) if output.set_aside else {},
     )
 
 

@@ -166,6 +166,15 @@ class BulkSettings(Entry):
     document: str = Field(default="$", pattern=_JSON_PATH, description="Where a result holds the object")
 
 
+class SetAsideSettings(Entry):
+    """When a call that its API fails each time is tried no more; what is left out is as the system says."""
+
+    tries: int | None = Field(default=None, ge=2, description="Failed tries before a call is given up")
+    others: int | None = Field(
+        default=None, ge=1, description="Other calls to the system that must have got through meanwhile"
+    )
+
+
 class OutputSettings(Entry):
     """An output: rows for a table (`mode`), or documents for an API (`call` and what belongs to it)."""
 
@@ -213,6 +222,9 @@ class OutputSettings(Entry):
     )
     bulk: BulkSettings | None = Field(
         default=None, description="Many documents in one request: {size, call, items, results, status, document}"
+    )
+    set_aside: SetAsideSettings | None = Field(
+        default=None, description="When a call that fails each time is given up: {tries, others}; default: the system's"
     )
     echo: Echo = Field(
         default=(), description="Places where the answer must say what was sent: all, or a list of JSON paths"

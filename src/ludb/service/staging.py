@@ -38,7 +38,7 @@ from ludb.unitdb.takes import GATHERED, TOLD, Scan, Take, write_take
 STAGED = "staged"
 """The value of `settings.extract` that asks for takes, and where a run's settings keep which takes it was planned from."""
 _OVER = frozenset({RunState.COMPLETED, RunState.ABANDONED})
-_HOW = frozenset({"in_flight", "pace", "timeout", "retry_for", "max_delay"})
+_HOW = frozenset({"in_flight", "pace", "timeout", "retry_for", "max_delay", "set_aside"})
 """Settings that change how a system is read, and nothing of what."""
 _SECRET = ("password", "secret", "token", "key")
 

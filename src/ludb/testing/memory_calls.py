@@ -21,7 +21,7 @@ from ludb.dialects.http.request import Route
 from ludb.dialects.http.settings import Identity
 from ludb.dialects.http.waiting import wait_for
 from ludb.errors import ConfigError
-from ludb.model.calls import Ability, Action, Answer, CallRequest, Result
+from ludb.model.calls import Ability, Action, Answer, CallRequest, Patience, Result
 from ludb.model.job import OutputSpec
 from ludb.testing.calls import Mischief
 
@@ -177,6 +177,7 @@ class MemoryCalls:
             idempotent_ttl=route.spec.idempotent_ttl,
             settle=route.spec.settle,
             max_delay=self._max_delay,
+            patience=Patience(**route.spec.set_aside),
         )
 
     def request(self, output: str, document: Mapping[str, Any], call_id: str) -> CallRequest:

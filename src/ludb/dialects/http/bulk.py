@@ -53,12 +53,16 @@ class Bulk:
         return cls(spec, request, names, results, status, document)
 
     def batches(self, actions: Sequence[Action], most: int | None) -> Iterator[Sequence[Action]]:
-        """Actions that go together, in their order: up to `size`, and up to `most` bytes where that is a limit."""
+        """Actions that go together, in their order: up to `size`, and up to `most` bytes where that is a limit. Those that
+        failed together go in smaller company, and with none that did not fail.
+        """
         batch: list[Action] = []
         size = 0
-        for action in actions:
+        for action in sorted(actions, key=lambda action: -(action.most or self.spec.size + 1)):
             more = len(action.call.request.body.encode()) + 1
-            if batch and (len(batch) == self.spec.size or (most is not None and size + more > most - self._frame)):
+            company = min(self.spec.size, action.most or self.spec.size)
+            too_large = most is not None and size + more > most - self._frame
+            if batch and (batch[0].most != action.most or len(batch) >= company or too_large):
                 yield batch
                 batch, size = [], 0
             batch.append(action)

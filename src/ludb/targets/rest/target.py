@@ -79,6 +79,8 @@ class RestTarget(HttpClient):
             idempotent_ttl=route.spec.idempotent_ttl,
             settle=route.spec.settle,
             max_delay=self._settings.max_delay + (route.later.spec.within if route.later else 0.0),
+            patience=self._settings.patience(route.spec.set_aside),
+            flight=self._settings.in_flight * (route.bulk.spec.size if route.bulk else 1),
         )
 
     def request(self, output: str, document: Mapping[str, Any], call_id: str) -> CallRequest:
@@ -160,7 +162,7 @@ class RestTarget(HttpClient):
         if taken or meaning_of(statuses, heard.status) == "success":
             each = [self._waiting(one, statuses) for one in bulk.apart(heard, actions, route.marker)]
             return [conclude(action, one, route, self._identity) for action, one in zip(actions, each, strict=True)]
-        results = [conclude(action, heard, route, self._identity) for action in actions]
+        results = [replace(conclude(action, heard, route, self._identity), together=len(actions)) for action in actions]
         if len(actions) == 1 or not any(result.answer is Answer.REJECTED for result in results):
             return results
         half = len(actions) // 2

@@ -76,6 +76,8 @@ class SoapTarget(HttpClient):
             idempotent_ttl=route.spec.idempotent_ttl,
             settle=route.spec.settle,
             max_delay=self._settings.max_delay,
+            patience=self._settings.patience(route.spec.set_aside),
+            flight=self._settings.in_flight,
         )
 
     def request(self, output: str, document: Mapping[str, Any], call_id: str) -> CallRequest:
