@@ -63,22 +63,6 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Accounts:
-    """The same units counted in independent ways. `listed` = `done` + `aside` + `unclaimed` + `held` + `committing` in a
-    sound repository; `live_calls` of quarantined units and `undecided` finished chunks are 0 in one.
-    """
-
-    listed: int
-    done: int
-    aside: int
-    unclaimed: int
-    held: int
-    committing: int
-    live_calls: int
-    undecided: int
-
-
-@dataclass(frozen=True, slots=True)
 class Miscount:
     """A counter of units set aside that says something else than a count of the units themselves. `kept` is the counter."""
 
@@ -89,6 +73,24 @@ class Miscount:
     reason: str
     counted: int
     kept: int
+
+
+@dataclass(frozen=True, slots=True)
+class Accounts:
+    """The same units counted in independent ways. `listed` = `done` + `aside` + `unclaimed` + `held` + `committing` in a
+    sound repository; `live_calls` of quarantined units and `undecided` finished chunks are 0 in one, and no counter is
+    `wrong`.
+    """
+
+    listed: int
+    done: int
+    aside: int
+    unclaimed: int
+    held: int
+    committing: int
+    live_calls: int
+    undecided: int
+    wrong: tuple[Miscount, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,11 +121,6 @@ class RunEvidence(Protocol):
 
     def accounts(self, run_id: str) -> Accounts:
         """The run's units, counted again."""
-
-    def miscounts(self, run_id: str) -> list[Miscount]:
-        """Counters of the run's units set aside, by state, step, system and reason, that are not true: none in a sound
-        repository. Counters and units are read in one look.
-        """
 
     def decided(self, run_id: str) -> Decided:
         """Sums over the decisions of finished chunks."""

@@ -9,7 +9,7 @@ import pyarrow as pa
 from sqlalchemy import Connection, Select, and_, case, exists, func, select
 
 from ludb.model.run import SETTLED_CALLS, CallState, ChunkState, UnitState
-from ludb.ports.evidence import Accounts, Asked, CallGroup, ChunkGroup, Decided, Miscount, ReasonGroup, Settled
+from ludb.ports.evidence import Accounts, Asked, CallGroup, ChunkGroup, Decided, ReasonGroup, Settled
 from ludb.repositories.store import tables as t
 from ludb.repositories.store import tally
 from ludb.repositories.store.database import Database
@@ -111,7 +111,7 @@ class StoreEvidence:
         return sorted(found, key=lambda one: one.at)
 
     def accounts(self, run_id: str) -> Accounts:
-        """The list's length from its segments, what is left from segments and chunks; no counter is asked."""
+        """The list's length from its segments, what is left from segments and chunks; no counter is asked, but for `wrong`."""
         s, c, e, k = t.segment.c, t.chunk.c, t.unit_exception.c, t.call.c
         segments = select(func.sum(s.n), func.sum(s.first_pos + s.n - s.next_pos)).where(s.run == run_id)
         held = select(func.sum(c.units)).where(c.run == run_id, c.state.in_(_OPEN))
@@ -131,17 +131,15 @@ class StoreEvidence:
         with self._db.read() as connection:
             get_run(connection, run_id)
             listed, unclaimed = connection.execute(segments).one()
-            done_, aside_, *rest = (
+            done_, aside_, held_, committing_, alive_, undecided_ = (
                 int(connection.execute(query).scalar_one() or 0)
                 for query in (done, aside, held, committing, alive, undecided)
             )
-        return Accounts(int(listed or 0), done_, aside_, int(unclaimed or 0), *rest)
-
-    def miscounts(self, run_id: str) -> list[Miscount]:
-        """The counters against a count of the units, group by group."""
-        with self._db.read() as connection:
-            get_run(connection, run_id)
-            return tally.miscounts(connection, run_id)
+            wrong = tally.miscounts(connection, run_id)
+        unclaimed_ = int(unclaimed or 0)
+        return Accounts(
+            int(listed or 0), done_, aside_, unclaimed_, held_, committing_, alive_, undecided_, tuple(wrong)
+        )
 
     def decided(self, run_id: str) -> Decided:
         """Sums over the decisions of finished chunks; what a chunk left out at recovery is not among its units."""

@@ -86,9 +86,7 @@ def _recounted(world: AnyWorld, run_id: str) -> dict[str, object]:
     agrees = accounts.listed == counters.total == whole and not accounts.live_calls and not accounts.undecided
     still = counters == world.repository.views.counters(run_id)
     agrees = agrees and (not still or (accounts.done, accounts.aside) == (counters.done, aside))
-    wrong = world.repository.evidence.miscounts(run_id)
-    told = {"agrees": agrees and not wrong, "counters": counters_shape(counters)}
-    return told | {"wrong": [asdict(one) for one in wrong]} | asdict(accounts)
+    return {"agrees": agrees and not accounts.wrong, "counters": counters_shape(counters)} | asdict(accounts)
 
 
 @router.get("/runs/{run}/rows", **rule(Role.VIEWER))
