@@ -6,6 +6,9 @@ import pytest
 
 from ludb.errors import ConfigError
 from ludb.model.run import RunState
+from ludb.project.folder import read_job
+from ludb.project.load import load_migration
+from ludb.service.examine import examine
 
 JOB = """
     name: shop
@@ -161,6 +164,27 @@ def test_a_member_that_the_api_needs_and_no_step_selects_is_told_before_any_unit
     with pytest.raises(ConfigError, match=r"crm\.customer\.sql.*\$\.party is missing \(POST /customer\)"):
         shop.run()
     assert not [one for one in api.seen if one[0] == "POST"]
+
+
+def test_what_an_api_would_not_take_is_told_while_the_api_is_away(shop, api):
+    """Jobs are written before anybody has an API to call: what they lack stands in its description."""
+    shop.describe("")
+    shop.write({
+        "crm.yaml": DESCRIPTION % ", party",
+        "job.yaml": (shop.job / "job.yaml").read_text().replace("max_delay: 0", "max_delay: 0, openapi: crm.yaml"),
+    })  # fmt: skip
+    api.stop()
+    try:
+        job = read_job(shop.job, shop.environment)
+        migration = load_migration(
+            job.folder, environment=shop.environment, state=shop.state, reference={}, parameters={}
+        )
+        told = [one.text for one in examine(shop.site, job, migration)]
+        migration.close()
+    finally:
+        api.start()
+    assert any("cannot be reached" in text for text in told)
+    assert any("$.party is missing (POST /customer)" in text for text in told), told
 
 
 def test_work_that_an_api_accepts_and_refuses_later_sets_its_unit_aside_and_the_others_move(shop, api):

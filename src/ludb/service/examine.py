@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
@@ -61,7 +61,8 @@ def examine(site: Site, job: JobFolder, migration: Migration) -> list[Finding]:
         found.append(Finding("error", root, "there is no unit to move: the table has no rows",
                              "Check the table and the system's URL", migration.job.unit.root.name))  # fmt: skip
     _look_for_indexes(found, migration, units)
-    if columns is not None and not found.wrong:
+    if columns is not None and not found.wrong_besides(migration.calls):
+        # An API that is away keeps nothing from being bound: its description is a file.
         run = _run(site, job, units)
         seen = found.ask(root, lambda: preflight(bound_place(site, run, migration), columns, texts_of(job)))
         found += [Finding("warning", root, text) for text in (seen.warnings if seen else ())]
@@ -80,6 +81,10 @@ class _Findings(list[Finding]):
     def wrong(self) -> bool:
         """Whether there is an error among them."""
         return any(one.severity == "error" for one in self)
+
+    def wrong_besides(self, systems: Collection[str]) -> bool:
+        """Whether there is an error that is not of these systems."""
+        return any(one.severity == "error" and one.system not in systems for one in self)
 
     def ask(self, system: str, asked: Callable[..., T], *given: object, table: str = "") -> T | None:
         """The answer, None where there was an error instead."""
