@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -65,6 +66,8 @@ def show(first: Path, second: Path, run: str) -> None:
             print(f"  a second job           {address[1]}/launch: telco-second, {SECOND} other customers")
             if login is not None:
                 print(f"  log in as {login[1]} with  {login[2]}  (works once: you choose another)")
+            # A shell that starts something behind itself has it ignore Ctrl-C; here it is the way out.
+            signal.signal(signal.SIGINT, signal.default_int_handler)
             print("It serves until you press Ctrl-C, which also stops what you have launched meanwhile.", flush=True)
             if os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY") or sys.platform in {"darwin", "win32"}:
                 webbrowser.open(page)
