@@ -9,6 +9,7 @@ import os
 import threading
 import time
 from contextlib import suppress
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -21,7 +22,7 @@ from ludb.cli import app as command_line
 from ludb.cli.remote.choice import Choice, alone, choose
 from ludb.errors import TransientError
 from ludb.model.access import Role, Token, User
-from ludb.model.run import Owner, RunState
+from ludb.model.run import CallState, Owner, RunState
 from ludb.remote.client import Client
 from ludb.remote.credentials import address_of
 from ludb.remote.follow import Follower
@@ -31,6 +32,7 @@ from ludb.server.config import ServerConfig
 from ludb.server.passwords import sha_of
 from ludb.server.world import World
 from ludb.service.site import open_site
+from ludb.testing.repository_calls import make_call
 from ludb.testing.repository_world import RUN, claimed, fault, moved, started
 
 RULE = {"rules/10_customer/has_name.sql": "select unit_key, 'no name' as reason from billing.account where name = 'Bo'"}
@@ -322,3 +324,34 @@ def test_a_job_is_run_at_a_server_followed_and_answered_as_here(ludb, shop, serv
     assert (code, json.loads(out)["counters"]["done"]) == (0, 3), err
     assert "Ann" in ludb(*there, "unit", "1")[1]
     assert ludb(*there, "unit", "1", "--sql", "select count(*) as n from orders")[1] == "n\n2\n"
+    code, out, err = ludb(*there, "purge", "--older-than", "0m", "--yes", "--with-exceptions")
+    assert (code, "purged 1 run" in out) == (0, True), (out, err)
+
+
+def test_what_became_of_a_call_is_said_at_a_server_with_who_said_it(ludb, people, listening, monkeypatch):
+    """Otherwise a customer in doubt would wait for whoever may log in to the server's machine."""
+    repository = people.world.repository
+    started(repository)
+    chunk = claimed(repository)
+    call = make_call(0)
+    repository.calls.intend(chunk, [call])
+    repository.calls.mark(chunk, [call], CallState.SENT)
+    repository.calls.mark(chunk, [replace(call, state=CallState.SENT)], CallState.IN_DOUBT, "nobody can tell")
+    there = ("--server", listening, "--token-file", ludb.token(people.token(Role.OPERATOR)))
+    assert call.id in ludb(*there, "calls", RUN, "--state", "in_doubt", "--json")[1]
+    asked = []
+
+    def decided(_, actor, words):  # by a process of the job's own, which this world has not
+        asked.append((actor, words))
+        return {"call": call.id, "state": "done", "unit": "100", "pending": False}
+
+    monkeypatch.setattr("ludb.server.routes.doubts.ask", decided)
+    words = ("resolve", call.id, "done", "--returns", "id=c-9", "--reason", "asked the CRM's owner", "--run", RUN)
+    code, out, err = ludb(*there, *words)
+    assert (code, err, call.id in out) == (0, "", True), (out, err)
+    ((_, said),) = asked
+    assert said == ["resolve", call.id, "done", "--reason=asked the CRM's owner", f"--run={RUN}", "--returns=id=c-9"]
+    entries = people.token(Role.ADMIN).get("/api/v1/audit").json()["items"]
+    assert [one["after"] for one in entries if one["action"] == "call.resolve"] == [
+        {"call": call.id, "word": "done", "state": "done"}
+    ]
