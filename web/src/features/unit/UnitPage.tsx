@@ -21,7 +21,7 @@ export default function UnitPage() {
     <Stack sx={{ gap: 2 }}>
       <Typography variant="h1" sx={{ overflowWrap: "anywhere" }}><Link to={`/jobs/${encodeURIComponent(job)}`}>{job}</Link> · unit <code style={{ fontSize: "1em" }}>{key}</code></Typography>
       <Told query={lives} lines={8}>
-        {(found) => found.length === 0 ? <Empty>No run of {job} has this unit.</Empty> : found.map((one) => <InRun key={one.run} unit={one} newest={one === newest} />)}
+        {(found) => found.length === 0 ? <Empty>None of the newest 50 runs of {job} has this unit.</Empty> : found.map((one) => <InRun key={one.run} unit={one} newest={one === newest} />)}
       </Told>
       {newest && <Query key={newest.run} job={job} unit={key} run={newest.run} />}
     </Stack>
