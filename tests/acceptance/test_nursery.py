@@ -91,3 +91,10 @@ def test_one_that_hangs_or_ends_says_so_before_workers_come_without_it(tmp_path,
         assert ended.start(["--version"], os.environ, out) is None
     assert told == ["did not answer within 0.2 s", "ended with status 2"], "once each"
     assert "nothing-that-is-known" in out.read_text(), "its own words are lost"
+
+
+def test_a_repository_in_the_environment_that_nobody_uses_keeps_no_run_from_starting(shop):
+    """The imports made ahead must not know better than the command line."""
+    away = {"LUDB_REPOSITORY": "nothing-that-is-known:x"}
+    said = shop.ludb("run", "job", "--repository", f"sqlite:///{shop.folder / 'own.sqlite'}", "--json", **away)
+    assert said.code == 0, said.err

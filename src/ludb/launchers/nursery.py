@@ -16,6 +16,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, NoReturn, Self, cast
 
+from ludb.errors import LudbError
+
 PATIENCE, LATER = 20.0, 5.0
 """Seconds in which a nursery must have made its first worker (it may still import), and each further one; then it is given up and
 workers are started as processes of their own. Whoever holds the run takes no commands meanwhile.
@@ -64,7 +66,14 @@ class Nursery:
             getproctitle()
         before = {name: os.environ.get(name) for name in ALONE}
         os.environ.update(ALONE)
-        get_ready()
+        with contextlib.suppress(
+            LudbError
+        ):  # whoever needs what is wrong says so; it may be an address that is not used
+            get_ready()
+        with contextlib.suppress(
+            LudbError
+        ):  # whoever needs what is wrong says so; it may be an address that is not used
+            get_ready()
         for name, value in before.items():
             if value is None:
                 del os.environ[name]
