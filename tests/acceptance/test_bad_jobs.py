@@ -65,3 +65,50 @@ def test_a_database_that_is_not_there_is_named_with_its_system(shop):
     assert "system billing" in said.json["message"]
     assert "billing.sqlite" in said.json["message"]
     assert not (shop.folder / "billing.sqlite").exists()
+
+
+DESCRIPTION = """
+    swagger: "2.0"
+    paths:
+      /customer:
+        get: {}
+        post: {parameters: [{in: body, name: c, schema: {type: object, required: [name, party], additionalProperties: false,
+          properties: {name: {type: string}, externalId: {type: string},
+                       party: {type: object, required: [id], properties: {id: {type: string}, kind: {type: string}}}}}}]}
+      /customer/{id}: {delete: {}}
+"""
+CALLS = """
+    name: shop
+    systems:
+      legacy: {type: sqlite, url: nowhere.sqlite}
+      crm:    {type: rest, url: "http://127.0.0.1:9", max_delay: 0, openapi: crm.yaml}
+    unit: {root: legacy.customers, key: id}
+    outputs:
+      crm.customer: {call: POST /customer, row: [unit_key], marker: $.externalId, probe: "GET /customer?externalId={call_id}",
+                     undo: "DELETE /customer/{id}", returns: {crm_id: $.id}}
+"""
+
+
+def test_what_an_api_demands_and_no_step_selects_is_told_from_the_text_while_every_system_is_away(shop):
+    """An engineer writes the job before anybody lets them connect: a file that is not there and a port nobody listens at."""
+    step = "steps/10_customer/crm.customer.sql"
+    shop.job = shop.folder / "crm"
+
+    def check(select):
+        shop.write({"job.yaml": CALLS, "crm.yaml": DESCRIPTION, step: select})
+        said = shop.ludb("check", "crm", "--json")
+        return said.code, [(one["severity"], one["text"], one["remedy"]) for one in said.json["findings"]]
+
+    code, found = check("select unit_key, surname as name, {'kind': 'P'} as party, 1 as colour from legacy.customers")
+    assert code == 2
+    assert [(severity, text.partition(": ")[2]) for severity, text, _ in found] == [
+        ("error", "$.party.id is missing (POST /customer)"),
+        ("warning", "$.colour is not known to the API (POST /customer)"),
+    ]
+    assert {text.partition(": ")[0] for _, text, _ in found} == {step}
+    assert found[0][2] == "Mend the SELECT"
+    assert check("select unit_key, surname as name from legacy.customers")[1][0][1].endswith(
+        "$.party is missing (POST /customer)"
+    )
+    assert check("select unit_key, surname as name, {'id': 'x'} as party from legacy.customers") == (0, [])
+    assert check("select * from legacy.customers") == (0, []), "what its columns are is not in its text"

@@ -149,7 +149,7 @@ def test_check_reads_the_job_alone(moved):
     assert "3 steps, 3 outputs, no mistakes found" in said.out
     told = moved.ludb("check", "job/job.yaml", "--json").json
     modes = dict.fromkeys(("billing.account", "billing.charge", "billing.visit"), "insert")
-    assert told == {"job": "shop", "version": told["version"], "steps": 3, "ok": True, "modes": modes}
+    assert told == {"job": "shop", "version": told["version"], "steps": 3, "ok": True, "modes": modes, "findings": []}
 
 
 def test_the_schema_is_one_that_validators_accept_and_the_job_follows_it(moved):

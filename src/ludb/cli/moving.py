@@ -33,6 +33,7 @@ def check(
     from ludb.engine.modes import told as told_modes
     from ludb.project.folder import read_job
     from ludb.project.load import load_migration
+    from ludb.service.described import described
     from ludb.service.examine import examine
     from ludb.service.site import open_scratch, state_directory
 
@@ -43,7 +44,11 @@ def check(
         parameters={spec.name: spec.default for spec in folder.job.parameters},
     )  # fmt: skip
     try:
-        found = examine(replace(open_scratch(os.environ), state=place), folder, migration) if connect else []
+        found = (
+            examine(replace(open_scratch(os.environ), state=place), folder, migration)
+            if connect
+            else described(folder, migration)
+        )
     finally:
         migration.close()
     steps = sum(len(one.steps) for one in migration.folders)
@@ -51,7 +56,7 @@ def check(
     wrong = any(one.severity == "error" for one in found)
     if json:
         told = {"job": folder.job.name, "version": folder.job.version, "steps": steps, "ok": not wrong, "modes": modes}
-        answer(told | ({"findings": found} if connect else {}))
+        answer(told | {"findings": found})
     else:
         render_findings(out, found)
         verdict = "something stands in the way" if wrong else "no mistakes found"

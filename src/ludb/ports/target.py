@@ -242,3 +242,7 @@ class CanCompare(Protocol):
         """What an output of these columns (all of its rows' own) lacks or has wrong (errors), and what of it the API does not
         know (warnings); nothing where the target has no description. Pure.
         """
+        ...
+
+    def described(self) -> bool:
+        """Whether there is a description, and it is read without asking any system."""

@@ -100,6 +100,10 @@ class RestTarget(HttpClient):
         """An output's columns against the API's description; see `ludb.ports.target.CanCompare`."""
         return [] if self._checks is None else self._checks.compare(output, self._route(output), columns)
 
+    def described(self) -> bool:
+        """Whether the system has an `openapi:` file; see `ludb.ports.target.CanCompare`."""
+        return self._checks is not None
+
     def perform(self, actions: Sequence[Action]) -> Iterator[Result]:
         """Results as they end, one per action; see the port. Nothing is sent before the first result is asked for.
 

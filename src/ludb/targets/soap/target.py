@@ -112,6 +112,10 @@ class SoapTarget(HttpClient):
             for severity, text in compare(self._description.input(operation), sent, filled)
         ]
 
+    def described(self) -> bool:
+        """Never: a WSDL in a file may still name others at addresses; see `ludb.ports.target.CanCompare`."""
+        return False
+
     def perform(self, actions: Sequence[Action]) -> Iterator[Result]:
         """Results as they end, one per action; see the port. Nothing is sent before the first result is asked for."""
         jobs = [partial(self._act, action, self._path(action)) for action in actions]
