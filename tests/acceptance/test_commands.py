@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 import subprocess
 import sys
@@ -75,6 +76,9 @@ def test_a_unit_shows_its_state_history_rows_and_what_was_written(moved):
         "billing.charge": [{"oid": 30, "account": 102, "amount": "3.50"}],
         "billing.visit": [{"customer": 3}],
     }
+    assert re.search(
+        r"decided .*its chunk took extract [\d,]+ ms, .*steps [\d,]+ ms", moved.ludb("unit", "3", "--job", "job").out
+    )
     bad = moved.ludb("unit", "5", "--job", "job")
     assert bad.out.startswith("unit 5  quarantined\n")
     assert "rules/no_negative.sql: an order is negative (unit 5)" in bad.out

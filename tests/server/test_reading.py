@@ -109,6 +109,20 @@ def test_row_values_are_shown_to_nobody_without_the_right(moved):
     assert {(one.actor, one.action) for one in told} == {("the-operator", "unit.read"), ("the-operator", "unit.rows")}
 
 
+def test_the_times_of_all_chunks_add_up_to_those_of_their_run(moved):
+    """A chunk is told its own times: not those of the chunks that its worker moved before."""
+    people, run = moved
+    repository = people.world.repository
+    own = [repository.chunks.decision(chunk.txn).seconds for chunk, _, _ in repository.views.chunks(run.id)]
+    assert len(own) == 2
+    for kind, names in get(people.token(Role.VIEWER), f"/runs/{run.id}/figures").items():
+        if kind in ("steps", "rules"):
+            for one in names:
+                told = sum(seconds[kind.removesuffix("s")].get(one["name"], 0.0) for seconds in own)
+                assert told == pytest.approx(one["seconds"], abs=1e-5), one["name"]
+    assert own[1]["step"]["steps/10_customer/billing.account.sql"] > 0
+
+
 def test_a_unit_is_told_with_its_life(moved):
     people, run = moved
     client = people.token(Role.VIEWER)
@@ -119,6 +133,10 @@ def test_a_unit_is_told_with_its_life(moved):
         None,
     )
     decided = unit["history"][1]["data"]
+    seconds = decided.pop("seconds")
+    assert {"extract", "steps", "rules", "prepare", "journal"} <= set(seconds["phase"])
+    assert "steps/10_customer/billing.account.sql" in seconds["step"]
+    assert all(0 <= taken < seconds["phase"]["steps"] + 1 for taken in seconds["step"].values())
     assert decided == {
         "targets": ["billing"],
         "rows": {"source": {"customers": 1, "orders": 2}, "output": {"billing.account": 1, "billing.charge": 2}},

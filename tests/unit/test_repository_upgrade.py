@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -77,7 +78,7 @@ def test_units_that_an_older_process_sets_aside_are_counted_once_the_run_goes_on
 
 def test_its_decisions_are_read_back_whole(repository):
     (chunk,) = [chunk for chunk, _, _ in repository.views.chunks(RUN) if chunk.state is ChunkState.DECIDED]
-    assert repository.chunks.decision(chunk.txn) == decision(chunk)
+    assert repository.chunks.decision(chunk.txn) == replace(decision(chunk), seconds={}), "older ones kept no times"
     assert claimed(repository, owner="new", dead=["a"]).txn == chunk.txn
 
 

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from ludb.cli.report import moment, table_of
+from ludb.engine.pipeline import PHASES
 from ludb.engine.preflight import Preflight
 from ludb.model.findings import Finding
 from ludb.service.compared import Compared
@@ -118,7 +119,11 @@ def _told(data: Mapping[str, object]) -> str:
     """What a line of a unit's history says: its message, else whatever there is."""
     if data.get("message"):
         return f": {data['message']}"
-    return "".join(f"  {name} {value}" for name, value in data.items() if value)
+    told = "".join(f"  {name} {value}" for name, value in data.items() if value and name != "seconds")
+    seconds = data.get("seconds")
+    phases = seconds.get("phase", {}) if isinstance(seconds, Mapping) else {}
+    took = ", ".join(f"{name} {taken * 1000:,.0f} ms" for name in PHASES if (taken := phases.get(name)) is not None)
+    return told + (f"  its chunk took {took}" if took else "")
 
 
 def render_trial(console: Console, trial: Trial) -> None:

@@ -153,7 +153,7 @@ def decide(
             done=len(verdicts.alive), rows=rows, job_version=at.run.version,
             exceptions=tuple(found for found in exceptions if found.position not in alive),
             undo=tuple(found for found in exceptions if found.position in alive), conversions=changed,
-            merged=claims(produced.written, verdicts.alive),
+            merged=claims(produced.written, verdicts.alive), seconds=at.meter.lap(),
         )  # fmt: skip
         decided = _decide(chunk, decision, at)
     for found in decision.exceptions:

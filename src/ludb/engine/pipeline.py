@@ -40,6 +40,7 @@ def process(chunk: Chunk, read: Extract | None, at: Workplace) -> Further:
     Raises `TransientError` (release and try again), `LeaseLost` (drop), `PauseError`, `FatalError`, `ConfigError`; units
     that cannot move are set aside here and raise nothing.
     """
+    at.meter.anew()
     if chunk.state is ChunkState.DECIDED:
         recover(chunk, at)
         return ()

@@ -198,7 +198,8 @@ class Decision:
     alive). `rows` holds row counts of the done units and of strays: `{"source": {}, "output": {}, "stray": {},
     "warning": {}}`; warnings count units by rule. `conversions` counts the values of done units that steps changed, by
     function of `ludb.sql`. `merged` gives keys of merged outputs (16 bytes each) to the units at these positions; it is
-    asked for by `holders` and does not come back with a decision that is read.
+    asked for by `holders` and does not come back with a decision that is read. `seconds` tells what the chunk's phases, steps
+    and rules took up to here: `{"phase": {"extract": 0.2}, "step": {}, "rule": {}}`.
     """
 
     txn: str
@@ -213,6 +214,7 @@ class Decision:
     job_version: str = ""
     conversions: Mapping[str, int] = field(default_factory=dict)
     merged: Mapping[bytes, int] = field(default_factory=dict)
+    seconds: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

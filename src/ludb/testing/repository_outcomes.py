@@ -195,6 +195,10 @@ class OutcomesContract:
             ["quarantined", "retried", "claimed", "decided", "done"],
         )
         assert history[3][2]["targets"] == ["billing"], "which targets were written with it"
+        took = {"phase": {"extract": 0.25, "steps": 0.5}, "step": {"steps/10/billing.account.sql": 0.5}}
+        assert history[3][2]["seconds"] == took, "what its own chunk took"
+        _, aside, _ = repository.views.unit(RUN, 1)
+        assert [one[2].get("seconds") for one in aside if one[1] == "claimed"] == [took], "set aside by the same chunk"
         was = history[1][2]["was"]
         assert isinstance(was, dict)
         assert (was["detail"], history[1][0]) == ("0000-00-00", clock.now)

@@ -107,6 +107,7 @@ def decision(
             "stray": {"payments": strays},
             "warning": {"has_contact": strays},
         },
+        seconds={"phase": {"extract": 0.25, "steps": 0.5}, "step": {"steps/10/billing.account.sql": 0.5}},
         job_version="v1",
         conversions={"trimmed": 2},
     )

@@ -110,6 +110,7 @@ class StoreChunks:
             rows=row.rows,
             job_version=row.job_version,
             conversions=row.conversions,
+            seconds=row.seconds or {},
         )
 
     def holders(self, run_id: str, digests: Sequence[bytes]) -> dict[bytes, int]:
@@ -252,6 +253,7 @@ class StoreChunks:
             "decided_at": now,
             "exceptions": encode_exceptions(decision.exceptions),
             "undo": encode_exceptions(decision.undo),
+            "seconds": {kind: dict(taken) for kind, taken in decision.seconds.items()},
         }
         try:
             connection.execute(insert(t.decision).values(values))

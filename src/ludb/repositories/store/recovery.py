@@ -153,7 +153,7 @@ class StoreRecovery:
         values = {
             "txn": lost.txn, "chunk": lost.chunk, "run": run_id, "seq": lost.seq, "participants": sorted(lost.journal),
             "journal": dict(lost.journal), "done": len(lost.positions), "rows": dict(lost.rows), "job_version": version,
-            "conversions": {}, "decided_at": self._db.now(), "exceptions": b"", "undo": b"",
+            "conversions": {}, "decided_at": self._db.now(), "exceptions": b"", "undo": b"", "seconds": {},
         }  # fmt: skip
         connection.execute(insert(t.decision).values(values))
 

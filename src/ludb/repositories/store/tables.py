@@ -13,7 +13,7 @@ from sqlalchemy.engine import Dialect
 
 from ludb.repositories.store.types import MYSQL, Big, Blob, Digest, Json, Long, Name, OldKey, Serial, metadata
 
-SCHEMA_VERSION = 9
+SCHEMA_VERSION = 10
 """The version of these tables, and of the newest file in `migrations/versions`; a store that says more is newer than this
 program.
 """
@@ -135,6 +135,7 @@ decision = Table(
     Column("decided_at", Double, nullable=False),
     Column("exceptions", Blob, nullable=False),
     Column("undo", Blob, nullable=False),
+    Column("seconds", Json, nullable=True),
 )
 
 merged = Table(

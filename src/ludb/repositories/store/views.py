@@ -175,12 +175,13 @@ class StoreViews:
 def _way(connection: Connection, moved: Any) -> History:
     """How a unit got through: never written down for it, since its finished chunk and that one's decision say so."""
     d = t.decision.c
-    found = select(d.decided_at, d.participants, d.rows).where(d.txn == moved.txn)
+    found = select(d.decided_at, d.participants, d.rows, d.seconds).where(d.txn == moved.txn)
     decided = connection.execute(found).one_or_none()
     way: History = [_claim(moved)]
     if decided is not None:
         rows = {side: decided.rows[side] for side in ("source", "output") if side in decided.rows}
-        way.append((decided.decided_at, "decided", {"targets": decided.participants, "rows": rows}))
+        said = {"targets": decided.participants, "rows": rows, "seconds": decided.seconds or {}}
+        way.append((decided.decided_at, "decided", said))
     way.append((moved.finished_at, str(UnitState.DONE), {"chunk": moved.id, "txn": moved.txn}))
     return [one for one in way if one[0] is not None]
 
@@ -196,7 +197,9 @@ def _claimed(connection: Connection, run_id: str, position: int, aside: str | No
         if row.claimed_at is not None and position in positions_of(row):
             # Not by time: what is told of its end comes from the worker's clock, the claim's from the repository's.
             end = next((at for at, one in enumerate(history) if one[2].get("chunk") == row.id), len(history))
-            return [*history[:end], _claim(row), *history[end:]]
+            at, what, data = _claim(row)
+            took = connection.execute(select(t.decision.c.seconds).where(t.decision.c.chunk == row.id)).scalar()
+            return [*history[:end], (at, what, {**data, "seconds": took} if took else data), *history[end:]]
     return history
 
 

@@ -1,9 +1,10 @@
+import type { ReactNode } from "react";
 import { Box, Typography } from "@mui/material";
 import { useQuery } from "@tanstack/react-query";
 import { get, type Shape } from "../../api/client";
 import { clock, moment, span } from "../../shared/format";
 import { Empty } from "../../shared/parts";
-import { lifeOf, meansOf, tookText } from "./life";
+import { lifeOf, meansOf, tookOf, tookText, type Took } from "./life";
 
 const TWO = { display: "grid", gap: 3, gridTemplateColumns: { xs: "minmax(0, 1fr)", md: "minmax(0, 3fr) minmax(0, 2fr)" } };
 
@@ -25,26 +26,38 @@ export function Life({ unit }: { unit: Shape<"UnitShape"> }) {
           ))}
         </Box>
       </Box>
-      <Phases run={unit.run} />
+      <Phases unit={unit} />
     </Box>
   );
 }
 
-/** What is not kept for each chunk is told as the run's mean, and said to be one. */
-function Phases({ run }: { run: string }) {
+/** Units of a chunk go through it together: its times are theirs. A chunk of an older version kept none; then the run's mean is shown, and said to be one. */
+function Phases({ unit }: { unit: Shape<"UnitShape"> }) {
+  const own = tookOf(unit.history);
+  return own ? <Times title="What its chunk took" note="All units of a chunk go through these together." {...own} /> : <Means run={unit.run} />;
+}
+
+function Means({ run }: { run: string }) {
   const figures = useQuery({ queryKey: ["runs", run, "figures"], queryFn: () => get("/api/v1/runs/{run}/figures", { run }), staleTime: 30_000 });
-  const parts = meansOf(figures.data?.phases ?? []);
-  const steps = [...(figures.data?.steps ?? []), ...(figures.data?.rules ?? [])].filter((one) => one.count > 0);
+  const steps = [...(figures.data?.steps ?? []), ...(figures.data?.rules ?? [])].filter((one) => one.count > 0).map((one) => ({ name: one.name, seconds: one.seconds / one.count }));
+  return (
+    <Times title="A chunk of this run, on average" note="Nothing is kept of a chunk of its own: it is not decided, or by an older version." phases={meansOf(figures.data?.phases ?? [])} steps={steps}>
+      {figures.data && figures.data.phases.length === 0 && <Empty>No chunk has been timed yet.</Empty>}
+    </Times>
+  );
+}
+
+function Times({ title, note, phases, steps, children }: Took & { title: string; note: string; children?: ReactNode }) {
   return (
     <Box sx={{ minHeight: 120 }}>
-      <Typography component="h3" variant="h2">A chunk of this run, on average</Typography>
-      <Typography color="text.secondary" sx={{ fontSize: 12, mb: 1 }}>Times of phases, steps and rules are kept as sums over the run, not for each unit.</Typography>
-      {figures.data && parts.length === 0 && <Empty>No chunk has been timed yet.</Empty>}
-      {parts.map((one) => <Bar key={one.name} word={one.word} seconds={one.seconds} share={one.share} />)}
+      <Typography component="h3" variant="h2">{title}</Typography>
+      <Typography color="text.secondary" sx={{ fontSize: 12, mb: 1 }}>{note}</Typography>
+      {children}
+      {phases.map((one) => <Bar key={one.name} word={one.word} seconds={one.seconds} share={one.share} />)}
       {steps.length > 0 && (
         <details>
           <summary>steps and rules, one by one</summary>
-          {steps.map((one) => <Bar key={one.name} word={one.name.replace(/^steps\//, "")} seconds={one.seconds / one.count} share={0} mono />)}
+          {steps.map((one) => <Bar key={one.name} word={one.name.replace(/^steps\//, "")} seconds={one.seconds} share={0} mono />)}
         </details>
       )}
     </Box>

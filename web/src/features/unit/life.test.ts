@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { lifeOf, meansOf, tookText } from "./life";
+import { lifeOf, meansOf, tookOf, tookText } from "./life";
 
 const call = { output: "crm.customer", method: "POST", state: "done" as const, status: 201, reason: "", changed_at: 12 };
 
@@ -26,4 +26,14 @@ it("a unit set aside says where and why, and waiting for a person is no time tha
 it("a chunk's phases are told in their order, on average, and none that never came", () => {
   const figures = [{ name: "steps", count: 2, seconds: 1 }, { name: "extract", count: 4, seconds: 1 }, { name: "call", count: 0, seconds: 0 }, { name: "claim", count: 9, seconds: 9 }];
   expect(meansOf(figures).map((one) => [one.word, one.seconds, one.share])).toEqual([["read", 0.25, 0.5], ["steps", 0.5, 1]]);
+});
+
+it("a unit shows what its own chunk took, the newest that was decided, and what followed the decision", () => {
+  const seconds = { phase: { steps: 0.4, extract: 0.1, claim: 9 }, step: { "steps/10/a.sql": 0.3 }, rule: { "rules/b.sql": 0.1 } };
+  const older = { at: 1, what: "claimed", data: { seconds: { phase: { extract: 7 } } } };
+  const found = tookOf([older, { at: 10, what: "decided", data: { seconds } }, { at: 10.2, what: "done", data: {} }]);
+  expect(found?.phases.map((one) => [one.word, Number(one.seconds.toFixed(3)), Number(one.share.toFixed(2))])).toEqual([["read", 0.1, 0.25], ["steps", 0.4, 1], ["commit", 0.2, 0.5]]);
+  expect(found?.steps).toEqual([{ name: "steps/10/a.sql", seconds: 0.3 }, { name: "rules/b.sql", seconds: 0.1 }]);
+  expect(tookOf([older])?.phases.map((one) => one.word)).toEqual(["read"]);
+  expect(tookOf([{ at: 1, what: "claimed", data: {} }])).toBeNull();
 });

@@ -51,16 +51,41 @@ const PHASES: [string, string][] = [
 export interface Part {
   name: string;
   word: string;
-  /** Of one chunk, on average. */
+  /** Of one chunk. */
   seconds: number;
   share: number;
 }
+export interface Took {
+  phases: Part[];
+  steps: { name: string; seconds: number }[];
+}
+type Seconds = Record<string, Record<string, number>>;
 
-/** What a chunk of the run costs on average, by phase in their order; phases that never came are left out. */
-export function meansOf(figures: { name: string; count: number; seconds: number }[]): Part[] {
-  const found = PHASES.flatMap(([name, word]) => figures.filter((one) => one.name === name && one.count > 0).map((one) => ({ name, word, seconds: one.seconds / one.count })));
+/** Phases in their order; those that never came are left out. */
+function inOrder(seconds: Map<string, number>): Part[] {
+  const found = PHASES.flatMap(([name, word]) => (seconds.has(name) ? [{ name, word, seconds: seconds.get(name) ?? 0 }] : []));
   const longest = Math.max(...found.map((one) => one.seconds), Number.MIN_VALUE);
   return found.map((one) => ({ ...one, share: one.seconds / longest }));
+}
+
+/** What the chunk that settled this unit took until its decision, as it was kept with it; null where it was not. What came after
+ * the decision is the way from there to the end of it. */
+export function tookOf(history: History[]): Took | null {
+  const told = history.flatMap(({ data, at, what }, index) => {
+    const seconds = data.seconds as Seconds | undefined;
+    const next = history[index + 1];
+    return seconds?.phase ? [{ seconds, commit: what === "decided" && next?.what === "done" ? next.at - at : null }] : [];
+  }).at(-1);
+  if (!told) return null;
+  const phases = new Map(Object.entries(told.seconds.phase ?? {}));
+  if (told.commit !== null) phases.set("commit", told.commit);
+  const steps = Object.entries({ ...told.seconds.step, ...told.seconds.rule }).map(([name, seconds]) => ({ name, seconds }));
+  return { phases: inOrder(phases), steps };
+}
+
+/** What a chunk of the run costs on average. */
+export function meansOf(figures: { name: string; count: number; seconds: number }[]): Part[] {
+  return inOrder(new Map(figures.filter((one) => one.count > 0).map((one) => [one.name, one.seconds / one.count])));
 }
 
 export const tookText = (seconds: number | null): string => (seconds === null || seconds < 0.001 ? "" : `+${span(Math.max(0, seconds))}`);
