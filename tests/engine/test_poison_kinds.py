@@ -191,6 +191,38 @@ def test_work_that_ends_badly_each_time_is_refused_at_once(shop, called):
     whole(shop, called, {"c3"}, 12)
 
 
+@pytest.mark.parametrize("taken_back", [True, pytest.param(False, marks=pytest.mark.long)])
+def test_an_object_that_can_never_be_updated_is_taken_back_with_its_customer(shop, called, taken_back):
+    """All of a chunk was made, the run was stopped before it was decided, and the customers have other names since."""
+    output = f'{MADE}, update: "PUT /customer/{{id}}"'
+    shop.describe(output if taken_back else output.replace(', undo: "DELETE /customer/{id}"', ""))
+    called.before = lambda method, _, document: (401, None) if method == "POST" and document["name"] == "c10" else None
+    summary = shop.run()
+    assert summary.run.state is RunState.PAUSED
+    made = {one["name"]: one["id"] for one in called.store.values()}
+    assert "c3" in made
+    shop.database("legacy", "update customers set name = 'n' || id where id < 10")
+    seen = []
+
+    def before(method, path, document):
+        if method == "PUT" and document["name"] == "n3":
+            seen.append(path)
+            return 500, {"error": "no room for it"}
+        return None
+
+    called.before = before
+    summary = shop.go_on(summary.run.id)
+    found = shop.set_aside(summary.run.id)
+    assert len(seen) >= 5
+    assert {key: str(one.state) for key, one in found.items()} == {"3": "quarantined" if taken_back else "in_doubt"}
+    assert found["3"].reason.startswith(f"crm.customer: {FAILS}" if taken_back else "rejected, but not taken back")
+    here = {one["name"]: one["id"] for one in called.store.values()}
+    moved = {f"n{n}" for n in range(1, 10) if n != 3} | {f"c{n}" for n in range(10, 41)}
+    assert {*here} == moved | (set() if taken_back else {"c3"})
+    assert here["n4"] == made["c4"], "it was updated, not made again"
+    assert {name for (name,) in shop.rows("billing", "select name from account")} == moved
+
+
 @pytest.mark.long
 def test_two_workers_with_bad_documents_in_hand_set_aside_those_alone_and_end(shop, called):
     """The first two chunks have two each, and the API answers nobody before each worker holds one of them."""
