@@ -57,7 +57,7 @@ class Api:
 
     `before(method, path, document)` may answer in its place with (status, document), where a document that is bytes goes out
     as it is, as `text/html`, and a status of 0 means that no answer comes; `keep(document)` is what it stores; `headers` go
-    out with every answer.
+    out with every answer. `admit()` is called before, by every request at once: it may keep it waiting.
     """
 
     def __init__(self) -> None:
@@ -66,6 +66,7 @@ class Api:
         self.before: Callable[[str, str, Any], tuple[int, Any] | None] = lambda *_: None
         self.keep: Callable[[dict[str, Any]], dict[str, Any]] = dict
         self.headers: dict[str, str] = {}
+        self.admit: Callable[[], object] = lambda: None
         self._count, self._lock = 0, threading.Lock()
         api = self
 
@@ -75,6 +76,7 @@ class Api:
             def answer(self) -> None:
                 size = int(self.headers.get("Content-Length") or 0)
                 body = self.rfile.read(size)
+                api.admit()
                 with api._lock:
                     status, document = api.respond(self.command, self.path, json.loads(body) if body else None)
                 if status == 0:

@@ -95,14 +95,15 @@ OUTPUT = OutputSpec(
 
 class SoapService:
     """An aiohttp server in a thread of its own; its store is touched on its loop only. `faults` maps a customer's name to
-    (code, text, detail element) of the fault that it meets; a look-up shows nothing younger than `lag` seconds; with `keeps`
-    nothing is deleted.
+    (code, text, detail element) of the fault that it meets, `dropped` holds those on whom it hangs up; a look-up shows nothing
+    younger than `lag` seconds; with `keeps` nothing is deleted.
     """
 
     def __init__(self, version="1.1", digest=False, store=None):
         self.version, self.digest = version, digest
         self.store = {} if store is None else store
         self.script, self.hanging, self.always, self.seen, self.faults = deque(), [], set(), [], {}
+        self.dropped = set()
         self.keys, self.count, self.nonces = None, 0, set()
         self.lag, self.born, self.keeps, self.late = 0.0, {}, False, None
         started = Future()
@@ -215,7 +216,7 @@ class SoapService:
             return self._fault("wsse:FailedAuthentication", f"who is {PASSWORD}?")
         element = next(iter(root.find(f"{{{space}}}Body")))
         key = root.findtext(f".//{{{URN}}}CallId")
-        if mischief is Mischief.DROP_BEFORE:
+        if mischief is Mischief.DROP_BEFORE or element.findtext(f"{{{URN}}}name") in self.dropped:
             return self._drop(request)
         if mischief is Mischief.HANG:
             async with self.arrived:

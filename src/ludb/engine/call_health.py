@@ -9,6 +9,8 @@ from ludb.model.calls import Answer, Result
 
 ANSWERED = frozenset({Answer.DONE, Answer.DIFFERENT, Answer.REJECTED, Answer.ABSENT, Answer.SEVERAL})
 """Answers that only a system says which is at work."""
+BUSY = frozenset({429, 503})
+"""Statuses by which a system says that it has too much to do."""
 
 
 @dataclass(slots=True)
@@ -65,6 +67,11 @@ class Health:
         if result.action.kind != "probe" or not trouble.reason:
             trouble.reason, trouble.body, trouble.status = result.reason, result.body, result.status
 
+    def first(self, call_id: str) -> bool:
+        """Whether a call has failed once since it last got through."""
+        trouble = self.troubles.get(call_id)
+        return trouble is not None and len(trouble.marks) == 1
+
     def moved_on(self, call_id: str) -> bool:
         """Whether something got through to the system between the last two failures of a call."""
         trouble = self.troubles.get(call_id)
@@ -72,10 +79,8 @@ class Health:
 
 
 def failed(result: Result) -> bool:
-    """Whether an exchange tells that the server could not do it: an error, no answer, one that tells nothing. Being asked to
-    come back later (429, 503) is none.
+    """Whether an exchange tells that the server could not do it: an error, no answer, one that tells nothing, what a job calls
+    `retry`. Being asked to come back later (429, 503) is none: that is said of the system, not of a document.
     """
-    later = (
-        result.answer is Answer.AGAIN and result.status is not None and result.status >= 500 and result.status != 503
-    )
-    return result.answer is Answer.AMBIGUOUS or later
+    again = result.answer is Answer.AGAIN and result.status is not None and result.status not in BUSY
+    return again or result.answer is Answer.AMBIGUOUS

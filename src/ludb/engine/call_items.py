@@ -58,8 +58,11 @@ def unknown(call: Call) -> tuple[CallState, Result]:
 
 
 def as_kept(result: Result) -> Result:
-    """What the journal keeps of an answer: an object that differs from what was sent equals no document, also after a crash."""
-    if result.answer is not Answer.DIFFERENT:
+    """What is kept of an answer: an object that differs from what was sent equals no document, also after a crash; nor does
+    one whose update may not have happened.
+    """
+    differs = result.answer is Answer.DIFFERENT
+    if not differs and (result.action.kind != "update" or result.answer is Answer.DONE):
         return result
     _, unsure = unknown(result.action.call)
-    return replace(result, action=unsure.action, answer=Answer.DONE)
+    return replace(result, action=unsure.action, answer=Answer.DONE if differs else result.answer)

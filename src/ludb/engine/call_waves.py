@@ -6,6 +6,7 @@ from collections.abc import Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, replace
 
+from ludb.engine.call_health import failed
 from ludb.engine.call_items import Item, as_kept, unknown, unsure
 from ludb.engine.call_moves import Move, next_state
 from ludb.engine.call_triage import KIND, Triage
@@ -154,6 +155,7 @@ class Waves:
         by_id = {item.call.id: item for item in items if item.call}
         setback: LudbError | None = None
         failing: list[Result] = []
+        again: list[Result] = []
         results = self.target.perform(actions)
         try:
             for result in results:
@@ -168,13 +170,18 @@ class Waves:
                 setback = setback or self._setback(result)
                 # A first send in doubt is looked up at once; a second one means that the server is not well: the chunk
                 # waits, unless others got through.
+                # What did nothing and may be tried again is tried once more, if anybody of the wave got through.
                 if result.answer is Answer.AMBIGUOUS and (move is not Move.SEND or result.action.repeat):
                     failing.append(result)
+                elif _refused_alone(result):
+                    again.append(result)
                 if self.at.fence.expired():
                     raise LeaseLost("the lease ended while calls were made; what was not answered is looked up later")
         finally:
             if isinstance(results, Generator):
                 results.close()  # nothing may leave any more once the journal says how the wave ended
+        passed = any(result.answer is Answer.DONE for _, result in outcomes)
+        failing += [one for one in again if not (passed and self.at.health.first(one.action.call.id))]
         return setback or self._waits(failing)
 
     def _waits(self, failing: Sequence[Result]) -> LudbError | None:
@@ -213,7 +220,7 @@ class Waves:
             return PauseError(f"{self.spec.name}: {result.reason}", system=system, credential=result.reason)
         if result.answer is Answer.FATAL:
             return FatalError(f"{self.spec.name}: {result.reason}")
-        if result.answer in {Answer.AGAIN, Answer.UNSENT}:
+        if result.answer in {Answer.AGAIN, Answer.UNSENT} and not _refused_alone(result):
             return TransientError(f"{system}: {result.reason}", system=system, retry_after=result.retry_after)
         return None
 
@@ -228,6 +235,11 @@ class Waves:
         while (left := until - self.at.monotonic()) > 0:
             self.at.fence.check()
             self.at.wait(min(left, 0.5))
+
+
+def _refused_alone(result: Result) -> bool:
+    """Whether a document is to be tried again, and nothing was said of when: that is no word on the whole system."""
+    return result.answer is Answer.AGAIN and result.retry_after is None and failed(result)
 
 
 def _unsent(items: Sequence[Item]) -> Outcomes:

@@ -153,7 +153,8 @@ class Worker:
             return False
         except TransientError as error:
             pause = self._breaker.trip(at, error)
-            delay = max(pause, backoff(chunk.attempt, 0.1, at.migration.job.settings.retry_cap, at.random))
+            # Longer than the circuit is open: what is claimed then is another chunk, and shows whether others get through.
+            delay = pause + backoff(chunk.attempt, 0.1, at.migration.job.settings.retry_cap, at.random)
             self._release(chunk, str(error), delay if error.retry_after != 0.0 else 0.0)
             return True
         except Exception as error:  # noqa: BLE001  (a bug must end the run loudly, with its chunk intact, not loop)

@@ -58,9 +58,10 @@ class Answer(StrEnum):
     """What is known after an exchange with a server.
 
     `done`: it happened. `rejected`: it did not and never will as sent. `again`: it did not, send it again after
-    `retry_after` (429, 503 with Retry-After). `unsent`: no connection was made, nothing left. `ambiguous`: nobody
-    knows. `absent`, `several`: of a probe. `denied`: the credential was refused. `different`: it happened, but the server
-    says that it keeps something else than was sent. `fatal`: it did not happen, and the output says that nothing can go on.
+    `retry_after` (429, 503 with Retry-After; None where nobody named a time: of what a job calls `retry`). `unsent`: no
+    connection was made, nothing left. `ambiguous`: nobody knows. `absent`, `several`: of a probe. `denied`: the credential was
+    refused. `different`: it happened, but the server says that it keeps something else than was sent. `fatal`: it did not
+    happen, and the output says that nothing can go on.
     """
 
     DONE = "done"

@@ -28,6 +28,9 @@ _UNCLEAR = frozenset({HTTPStatus.SEE_OTHER, HTTPStatus.REQUEST_TIMEOUT})
 """303 speaks of a request that was processed; 408 of one that arrived in part."""
 
 
+_BUSY = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
+
+
 def conclude(action: Action, heard: Heard, route: Route, identity: Identity) -> Result:
     """What is known after this exchange; reasons hold no row values and no secrets, `body` holds no secrets."""
     return _Reading(action, heard, route, identity).result()
@@ -47,7 +50,8 @@ class _Reading:
         if status is None:
             return self._failed()
         if self.heard.wait is not None:
-            return self._say(Answer.AGAIN, "the server is busy", retry_after=self.heard.wait)
+            named = status in _BUSY or "retry-after" in self.heard.headers  # else whoever sends it again chooses
+            return self._say(Answer.AGAIN, "the server is busy", retry_after=self.heard.wait if named else None)
         meant = meaning_of(self.route.spec.statuses, status)
         if meant == "fatal":
             return self._say(Answer.FATAL, "the output calls this status fatal")
