@@ -20,7 +20,7 @@ def nursery_of(process):
     return next(one for one in psutil.Process(process.pid).children() if "ludb nursery" in " ".join(one.cmdline()))
 
 
-def test_workers_go_on_and_are_replaced_when_the_process_that_forks_them_dies(shop):
+def test_workers_go_on_and_others_come_when_the_process_that_forks_them_dies(shop):
     process = shop.start("run", "job", "--workers", "2", GATE=str(shop.gate))
     shop.inside(2)
     nursery, born = nursery_of(process), [psutil.Process(one.pid) for one in shop.workers()]
@@ -29,11 +29,14 @@ def test_workers_go_on_and_are_replaced_when_the_process_that_forks_them_dies(sh
     nursery.kill()
     shop.until(lambda: not nursery.is_running() or nursery.status() == psutil.STATUS_ZOMBIE, "it is dead")
     assert all(one.is_running() for one in born), "workers died with the process that forked them"
+
+    def come_without_it():
+        return [one.pid for one in shop.workers() if psutil.Process(one.pid).ppid() == process.pid]
+
+    assert shop.ludb("set", "--job", "job", "workers=3").code == 0
+    shop.until(lambda: len(come_without_it()) == 1, "the one more that was asked for has come without it")
     born[0].kill()
-    shop.until(
-        lambda: {one.ppid() for one in map(psutil.Process, (w.pid for w in shop.workers()))} >= {process.pid},
-        "another worker has come without it",
-    )
+    shop.until(lambda: len(come_without_it()) == 2, "another one in the place of the dead one has come without it")
     (told,) = shop.events("nursery.gone")
     assert told["reason"] == "the process that forks workers was killed by signal 9"
     assert "processes of their own" in told["goes_on"]

@@ -47,3 +47,24 @@ def test_each_line_of_a_failure_says_where_it_was_and_no_line_holds_a_value_or_a
     assert told == {"2": ("crm.customer", "crm", True), "3": ("steps/10/billing.account.sql", "billing", True)}
     for value in ("Bartholomew", "Xanthippe", "hunter2", "Ann"):
         assert value not in "".join(texts)
+
+
+def test_a_bug_ends_the_run_with_its_place_in_the_log_and_not_with_what_it_stumbled_over(shop, monkeypatch):
+    """Libraries repeat what they cannot read, and whoever may read logs may not see customers."""
+
+    name, other = "Bartholomew", "Xanthippe"
+
+    def stumbles(*_):
+        raise ValueError(f"cannot read {name!r}") from KeyError(other)
+
+    monkeypatch.setattr("ludb.engine.worker.process", stumbles)
+    run = shop.run().run
+    text = "".join(path.read_text() for path in shop.site.logs(run.id).glob("*.log"))
+    (bug,) = [one for one in map(json.loads, text.splitlines()) if one["event"] == "engine.bug"]
+    assert run.reason == "ValueError in the engine: see the worker's log"
+    assert [line for line in bug["trace"].splitlines() if "File" not in line and "    " not in line] == [
+        "builtins.KeyError", "which led to:", "builtins.ValueError",
+    ]  # fmt: skip
+    assert ("in stumbles" in bug["trace"], "in handle" in bug["trace"]) == (True, True)
+    kept = [str(event.data) for _, _, event in shop.site.repository.events.since(run.id)]
+    assert not [word for word in (name, other) if word in text + "".join(kept)]

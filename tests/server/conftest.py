@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -18,6 +19,7 @@ import uvicorn
 from argon2 import PasswordHasher
 from starlette.testclient import TestClient
 
+from ludb.cli import app as command_line
 from ludb.model.access import Role, Session, Token, User
 from ludb.repositories.memory import MemoryRepository
 from ludb.server.app import create_app
@@ -161,3 +163,44 @@ def hook():
         yield server
         server.shutdown()
         thread.join()
+
+
+class Terminal:
+    """Types commands in this process, as `python -m ludb` would take them; gives exit code, output and errors."""
+
+    def __init__(self, capsys, monkeypatch, tmp_path):
+        self._capsys, self._patch, self.folder = capsys, monkeypatch, tmp_path
+        for name in ("LUDB_SERVER", "LUDB_TOKEN_FILE", "LUDB_CA_FILE"):
+            monkeypatch.delenv(name, raising=False)
+
+    def __call__(self, *words):
+        self._patch.setattr("sys.argv", ["ludb", *map(str, words)])
+        self._capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            command_line.main()
+        said = self._capsys.readouterr()
+        return ended.value.code or 0, said.out, said.err
+
+    def file(self, token, mode=0o600):
+        """A file that holds a token."""
+        path = self.folder / "token"
+        path.write_text(token)
+        path.chmod(mode)
+        return path
+
+    def token(self, client):
+        return self.file(client.headers["Authorization"].removeprefix("Bearer "))
+
+
+@pytest.fixture
+def ludb(capsys, monkeypatch, tmp_path):
+    return Terminal(capsys, monkeypatch, tmp_path)
+
+
+def admitted(repository, name="ann", role=Role.ADMIN, **more):
+    """A token that stands in the repository."""
+    repository.access.users.add(User(name, role, "", **more))
+    repository.access.tokens.add(
+        Token(name, "t", name, role, sha_of(f"ludb_{name}"), expires_at=time.time() + 3600, **more)
+    )
+    return f"ludb_{name}"

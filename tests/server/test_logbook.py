@@ -31,8 +31,11 @@ def said(capsys, monkeypatch):
     root.handlers, root.level = handlers, level
 
 
+VALUE = "Ann, 10 Downing Street"
+
+
 def broken(*_):
-    raise ZeroDivisionError("nobody foresaw this")
+    raise ZeroDivisionError(f"nobody foresaw {VALUE}")
 
 
 def test_an_answer_that_nobody_foresaw_is_one_line_of_json_with_its_run_and_every_answer_is_one(
@@ -49,7 +52,8 @@ def test_an_answer_that_nobody_foresaw_is_one_line_of_json_with_its_run_and_ever
     lines = said()
     (bug,) = [one for one in lines if one["event"] == "server.bug"]
     assert (bug["level"], bug["run"], bug["error"]) == ("error", RUN, "ZeroDivisionError")
-    assert (bug["path"], "nobody foresaw this" in bug["trace"]) == ("/api/v1/runs/{run}/workers", True)
+    assert (bug["path"], "in broken" in bug["trace"]) == ("/api/v1/runs/{run}/workers", True)
+    assert VALUE not in str(lines), "whoever reads logs may not see customers"
     told = [(one["status"], one["path"], one["run"]) for one in lines if one["event"] == "server.answered"]
     assert told == [(500, "/api/v1/runs/{run}/workers", RUN), (401, "/api/v1/runs/{run}/units/{key}", RUN)], "no key"
     assert len(lines) == 3, "the traceback is told once"
@@ -72,3 +76,14 @@ def test_what_nobody_foresaw_does_not_end_the_thread_that_starts_adopts_and_watc
     keeper.close()
     (line,) = said()
     assert (line["event"], line["error"], line["thread"]) == ("server.bug", "ZeroDivisionError", "keeper")
+
+
+def test_what_a_library_logs_of_an_error_is_its_place_and_not_its_words(said):
+    """A task that nobody waited for is logged with its error written out."""
+    try:
+        broken()
+    except ZeroDivisionError:
+        logging.getLogger("asyncio").exception("a task ended with %s", VALUE)
+    (line,) = said()
+    assert (line["event"], line["logger"], "in broken" in line["trace"]) == ("server.bug", "asyncio", True)
+    assert VALUE not in str(line)

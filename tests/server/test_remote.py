@@ -7,7 +7,6 @@ import ipaddress
 import json
 import os
 import threading
-import time
 from contextlib import suppress
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -18,10 +17,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from ludb.cli import app as command_line
 from ludb.cli.remote.choice import Choice, alone, choose
 from ludb.errors import TransientError
-from ludb.model.access import Role, Token, User
+from ludb.model.access import Role
 from ludb.model.run import CallState, Owner, RunState
 from ludb.remote.client import Client
 from ludb.remote.credentials import address_of
@@ -29,54 +27,13 @@ from ludb.remote.follow import Follower
 from ludb.server.app import create_app
 from ludb.server.children import environment_of
 from ludb.server.config import ServerConfig
-from ludb.server.passwords import sha_of
 from ludb.server.world import World
 from ludb.service.site import open_site
 from ludb.testing.repository_calls import make_call
 from ludb.testing.repository_world import RUN, claimed, fault, moved, started
+from tests.server.conftest import admitted
 
 RULE = {"rules/10_customer/has_name.sql": "select unit_key, 'no name' as reason from billing.account where name = 'Bo'"}
-
-
-class Terminal:
-    """Types commands in this process, as `python -m ludb` would take them; gives exit code, output and errors."""
-
-    def __init__(self, capsys, monkeypatch, tmp_path):
-        self._capsys, self._patch, self.folder = capsys, monkeypatch, tmp_path
-        for name in ("LUDB_SERVER", "LUDB_TOKEN_FILE", "LUDB_CA_FILE"):
-            monkeypatch.delenv(name, raising=False)
-
-    def __call__(self, *words):
-        self._patch.setattr("sys.argv", ["ludb", *map(str, words)])
-        self._capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            command_line.main()
-        said = self._capsys.readouterr()
-        return ended.value.code or 0, said.out, said.err
-
-    def file(self, token, mode=0o600):
-        """A file that holds a token."""
-        path = self.folder / "token"
-        path.write_text(token)
-        path.chmod(mode)
-        return path
-
-    def token(self, client):
-        return self.file(client.headers["Authorization"].removeprefix("Bearer "))
-
-
-@pytest.fixture
-def ludb(capsys, monkeypatch, tmp_path):
-    return Terminal(capsys, monkeypatch, tmp_path)
-
-
-def admitted(repository, name="ann", role=Role.ADMIN, **more):
-    """A token that stands in the repository."""
-    repository.access.users.add(User(name, role, "", **more))
-    repository.access.tokens.add(
-        Token(name, "t", name, role, sha_of(f"ludb_{name}"), expires_at=time.time() + 3600, **more)
-    )
-    return f"ludb_{name}"
 
 
 def test_what_a_server_tells_is_what_is_told_on_its_machine_and_values_only_to_who_may_see_them(ludb, shop, listen):

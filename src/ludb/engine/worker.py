@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -24,6 +23,7 @@ from ludb.errors import (
 from ludb.model.data import Extract
 from ludb.model.figures import PHASE
 from ludb.model.run import LIMIT_REACHED, Chunk, Run, RunState
+from ludb.model.stack import stack_of
 from ludb.wording import plural
 
 ENDED = frozenset(
@@ -159,7 +159,7 @@ class Worker:
             return True
         except Exception as error:  # noqa: BLE001  (a bug must end the run loudly, with its chunk intact, not loop)
             self._release(chunk, f"{type(error).__name__} in the engine", 0.0)
-            at.announce("engine.bug", chunk, level="error", trace=traceback.format_exc())
+            at.announce("engine.bug", chunk, level="error", trace=stack_of(error))
             self._end(RunState.FAILED, f"{type(error).__name__} in the engine: see the worker's log")
             return False
         self._breaker.close(at)

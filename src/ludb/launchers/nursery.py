@@ -66,13 +66,7 @@ class Nursery:
             getproctitle()
         before = {name: os.environ.get(name) for name in ALONE}
         os.environ.update(ALONE)
-        with contextlib.suppress(
-            LudbError
-        ):  # whoever needs what is wrong says so; it may be an address that is not used
-            get_ready()
-        with contextlib.suppress(
-            LudbError
-        ):  # whoever needs what is wrong says so; it may be an address that is not used
+        with contextlib.suppress(LudbError):  # whoever needs what is wrong says so; it may be an address nobody uses
             get_ready()
         for name, value in before.items():
             if value is None:

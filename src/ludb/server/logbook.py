@@ -5,10 +5,10 @@ from __future__ import annotations
 import logging
 import sys
 import threading
-import traceback
 from typing import Literal
 
 from ludb.model.events import Event
+from ludb.model.stack import stack_of
 from ludb.observers.log import LogObserver
 
 _LOUD = "uvicorn.error"
@@ -22,10 +22,11 @@ def log(name: str, *, level: Level = "warning", run: str = "", **data: object) -
 
 
 def log_bug(error: BaseException, *, run: str = "", **data: object) -> None:
-    """An error that nobody foresaw, whole, once: whoever hears of it later is not told again."""
+    """An error that nobody foresaw, once: whoever hears of it later is not told again. Type and places, not its words: they may
+    repeat what stands in a row.
+    """
     if not getattr(error, _TOLD, False):
-        trace = "".join(traceback.format_exception(error))
-        log("server.bug", level="error", run=run, error=type(error).__name__, trace=trace, **data)
+        log("server.bug", level="error", run=run, error=type(error).__name__, trace=stack_of(error), **data)
     error.__dict__[_TOLD] = True
 
 
@@ -36,7 +37,7 @@ class Lines(logging.Handler):
         """Write one line."""
         error = record.exc_info[1] if record.exc_info else None
         if error is not None:
-            log_bug(error, logger=record.name, message=record.getMessage())
+            log_bug(error, logger=record.name)  # its message may repeat the error's words
             return
         rank: Level = "error" if record.levelno >= logging.ERROR else "warning"
         log(
