@@ -1,15 +1,16 @@
 import { Box, Stack, Typography } from "@mui/material";
 import { memo, useMemo, type ReactNode } from "react";
-import { CartesianGrid, Line, LineChart as Drawn, ReferenceLine, ResponsiveContainer, Tooltip, XAxis, YAxis } from "recharts";
+import { CartesianGrid, Line, LineChart as Drawn, ReferenceLine, Tooltip, XAxis, YAxis } from "recharts";
 import { clock } from "./format";
 import type { Mark } from "./marks";
 import { Panel } from "./parts";
+import { moments, thinned, type Of, type Row } from "./thin";
 import { useTurn } from "./turns";
+import { useWidth } from "./width";
 
 /** One line of a chart, over points of a series. */
-export interface Curve<P> {
+export interface Curve<P> extends Of<P> {
   name: string;
-  of: (point: P) => number | null;
   colour: string;
   dash?: string;
 }
@@ -34,13 +35,14 @@ export function LineChart<P extends { at: number }>({ data, made, title, lines, 
   const to = data[data.length - 1]?.at ?? 1;
   const seen = useMemo(() => made.filter((mark) => mark.at >= from && mark.at <= to), [made, from, to]);
   const legend = lines.length > 1 && <span>{lines.map((line) => <Box key={line.name} component="span" sx={{ color: line.colour, ml: 1 }}>{line.dash ? "╌" : "─"} {line.name}</Box>)}</span>;
-  const told = useMemo(() => ({ data, lines, show, top, seen }), [data, lines, show, top, seen]);
+  const [place, width] = useWidth<HTMLDivElement>();
+  const told = useMemo(() => ({ data, lines, show, top, seen, width }), [data, lines, show, top, seen, width]);
   const turn = useTurn(told);
   const height = bare ? 110 : 160;
   const drawn = (
     <>
-      <div role="img" aria-label={`${title}, from ${clock(from)} to ${clock(to)}; changes: ${seen.map((mark) => mark.text).join("; ") || "none"}`}>
-        {turn ? <Drawing {...turn} height={height} /> : <Box role="status" aria-label="loading" sx={{ height }} />}
+      <div ref={place} role="img" aria-label={`${title}, from ${clock(from)} to ${clock(to)}; changes: ${seen.map((mark) => mark.text).join("; ") || "none"}`}>
+        {turn?.width ? <Drawing {...turn} height={height} /> : <div role="status" aria-label="loading" style={{ height }} />}
       </div>
       {seen.length > 0 && !quiet && <Typography color="text.secondary" sx={{ fontSize: 12 }}>▼ {seen.slice(-4).map((mark) => `${clock(mark.at)} ${mark.text}`).join(" · ")}</Typography>}
     </>
@@ -52,28 +54,40 @@ export function LineChart<P extends { at: number }>({ data, made, title, lines, 
 interface Shown<P> extends Pick<Asked<P>, "data" | "lines" | "show" | "top"> {
   seen: Mark[];
   height: number;
+  width: number;
 }
 
-/** The lines themselves: drawn anew only when there is something else to draw. */
-const Drawing = memo(function Drawing<P extends { at: number }>({ data, lines, show, top, seen, height }: Shown<P>) {
+const LEFT = 64;
+/** Pixels that a moment below the chart takes. */
+const APART = 84;
+const none = () => [];
+
+/** The lines themselves: drawn anew only when there is something else to draw. Their axes are words of our own: to make words of any length fit, Recharts has the browser lay out the whole page for each. */
+const Drawing = memo(function Drawing<P extends { at: number }>({ data, lines, show, top, seen, height, width }: Shown<P>) {
+  const rows = useMemo(() => thinned(data, lines), [data, lines]);
   const from = data[0]?.at ?? 0;
   const to = data[data.length - 1]?.at ?? 1;
   const said = (at: number) => [clock(at), ...seen.filter((mark) => Math.abs(mark.at - at) <= (to - from) / 60).map((mark) => mark.text)].join(" · ");
+  const below = moments(from, to, Math.floor((width - LEFT) / APART), -60 * new Date(from * 1000).getTimezoneOffset());
   return (
-    <ResponsiveContainer width="100%" height={height}>
-      <Drawn data={data} syncId="run" syncMethod="value" margin={{ top: 8, right: 8, bottom: 0, left: 0 }} accessibilityLayer={false}>
-        <CartesianGrid stroke="var(--grid)" vertical={false} />
-        <XAxis dataKey="at" type="number" domain={[from, to]} tickFormatter={(at: number) => clock(at)} minTickGap={48} stroke="var(--s-pending)" fontSize={11} />
-        <YAxis width={64} domain={[0, top ?? "auto"]} tickFormatter={show} stroke="var(--s-pending)" fontSize={11} />
-        <Tooltip
-          isAnimationActive={false}
-          contentStyle={{ background: "var(--mui-palette-background-paper)", border: "1px solid var(--grid)" }}
-          labelFormatter={(at) => said(Number(at))}
-          formatter={(value) => show(Number(value))}
-        />
-        {seen.map((mark) => <ReferenceLine key={mark.at + mark.text} x={mark.at} stroke="var(--s-quarantined)" strokeDasharray="3 3" label={{ value: "▼", position: "insideTop", fill: "var(--s-quarantined)", fontSize: 10 }} />)}
-        {lines.map((line) => <Line key={line.name} dataKey={line.of} name={line.name} stroke={line.colour} strokeDasharray={line.dash} dot={false} strokeWidth={1.5} isAnimationActive={false} connectNulls={false} type="linear" />)}
-      </Drawn>
-    </ResponsiveContainer>
+    <Drawn data={rows} width={width} height={height} syncId="run" syncMethod="value" margin={{ top: 8, right: 8, bottom: 0, left: 0 }} accessibilityLayer={false}>
+      <CartesianGrid stroke="var(--grid)" vertical={false} verticalCoordinatesGenerator={none} />
+      <XAxis dataKey="at" type="number" domain={[from, to]} ticks={below} interval={0} tick={(at: Tick) => <text x={at.x} y={Number(at.y) + 8} textAnchor="middle" fill="var(--s-pending)" fontSize={11}>{clock(Number(at.payload.value))}</text>} stroke="var(--s-pending)" />
+      <YAxis width={LEFT} domain={[0, top ?? "auto"]} interval={0} tick={(at: Tick) => <text x={at.x} y={Number(at.y) + 4} textAnchor="end" fill="var(--s-pending)" fontSize={11}>{show(Number(at.payload.value))}</text>} stroke="var(--s-pending)" />
+      <Tooltip
+        isAnimationActive={false}
+        contentStyle={{ background: "var(--mui-palette-background-paper)", border: "1px solid var(--grid)" }}
+        labelFormatter={(at) => said(Number(at))}
+        formatter={(value) => show(Number(value))}
+      />
+      {seen.map((mark) => <ReferenceLine key={mark.at + mark.text} x={mark.at} stroke="var(--s-quarantined)" strokeDasharray="3 3" label={{ value: "▼", position: "insideTop", fill: "var(--s-quarantined)", fontSize: 10 }} />)}
+      {lines.map((line, index) => <Line key={line.name} dataKey={(row: Row) => row.values[index]} name={line.name} stroke={line.colour} strokeDasharray={line.dash} dot={false} strokeWidth={1.5} isAnimationActive={false} connectNulls={false} type="linear" />)}
+    </Drawn>
   );
 }) as <P extends { at: number }>(props: Shown<P>) => ReactNode;
+
+interface Tick {
+  x: number | string;
+  y: number | string;
+  payload: { value: number };
+}

@@ -60,7 +60,7 @@ function Lines({ samples, costs = NONE, commands = NOBODY, seconds, of, aside }:
   const data = useMemo(() => lately(withLatency(points(samples), costs), seconds), [samples, costs, seconds]);
   const made = useMemo(() => marks(commands), [commands]);
   const named = systemsOf(costs).join("\n");
-  const systems = useMemo(() => named.split("\n").filter(Boolean).map((name, index): Curve<Timed> => ({ name, of: (point) => point.p95[name] ?? null, ...look(index) })), [named]);
+  const systems = useMemo(() => named.split("\n").filter(Boolean).map((name, index): Curve<Timed> => ({ name, of: (point) => point.p95[name] ?? null, peak: true, ...look(index) })), [named]);
   const all = { data, made };
   if (data.length < 2) return <Panel title="Throughput" min={220}><Empty>The first samples come a few seconds after the start.</Empty></Panel>;
   if (of === "machines") {

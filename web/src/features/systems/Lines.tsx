@@ -9,7 +9,7 @@ import { fromFirst, linesOf, type Point } from "./health";
 
 const CALLS: Curve<Point>[] = [{ name: "calls/s", of: (point) => point.calls, colour: "var(--s-accent)" }];
 const FLYING: Curve<Point>[] = [{ name: "on their way", of: (point) => point.flying, colour: "var(--s-accent)" }];
-const P95: Curve<Point>[] = [{ name: "p95", of: (point) => point.p95, colour: "var(--s-doubt)" }];
+const P95: Curve<Point>[] = [{ name: "p95", of: (point) => point.p95, peak: true, colour: "var(--s-doubt)" }];
 const BYTES: Curve<Point>[] = [
   { name: "sent", of: (point) => point.sent, colour: "var(--s-accent)" },
   { name: "received", of: (point) => point.received, colour: "var(--s-doubt)", dash: "5 3" },
