@@ -51,6 +51,7 @@ def paths(units: int, runs: int, chance: random.Random) -> list[tuple[str, str]]
         ("quarantine over runs", "/quarantine"),
         ("unit", f"{big}/units/{key}"),
         ("unit set aside", f"{big}/units/{aside}"),
+        ("unit over runs", f"/units/{JOB}/{key}?limit=5"),
         ("tasks", "/tasks"),
         ("alerts", "/alerts?standing=true"),
         ("jobs", "/jobs"),

@@ -7,7 +7,7 @@ import re
 from playwright.sync_api import Page, expect
 
 from .conftest import SLOW
-from .looks import OPERATOR, arrived, looked_at
+from .looks import OPERATOR, TELEPHONE, arrived, looked_at
 
 
 def asked(page: Page, action: str) -> None:
@@ -108,6 +108,23 @@ def test_a_viewer_finds_no_control(estate, enter):
     expect(page.get_by_role("button", name=re.compile("again"))).to_have_count(0)
     page.goto(f"{estate.url}/launch")
     expect(page.get_by_text("needs the role operator")).to_be_visible()
+
+
+def test_on_a_telephone_the_units_of_a_reason_and_the_one_that_is_opened_come_into_view(estate, enter):
+    run = estate.http.get("/api/v1/runs").json()["items"][0]["id"]
+    key = estate.spoiled("unreadable_msisdn")
+    page = enter("vic", f"/runs/{run}")
+    more = page.get_by_role("link", name="1 more reason: 1 unit")
+    expect(more).to_have_attribute("href", f"/runs/{run}?tab=quarantine")
+    page.set_viewport_size(TELEPHONE)
+    page.goto(f"{estate.url}/quarantine?run={run}")
+    units = page.get_by_role("region", name="units set aside")
+    expect(units.get_by_role("row")).to_have_count(12)
+    expect(units).not_to_be_in_viewport()
+    page.get_by_role("region", name="reasons").get_by_role("button", name=re.compile("UnreadableError")).click()
+    expect(units).to_be_in_viewport()
+    units.get_by_role("button", name=key, exact=True).click()
+    expect(page.get_by_role("heading", name=f"Unit {key}")).to_be_in_viewport()
 
 
 def test_nobody_is_shut_out_of_a_page(estate, enter):

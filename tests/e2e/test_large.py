@@ -126,6 +126,16 @@ def test_units_set_aside_among_a_million_are_found_and_turned_over(browser, mill
     page.get_by_role("button", name="600000", exact=True).click()
     expect(page.get_by_role("link", name="everything about it")).to_have_attribute("href", f"/units/{JOB}/600000")
     expect(page.get_by_role("heading", name="Unit 600000")).to_be_visible()
+    page.get_by_role("link", name="everything about it").click()
+    expect(page.get_by_test_id("unit-state")).to_contain_text("quarantined")
+    expect(page.get_by_role("link", name=BIG)).to_be_visible()
+    page.goto(f"{million.url}/units/{JOB}/100004")
+    shown = page.get_by_role("button", name=re.compile("^show run-"))
+    expect(shown).to_have_count(4)
+    page.get_by_role("button", name="Older runs").click()
+    expect(shown).to_have_count(9)
+    shown.first.click()
+    expect(page.get_by_role("list", name=re.compile("^life in"))).to_have_count(2)
     page.context.close()
 
 

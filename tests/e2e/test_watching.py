@@ -187,3 +187,19 @@ def test_nobody_is_shut_out_of_what_watches(estate, enter, run):
             page.get_by_role("button", name=opens, exact=True).click()
             page.get_by_role("dialog").locator(".MuiDialogActions-root .MuiButton-contained:enabled").wait_for()
             looked_at(page, f"{name}-dialog")
+
+
+def test_a_run_that_is_stopped_now_gives_its_chunk_back_and_loses_nobody(estate, enter, run):
+    page = enter("ada", f"/runs/{run}")
+    expect(page.locator("tr[data-role=worker]").first).to_be_visible()
+    page.get_by_role("button", name="Stop now", exact=True).click()
+    page.get_by_role("dialog").get_by_role("button", name="Stop now", exact=True).click()
+    expect(page.get_by_test_id("run-state")).to_contain_text("stopped")
+    expect(page.locator("tr[data-role=worker]")).to_have_count(0)
+    expect(page.get_by_role("button", name="Stop now", exact=True)).to_have_count(0)
+    expect(page.get_by_role("button", name="Resume", exact=True)).to_be_visible()
+    told = estate.http.get(f"/api/v1/runs/{run}").json()
+    assert told["counters"]["committing"] == 0
+    assert (told["state"], told["counters"]["pending"] > 0) == ("stopped", True)
+    assert estate.http.get(f"/api/v1/runs/{run}/audit").json()["agrees"] is True
+    expect(page.get_by_test_id("count-pending")).to_have_text(f"{told['counters']['pending']:,}")

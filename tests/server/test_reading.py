@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pyarrow as pa
 import pytest
 
 from ludb.errors import TransientError
 from ludb.model.access import Role
 from ludb.model.events import Event
+from ludb.model.run import Segment
 from ludb.server.config import ServerConfig
 from ludb.server.world import World
+from ludb.testing.repository_world import planned, segments
 
 BAD = {
     "rules/all_named.sql": "select unit_key, 'nobody has this name' as reason from legacy.customers where name = 'Bo'"
@@ -144,9 +147,23 @@ def test_a_unit_is_told_with_its_life(moved):
     aside = get(client, f"/runs/{run.id}/units/2")["history"]
     assert [one["what"] for one in aside] == ["claimed", "quarantined"]
     assert aside[0]["data"]["chunk"] == aside[1]["data"]["chunk"]
-    assert [one["run"] for one in get(client, "/units/shop/2")] == [run.id]
+    assert [one["run"] for one in get(client, "/units/shop/2")["items"]] == [run.id]
     missing = client.get(f"/api/v1/runs/{run.id}/units/9")
     assert (missing.status_code, missing.json()["type"]) == (404, "urn:ludb:problem:not-found")
+
+
+def test_a_customer_who_was_moved_sixty_runs_ago_is_found(people):
+    """Otherwise an operator would read that nobody ever moved a customer who was moved in the first night."""
+    runs = people.world.repository.runs
+    runs.create(planned("first", job="shop"), segments(10))
+    for number in range(60):
+        runs.create(planned(f"later-{number}", job="shop"), (Segment(0, pa.table({"id": [500 + number % 2]})),))
+    client = people.token(Role.VIEWER)
+    assert [(one["run"], one["position"]) for one in get(client, "/units/shop/104")["items"]] == [("first", 4)]
+    newest = get(client, "/units/shop/501", limit=25)
+    older = get(client, "/units/shop/501", limit=25, cursor=newest["next"])
+    assert [one["run"] for page in (newest, older) for one in page["items"]] == [f"later-{n}" for n in range(59, 0, -2)]
+    assert (older["next"], get(client, "/units/shop/9")) == (None, {"items": [], "next": None})
 
 
 def test_chunks_workers_and_logs_are_told(moved):

@@ -135,5 +135,10 @@ class Overview(Protocol):
     def versions(self, job: str) -> list[VersionLine]:
         """The versions of a job that its runs have, the one that was run last first."""
 
+    def places(self, job: str, key: str, *, before: int | None = None, limit: int = 50) -> list[tuple[int, str, int]]:
+        """The runs of a job, with numbers below `before`, whose lists hold a unit key as a person types it, the newest first:
+        the run's number and id, the unit's position.
+        """
+
     def named(self, run: str, names: Collection[str], limit: int = 50) -> list[tuple[int, float, Event]]:
         """What happened in a run under these names, the newest first, each with its number and time."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import pyarrow as pa
 
 from ludb.model.events import Event
@@ -95,4 +97,42 @@ class PagesContract:
         ]  # fmt: skip
         pairs = pa.table({"k": pa.array([1, 2], pa.int64()), "l": pa.array(["x", "y|"], pa.string())})
         repository.runs.create(planned("pairs"), iter([Segment(0, pairs)]))
-        assert [repository.pages.position("pairs", key) for key in ("2|y||", "1|x", "1|y")] == [1, 0, None]
+        assert [repository.pages.position("pairs", key) for key in ("2|y||", "1|x", "1|y", "1|||x")] == [
+            1,
+            0,
+            None,
+            None,
+        ]
+        bars = pa.table({"k": pa.array(["a", "a|"]), "l": pa.array(["|b", "c"])})
+        repository.runs.create(planned("bars"), iter([Segment(0, bars)]))
+        assert [repository.pages.position("bars", key) for key in ("a|||b", "a|||c", "a||||b")] == [0, 1, None]
+        decimals = pa.table({"k": pa.array([Decimal("1.50"), Decimal("2.00")], pa.decimal128(10, 2))})
+        repository.runs.create(planned("decimals"), iter([Segment(0, decimals)]))
+        for _ in range(2):
+            assert [repository.pages.position("decimals", key) for key in ("1.50", "1.5", "2.00", "9", "1e2", "NaN")] == [
+                0, None, 1, None, None, None,
+            ]  # fmt: skip
+
+    def test_a_unit_is_found_in_whichever_run_of_its_job_moved_it(self, repository: Repository) -> None:
+        """Otherwise a customer who was moved long ago would be nowhere, or found in the run of another job."""
+        numbers = {}
+        for name, job, first in (
+            ("old", "telco", 100),
+            ("other", "shop", 100),
+            ("late", "telco", 500),
+            ("new", "telco", 90),
+        ):
+            keys = (
+                Segment(at, pa.table({"k": pa.array([first + at, first + at + 1], pa.int64())}))
+                for at in range(0, 20, 2)
+            )
+            repository.runs.create(planned(name, job=job), keys)
+            numbers[name] = repository.pages.runs(limit=1)[0][0]
+        started(repository, run_id="far")  # 100 to 109
+        places = repository.overview.places
+        for _ in range(2):  # once with what the segments hold unknown, once known
+            assert [(run, at) for _, run, at in places("telco", "100")] == [("far", 0), ("new", 10), ("old", 0)]
+            assert places("telco", "519") == [(numbers["late"], "late", 19)]
+            assert places("telco", "100", before=numbers["new"]) == [(numbers["old"], "old", 0)]
+            assert [run for _, run, _ in places("telco", "100", limit=2)] == ["far", "new"]
+            assert places("telco", "89") == places("telco", "x") == places("nonesuch", "100") == []

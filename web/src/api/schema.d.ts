@@ -1507,7 +1507,7 @@ export interface paths {
         };
         /**
          * Unit Of Job
-         * @description A unit in all runs of a job whose lists hold it, the newest first (at most 50 runs are searched).
+         * @description A unit in all runs of a job whose lists hold it, the newest first, however many others came after them.
          */
         get: operations["unit_of_job_api_v1_units__job___key__get"];
         put?: never;
@@ -3273,6 +3273,16 @@ export interface components {
         Page_TaskShape_: {
             /** Items */
             items: components["schemas"]["TaskShape"][];
+            /**
+             * Next
+             * @description Cursor of the next page
+             */
+            next?: string | null;
+        };
+        /** Page[UnitShape] */
+        Page_UnitShape_: {
+            /** Items */
+            items: components["schemas"]["UnitShape"][];
             /**
              * Next
              * @description Cursor of the next page
@@ -7781,7 +7791,12 @@ export interface operations {
     };
     unit_of_job_api_v1_units__job___key__get: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description `next` of the page before; leave it out for the first page */
+                cursor?: string | null;
+                /** @description How many at most */
+                limit?: number;
+            };
             header?: never;
             path: {
                 job: string;
@@ -7798,7 +7813,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["UnitShape"][];
+                    "application/json": components["schemas"]["Page_UnitShape_"];
                 };
             };
             400: components["responses"]["Problem400"];

@@ -9,6 +9,11 @@ it("events are told in words, without what stands in every line", () => {
   expect(saidOf("chunk.finished", { run: "r", done: 1940, rejected: 1 })).toBe("1,940 done, 1 set aside");
   expect(saidOf("worker.ended", { worker: "w-1", run_state: "completed_with_exceptions" })).toBe("the run is completed with exceptions");
   expect(saidOf("chunk.undone", { worker: "w-1", pid: 7, run: "r", chunk: "c", units: 3 })).toBe("units 3");
+  expect(saidOf("alert.raised", { rule: "quarantine_rate", severity: "warning", text: "1.7% are in quarantine" })).toBe("quarantine rate: 1.7% are in quarantine");
+  expect(saidOf("run.paused", { supervisor: "s-1", reason: "outside its window", by: "window" })).toBe("outside its window");
+  expect(saidOf("run.paused", { reason: "the disk is full", pause: 30, by: "ada" })).toBe("the disk is full, pause 30, by ada");
+  expect(saidOf("run.running", { reason: "its window is open", after: "outside its window: it goes on at 04:00" })).toBe("its window is open");
+  expect(saidOf("run.running", { after: "x" })).toBe("");
   expect(byWhom({ worker: "w-1" }) + byWhom({})).toBe("w-1");
 });
 

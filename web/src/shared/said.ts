@@ -24,6 +24,9 @@ const SAYS: Record<string, (data: Data) => string> = {
     return [`${text(system)}: ${count(sum)} requests`, ...worse, ...(Number(held) > 0 ? [`waited ${duration(Number(held))} for the pace`] : [])].join(", ");
   },
   "worker.ended": ({ run_state: state, ...rest }) => [pairs(rest), state ? `the run is ${word(text(state))}` : ""].filter(Boolean).join(", "),
+  "alert.raised": ({ rule, text: told }) => `${word(text(rule))}: ${text(told)}`,
+  "run.paused": ({ reason, by, ...rest }) => [empty(reason) ? "" : text(reason), pairs(rest, ["supervisor"]), empty(by) || by === "window" ? "" : `by ${text(by)}`].filter(Boolean).join(", "),
+  "run.running": ({ reason, ...rest }) => [empty(reason) ? "" : text(reason), pairs(rest, ["supervisor", "after"])].filter(Boolean).join(", "),
   "chunk.finished": ({ done, rejected }) => `${text(done)} done${Number(rejected) > 0 ? `, ${text(rejected)} set aside` : ""}`,
   "unit.quarantined": ({ unit, step, reason }) => `unit ${text(unit)}${empty(step) || text(reason).startsWith(`${text(step)}:`) ? "" : `, ${text(step)}`}: ${text(reason)}`,
 };

@@ -12,14 +12,16 @@ from ludb.ports.pages import CallLine, ReasonLine, VersionLine
 from ludb.repositories.store import tables as t
 from ludb.repositories.store.calls import call_of
 from ludb.repositories.store.database import Database, batches
+from ludb.repositories.store.segments import Segments
+from ludb.repositories.store.typed import may_hold, place
 
 
 class StoreOverview:
     """The `Overview` port."""
 
-    def __init__(self, database: Database) -> None:
-        """Work on this database."""
-        self._db = database
+    def __init__(self, database: Database, segments: Segments) -> None:
+        """Work on this database; keys come from `segments`."""
+        self._db, self._segments = database, segments
 
     def reasons(self, job: str | None = None, limit: int = 200) -> list[ReasonLine]:
         """Groups by (run, state, reason)."""
@@ -68,6 +70,20 @@ class StoreOverview:
             return [
                 CallLine(row.number, row.run, row.job, call_of(row, row.position)) for row in connection.execute(query)
             ]
+
+    def places(self, job: str, key: str, *, before: int | None = None, limit: int = 50) -> list[tuple[int, str, int]]:
+        """Where a unit stands in the lists of a job's runs: one look at all lists, of which few are read."""
+        found: list[tuple[int, str, int]] = []
+        with self._db.read() as connection:
+            for number, run, first, keys in self._segments.of_job(
+                connection, job, before, lambda bounds: may_hold(bounds, key)
+            ):
+                at = place(keys, key)
+                if at is not None:
+                    found.append((number, run, first + at))
+                    if len(found) == limit:
+                        break
+        return found
 
     def named(self, run: str, names: Collection[str], limit: int = 50) -> list[tuple[int, float, Event]]:
         """Events of a run under some names, the newest first."""

@@ -7,13 +7,10 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.compute as pc
 from sqlalchemy import and_, func, or_, select
 
 from ludb.model.calls import Call
 from ludb.model.events import Event
-from ludb.model.keys import key_text
 from ludb.model.run import CallState, ChunkState, Counters, Run, RunState, UnitException, UnitState
 from ludb.ports.pages import ChunkLine
 from ludb.repositories.store import tables as t
@@ -21,8 +18,9 @@ from ludb.repositories.store.calls import call_of
 from ludb.repositories.store.database import Database, batches
 from ludb.repositories.store.outcomes import exception_of
 from ludb.repositories.store.runs import get_run, run_of
-from ludb.repositories.store.segments import Bounds, Segments
+from ludb.repositories.store.segments import Segments
 from ludb.repositories.store.tally import aside
+from ludb.repositories.store.typed import may_hold, place
 from ludb.repositories.store.views import UNRESOLVED
 
 _CHUNK = tuple(field.name for field in fields(ChunkLine))
@@ -160,8 +158,8 @@ class StorePages:
         """The list position of a unit key, segment by segment."""
         with self._db.read() as connection:
             get_run(connection, run_id)
-            for first, keys in self._segments.each(connection, run_id, lambda bounds: _may_hold(bounds, key)):
-                found = _place(keys, key)
+            for first, keys in self._segments.each(connection, run_id, lambda bounds: may_hold(bounds, key)):
+                found = place(keys, key)
                 if found is not None:
                     return first + found
         return None
@@ -180,34 +178,3 @@ def _line_of(row: Any) -> ChunkLine:
     values = {name: getattr(row, name) for name in _CHUNK}
     waits = row.not_before if row.state == ChunkState.RELEASED else None
     return ChunkLine(**{**values, "state": ChunkState(row.state), "not_before": waits})
-
-
-def _may_hold(bounds: Bounds, key: str) -> bool:
-    """Whether a key that reads like this may lie between the two."""
-    least, greatest = bounds
-    if isinstance(least, str):
-        return bool(least <= key.replace("||", "|") <= greatest)
-    try:
-        return bool(least <= int(key) <= greatest)
-    except ValueError:
-        return False
-
-
-def _place(keys: pa.Table, key: str) -> int | None:
-    """The row whose key reads like this; integers and texts, by far the most frequent, without a Python object each."""
-    column = keys.column(0)
-    wanted: Any = None
-    if keys.num_columns == 1 and pa.types.is_string(column.type):
-        wanted = key.replace("||", "|")
-    elif keys.num_columns == 1 and pa.types.is_integer(column.type):
-        if not (key.isascii() and key.removeprefix("-").isdigit() and len(key) <= 20):
-            return None
-        wanted = int(key)
-    if wanted is not None:
-        try:
-            found = pc.index(column, pa.scalar(wanted, column.type)).as_py()
-        except (pa.ArrowInvalid, OverflowError):  # more than the column can hold
-            return None
-        return None if found < 0 or key_text([wanted]) != key else int(found)
-    columns = [column.to_pylist() for column in keys.columns]
-    return next((at for at, values in enumerate(zip(*columns, strict=True)) if key_text(values) == key), None)

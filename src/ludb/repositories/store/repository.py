@@ -59,7 +59,7 @@ class StoreRepository:
         self._evidence, self._retention = StoreEvidence(database), StoreRetention(database)
         self._recovery, self._doubts = StoreRecovery(database), StoreDoubts(database)
         self._access, self._tasks = StoreAccess(database), StoreTasks(database)
-        self._pages, self._overview = StorePages(database, segments), StoreOverview(database)
+        self._pages, self._overview = StorePages(database, segments), StoreOverview(database, segments)
         self._alerts, self._schedules = StoreAlerts(database), StoreSchedules(database)
         self._figures = StoreFigures(database, segments)
         self._setup = StoreSetup(database)

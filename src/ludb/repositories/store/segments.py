@@ -10,17 +10,17 @@ from itertools import pairwise
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 from sqlalchemy import Connection, select
 
 from ludb.errors import FatalError
 from ludb.model.unit import POSITION
+from ludb.repositories.store.tables import run as run_table
 from ludb.repositories.store.tables import segment
+from ludb.repositories.store.typed import Bounds, bounds_of
 
 _CACHED = 8  # decoded segments kept: a few workers' threads, each reading its own
 _BOUNDED = 100_000  # segments whose bounds are kept in mind
-Bounds = tuple[Any, Any]
-"""The least and the greatest key of a segment."""
+_SMALL, _AT_ONCE = 2_000, 200  # units of a segment whose bounds are read with those of others, and of how many others
 
 
 def to_ipc(table: pa.Table) -> bytes:
@@ -31,15 +31,6 @@ def to_ipc(table: pa.Table) -> bytes:
     return bytes(sink.getvalue())
 
 
-def _bounds(keys: pa.Table) -> Bounds | None:
-    """Of keys of one integer or text; None for others."""
-    kind = keys.column(0).type if keys.num_columns == 1 and keys.num_rows else None
-    if kind is None or not (pa.types.is_integer(kind) or pa.types.is_string(kind)):
-        return None
-    found = pc.min_max(keys.column(0)).as_py()
-    return None if found["min"] is None else (found["min"], found["max"])
-
-
 class Segments:
     """Unit keys by list position. Segments never change, so the last few read stay decoded."""
 
@@ -47,7 +38,7 @@ class Segments:
         """Start with nothing decoded."""
         self._lock = threading.Lock()
         self._decoded: OrderedDict[tuple[str, int], pa.Table] = OrderedDict()
-        self._bounds: dict[tuple[str, int], Bounds] = {}
+        self._bounds: dict[tuple[str, int], Bounds | None] = {}
 
     def of(self, connection: Connection, run: str, positions: Sequence[int]) -> pa.Table:
         """The key columns of these positions, in their order; they may lie in several segments."""
@@ -106,6 +97,32 @@ class Segments:
             if known is None or may_hold(known):
                 yield row.first_pos, self._table(connection, run, row.seg)
 
+    def of_job(
+        self, connection: Connection, job: str, before: int | None, may_hold: Callable[[Bounds], bool]
+    ) -> Iterator[tuple[int, str, int, pa.Table]]:
+        """The segments of all runs of a job with numbers below `before`, the newest run first: the run's number and id, first
+        position, key columns. Left out as above.
+        """
+        r, s = run_table.c, segment.c
+        query = select(r.number, r.id, s.seg, s.first_pos, s.n).join_from(run_table, segment, s.run == r.id)
+        query = query.where(r.job == job).order_by(r.number.desc(), s.first_pos)
+        if before is not None:
+            query = query.where(r.number < before)
+        rows = connection.execute(query).all()
+        for at, (number, run, seg, first, units) in enumerate(rows):
+            if (run, seg) not in self._bounds and units <= _SMALL and len(self._bounds) < _BOUNDED:
+                self._learn(connection, [one.id for one in rows[at : at + _AT_ONCE] if one.n <= _SMALL])
+            known = self._bounds.get((run, seg))
+            if known is None or may_hold(known):
+                yield number, run, first, self._table(connection, run, seg)
+
+    def _learn(self, connection: Connection, runs: Sequence[str]) -> None:
+        """Read the bounds of small segments together: most of the runs of a job that was run a thousand times are small."""
+        query = select(segment.c.run, segment.c.seg, segment.c["keys"], segment.c.keys_sha)
+        for run, seg, data, sha in connection.execute(query.where(segment.c.run.in_(runs), segment.c.n <= _SMALL)):
+            if (run, seg) not in self._bounds:
+                self._know(run, seg, self._read(run, seg, data, sha))
+
     def _table(self, connection: Connection, run: str, seg: int) -> pa.Table:
         with self._lock:
             if (run, seg) in self._decoded:
@@ -114,14 +131,22 @@ class Segments:
         data, sha = connection.execute(
             select(segment.c["keys"], segment.c.keys_sha).where(segment.c.run == run, segment.c.seg == seg)
         ).one()
-        if hashlib.sha256(data).hexdigest() != sha:
-            raise FatalError(f"run {run}: segment {seg} of the unit list is damaged. Restore the job repository")
-        table = pa.ipc.open_stream(data).read_all()
-        bounds = _bounds(table)
+        table = self._read(run, seg, data, sha)
+        self._know(run, seg, table)
         with self._lock:
-            if bounds is not None and len(self._bounds) < _BOUNDED:
-                self._bounds[run, seg] = bounds
             self._decoded[run, seg] = table
             while len(self._decoded) > _CACHED:
                 self._decoded.popitem(last=False)
         return table
+
+    def _know(self, run: str, seg: int, table: pa.Table) -> None:
+        bounds = bounds_of(table)
+        with self._lock:
+            if len(self._bounds) < _BOUNDED:
+                self._bounds[run, seg] = bounds
+
+    @staticmethod
+    def _read(run: str, seg: int, data: bytes, sha: str) -> pa.Table:
+        if hashlib.sha256(data).hexdigest() != sha:
+            raise FatalError(f"run {run}: segment {seg} of the unit list is damaged. Restore the job repository")
+        return pa.ipc.open_stream(data).read_all()

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Path, Query
 from ludb.model.access import Role
 from ludb.server.children import ask
 from ludb.server.lookup import known_run, known_unit
+from ludb.server.pages import Cursor, Limit, Page, number, page_of
 from ludb.server.problems import Problem, refused_as
 from ludb.server.reading import ReadRoute
 from ludb.server.rules import AnyCaller, Caller, rule
@@ -49,17 +50,17 @@ def unit_rows(
 @router.get("/runs/{run}/units/{key:path}", **rule(Role.VIEWER))
 def unit(run: str, key: Key, world: AnyWorld, caller: AnyCaller) -> UnitShape:
     """Where a unit of a run stands."""
-    return _unit(world, run, key, caller)
+    found = known_run(world, run)
+    return _unit(world, found.id, key, known_unit(world, found.id, key), caller)
 
 
 @router.get("/units/{job}/{key:path}", **rule(Role.VIEWER))
-def unit_of_job(job: str, key: Key, world: AnyWorld, caller: AnyCaller) -> list[UnitShape]:
-    """A unit in all runs of a job whose lists hold it, the newest first (at most 50 runs are searched)."""
-    found = []
-    for _, run in world.repository.pages.runs(job=job, limit=50):
-        if world.repository.pages.position(run.id, key) is not None:
-            found.append(_unit(world, run.id, key, caller))
-    return found
+def unit_of_job(
+    job: str, key: Key, world: AnyWorld, caller: AnyCaller, cursor: Cursor = None, limit: Limit = 10
+) -> Page[UnitShape]:
+    """A unit in all runs of a job whose lists hold it, the newest first, however many others came after them."""
+    places = world.repository.overview.places(job, key, before=number(cursor), limit=limit + 1)
+    return page_of(places, limit, lambda one: _unit(world, one[1], key, one[2], caller), lambda one: one[0])
 
 
 @router.post("/units/{job}/{key:path}/sql", **rule(Role.VIEWER))
@@ -96,15 +97,13 @@ def _newest(world: World, job: str, key: str, run: str | None) -> str:
         if found.job != job:
             raise Problem(404, "not-found", f"run {run} is of another job", where="body.run")
         return found.id
-    for _, one in world.repository.pages.runs(job=job, limit=50):
-        if world.repository.pages.position(one.id, key) is not None:
-            return one.id
+    for _, newest, _ in world.repository.overview.places(job, key, limit=1):
+        return newest
     raise Problem(404, "not-found", f"no run of job {job} has such a unit", where="path.key")
 
 
-def _unit(world: World, run_id: str, key: str, caller: Caller) -> UnitShape:
+def _unit(world: World, run_id: str, key: str, position: int, caller: Caller) -> UnitShape:
     run = known_run(world, run_id)
-    position = known_unit(world, run.id, key)
     state, history, calls = world.repository.views.unit(run.id, position)
     exception = world.repository.pages.exception(run.id, position)
     if caller.personal and exception is not None:

@@ -1,4 +1,4 @@
-import { Button, Checkbox, Stack, Table, TableBody, TableCell, TableContainer, TableHead, TableRow } from "@mui/material";
+import { Box, Button, Checkbox, Stack, Table, TableBody, TableCell, TableContainer, TableHead, TableRow } from "@mui/material";
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { address, get } from "../../api/client";
@@ -9,6 +9,7 @@ import { Find } from "../../shared/Find";
 import { count } from "../../shared/format";
 import { Empty, Failure, Panel, Told, UnitLink, UnitSign, When } from "../../shared/parts";
 import { Retry } from "../../shared/Retry";
+import { useShown } from "./shown";
 import { SINCE, sinceOf } from "./since";
 import type { Change, Filter } from "./QuarantinePage";
 
@@ -22,6 +23,7 @@ export function Units({ filter, change }: { filter: Filter; change: Change }) {
     initialPageParam: "",
     queryFn: ({ pageParam }) => get("/api/v1/runs/{run}/quarantine", { run: filter.run }, { ...asked, cursor: pageParam, limit: 50 }),
     getNextPageParam: (page) => page.next ?? undefined,
+    refetchInterval: 10_000,
   });
   const items = list.data?.pages.flatMap((page) => page.items) ?? [];
   // What is looked for is what is tried again: never all of the run because somebody has overlooked a filter.
@@ -29,8 +31,9 @@ export function Units({ filter, change }: { filter: Filter; change: Change }) {
   const shown = items.filter((one) => one.state === "quarantined").map((one) => one.key);
   const job = run.data?.job ?? "";
   const toggle = (key: string) => setChosen((now) => (now.includes(key) ? now.filter((one) => one !== key) : [...now, key]));
+  const units = useShown(filter.unit ? "" : filter.reason, list.data !== undefined);
   return (
-    <Stack sx={{ gap: 2, minWidth: 0 }}>
+    <Stack ref={units} sx={{ gap: 2, minWidth: 0, scrollMarginTop: 8 }}>
       <Panel title={filter.reason || "All reasons"} aside={<a href={address("/api/v1/runs/{run}/quarantine.csv", { run: filter.run }, asked)} download>CSV</a>}>
         <Stack direction="row" sx={{ gap: 1, mb: 1, flexWrap: "wrap", alignItems: "center" }}>
           <Find label="Unit key" value={filter.key} find={(key) => change({ key, unit: "" })} />
@@ -66,12 +69,15 @@ export function Units({ filter, change }: { filter: Filter; change: Change }) {
 }
 
 function Detail({ run, job, unit }: { run: string; job: string; unit: string }) {
-  const found = useQuery({ queryKey: ["runs", run, "units", unit], queryFn: () => get("/api/v1/runs/{run}/units/{key}", { run, key: unit }) });
+  const found = useQuery({ queryKey: ["runs", run, "units", unit], queryFn: () => get("/api/v1/runs/{run}/units/{key}", { run, key: unit }), refetchInterval: 10_000 });
+  const detail = useShown(unit, found.data !== undefined);
   return (
-    <Panel title={<>Unit <code>{unit}</code></>} aside={job && <UnitLink job={job} of={unit}>everything about it</UnitLink>}>
-      <Told query={found}>
-        {(told) => (told.exception ? <ExceptionDetail found={told.exception} /> : <span><UnitSign state={told.state} />: it is set aside no longer.</span>)}
-      </Told>
-    </Panel>
+    <Box ref={detail} sx={{ minWidth: 0, scrollMarginTop: 8 }}>
+      <Panel title={<>Unit <code>{unit}</code></>} aside={job && <UnitLink job={job} of={unit}>everything about it</UnitLink>}>
+        <Told query={found}>
+          {(told) => (told.exception ? <ExceptionDetail found={told.exception} /> : <span><UnitSign state={told.state} />: it is set aside no longer.</span>)}
+        </Told>
+      </Panel>
+    </Box>
   );
 }

@@ -27,7 +27,9 @@ export function Reasons({ run, whole = false }: { run: Shape<"RunShape">; whole?
           const ordered = [...found].sort((a, b) => b.units - a.units);
           const most = ordered[0]?.units ?? 1;
           if (ordered.length === 0) return <Empty>No unit was set aside.</Empty>;
-          return ordered.slice(0, whole ? undefined : MOST).map((one) => (
+          const shown = ordered.slice(0, whole ? undefined : MOST);
+          const [left, units] = [ordered.length - shown.length, told(ordered) - told(shown)];
+          return [...shown.map((one) => (
             <Box key={one.reason + one.state} sx={{ mb: 1 }}>
               <Box sx={{ display: "flex", gap: 1, justifyContent: "space-between" }}>
                 <Link style={{ overflowWrap: "anywhere" }} to={`/quarantine?${new URLSearchParams({ run: run.id, reason: one.reason }).toString()}`}>{one.reason}</Link>
@@ -36,7 +38,7 @@ export function Reasons({ run, whole = false }: { run: Shape<"RunShape">; whole?
               {whole && <Box sx={{ color: "text.secondary", mb: 0.5 }}><UnitSign state={one.state} />{one.step && <>, step <code>{one.step}</code></>}, such as {(one.keys ?? []).slice(0, 3).map((key, index) => <span key={key}>{index > 0 && ", "}<UnitLink job={run.job} of={key} /></span>)}</Box>}
               <Box style={{ width: `${(one.units / most) * 100}%` }} sx={{ height: 4, bgcolor: "var(--s-quarantined)", borderRadius: 1 }} />
             </Box>
-          ));
+          )), left > 0 && <Link key="left" to={`/runs/${encodeURIComponent(run.id)}?tab=quarantine`}>{count(left)} more {left === 1 ? "reason" : "reasons"}: {count(units)} {units === 1 ? "unit" : "units"}</Link>];
         }}
       </Told>
     </Panel>

@@ -1,30 +1,59 @@
 /** One customer, everything about it: what happened in each run, why it was set aside, its calls, its rows. */
-import { Stack, Typography } from "@mui/material";
-import { useQuery } from "@tanstack/react-query";
+import { Button, Stack, Typography } from "@mui/material";
+import { useInfiniteQuery } from "@tanstack/react-query";
+import { useState } from "react";
 import { Link, useParams } from "react-router-dom";
 import { get, type Shape } from "../../api/client";
 import { May } from "../../api/session";
 import { ExceptionDetail } from "../../shared/ExceptionDetail";
 import { count } from "../../shared/format";
-import { Empty, Panel, Told, UnitSign } from "../../shared/parts";
+import { Empty, Panel, Told, UnitSign, When } from "../../shared/parts";
 import { Retry } from "../../shared/Retry";
 import { Calls } from "./Calls";
 import { Life } from "./Life";
 import { Query } from "./Query";
 import { Rows } from "./Rows";
 
+/** Of which the page asks for what they know of the unit, at a time. */
+const RUNS = 5;
+
 export default function UnitPage() {
   const { job = "", key = "" } = useParams();
-  const lives = useQuery({ queryKey: ["units", job, key], queryFn: () => get("/api/v1/units/{job}/{key}", { job, key }), refetchInterval: 5_000 });
-  const newest = lives.data?.[0];
+  const lives = useInfiniteQuery({
+    queryKey: ["units", job, key],
+    initialPageParam: "",
+    queryFn: ({ pageParam }) => get("/api/v1/units/{job}/{key}", { job, key }, { cursor: pageParam, limit: RUNS }),
+    getNextPageParam: (page) => page.next ?? undefined,
+    refetchInterval: 5_000,
+  });
+  const found = lives.data?.pages.flatMap((page) => page.items);
+  const [newest, ...older] = found ?? [];
   return (
     <Stack sx={{ gap: 2 }}>
       <Typography variant="h1" sx={{ overflowWrap: "anywhere" }}><Link to={`/jobs/${encodeURIComponent(job)}`}>{job}</Link> · unit <code style={{ fontSize: "1em" }}>{key}</code></Typography>
-      <Told query={lives} lines={8}>
-        {(found) => found.length === 0 ? <Empty>None of the newest 50 runs of {job} has this unit.</Empty> : found.map((one) => <InRun key={one.run} unit={one} newest={one === newest} />)}
+      <Told query={{ ...lives, data: found }} lines={8}>
+        {() => newest ? <InRun unit={newest} newest /> : <Empty>No run of {job} has this unit in its list. A key is written as its value; the parts of a composite key are joined by <code>|</code>.</Empty>}
       </Told>
       {newest && <Query key={newest.run} job={job} unit={key} run={newest.run} />}
+      {older.length > 0 && <Typography variant="h2" component="h2">Earlier runs</Typography>}
+      {older.map((one) => <Earlier key={one.run} unit={one} />)}
+      {lives.hasNextPage && <Button onClick={() => void lives.fetchNextPage()} disabled={lives.isFetchingNextPage}>Older runs</Button>}
     </Stack>
+  );
+}
+
+/** A run before the newest: a line, and all of it when somebody opens it. */
+function Earlier({ unit }: { unit: Shape<"UnitShape"> }) {
+  const [open, setOpen] = useState(false);
+  if (open) return <InRun unit={unit} newest={false} />;
+  const last = unit.history[unit.history.length - 1];
+  return (
+    <Panel
+      title={<>In run <Link to={`/runs/${encodeURIComponent(unit.run)}`}>{unit.run}</Link></>}
+      aside={<Button onClick={() => setOpen(true)} aria-label={`show ${unit.run}`}>Show</Button>}
+    >
+      <UnitSign state={unit.state} />{last && <>, <When at={last.at} /></>}{unit.exception && <>: {unit.exception.reason}</>}
+    </Panel>
   );
 }
 
