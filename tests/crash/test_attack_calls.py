@@ -161,7 +161,7 @@ def test_attack_17_two_objects_under_one_call_id_are_left_to_a_person(world: Wor
     planted = {world.crm.plant(document("Customer 1", call.id))["id"] for _ in range(2)}
     summary = world.finish()
     assert (summary.counters.in_doubt, summary.counters.done, summary.counters.pending) == (1, UNITS - 4, 0)
-    assert planted <= {one["id"] for one in world.crm.objects()}
+    assert planted == {one["id"] for one in world.crm.objects() if one["name"] == "Customer 1"}, "a third was made"
     assert world.sql("billing", "select count(*) from account where legacy_id = 1") == [(0,)]
     found = world.site.repository.views.exceptions(run.id, UnitState.IN_DOUBT)
     assert [(one.unit_key, one.step) for one in found] == [("1", "crm.customer")]

@@ -182,7 +182,7 @@ def test_attack_17_two_objects_under_one_call_id_are_left_to_a_person(other):
     planted = {other.crm.plant("Customer 1", call.id) for _ in range(2)}
     counters = other.finish().counters
     assert (counters.in_doubt, counters.done, counters.pending) == (1, UNITS - len(BAD) - 1, 0)
-    assert planted <= {one["id"] for one in other.crm.objects()}
+    assert planted == {one["id"] for one in other.crm.objects() if one["name"] == "Customer 1"}, "a third was made"
     assert other.sql("billing", "select count(*) from account where legacy_id = 1") == [(0,)]
     found = other.site.repository.views.exceptions(run.id, UnitState.IN_DOUBT)
     assert [(one.unit_key, one.step) for one in found] == [("1", "crm.customer")]

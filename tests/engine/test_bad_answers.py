@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import ipaddress
 import json
+import ssl
 from dataclasses import dataclass, field
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from ludb.errors import LudbError
 from ludb.model.run import RunState
@@ -155,4 +161,29 @@ def test_a_server_that_cannot_prove_who_it_is_gets_nothing(shop, api):
     ) as caught:
         shop.run()
     assert "CRM" in str(caught.value)
+    assert not api.seen
+
+
+def test_a_server_whose_certificate_nobody_vouches_for_gets_nothing(shop, api, tmp_path):
+    """It bears the right address, and signed its certificate itself."""
+    key, name = (
+        ec.generate_private_key(ec.SECP256R1()),
+        x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "crm")]),
+    )
+    now, here = dt.datetime.now(dt.UTC), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
+    paper = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key()).serial_number(1)
+    paper = paper.not_valid_before(now - dt.timedelta(1)).not_valid_after(now + dt.timedelta(1))
+    signed = paper.add_extension(x509.SubjectAlternativeName([here]), critical=False).sign(key, hashes.SHA256())
+    pem, plain = serialization.Encoding.PEM, serialization.NoEncryption()
+    private = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, plain)
+    (tmp_path / "crm.pem").write_bytes(private + signed.public_bytes(pem))
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(tmp_path / "crm.pem")
+    api._server.socket = context.wrap_socket(api._server.socket, server_side=True)
+    describe(shop, CASES[0])
+    shop.environment["CRM"] = api.url.replace("http://", "https://")
+    with pytest.raises(
+        LudbError, match=r"system crm at 127\.0\.0\.1.*cannot be reached: no connection was made.*SSLCert"
+    ):
+        shop.run()
     assert not api.seen

@@ -68,6 +68,7 @@ def test_every_value_travels_exactly_and_in_the_order_of_the_schema(service, tar
     assert etree.fromstring(text.encode()).findtext(f".//{{{URN}}}CallId") == call.id
     assert (headers["Idempotency-Key"], headers["SOAPAction"]) == (call.id, f'"{URN}#CreateCustomer"')
     assert soap_service.PASSWORD not in call.request.body, "what is journaled holds no credential"
+    assert (made.metered().requests, made.metered().answers) == ({"2xx": 1}, {"done": 1})
 
 
 def test_a_service_that_recognises_keys_answers_no_call_with_the_look_up_before_it(service, target):

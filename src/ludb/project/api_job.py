@@ -45,9 +45,12 @@ ludb unit 1 --try --job {shown}    # the documents of one customer, checked by t
 ludb run {shown}
 ```
 
-Say `marker:` and `probe:` where the API can be asked for an object by a text of ours: without them a lost answer is a person's
-matter.
+Look at `marker:` and `probe:` in `job.yaml`: where the API can be asked for an object by a text of ours, a lost answer is looked
+up; without them it is a person's matter.
 """
+MARK = "ludbCall"
+"""The name under which a call's id stands in a list of names and values."""
+_EXTERNAL = re.compile(r"external_?(id|identifier|reference|ref|key)$", re.IGNORECASE)
 _TYPES = {"integer": "BIGINT", "number": "DECIMAL(18,4)", "boolean": "BOOLEAN"}
 _FORMATS = {"date": "DATE", "date-time": "TIMESTAMPTZ", "uuid": "UUID"}
 
@@ -89,15 +92,49 @@ def _documents(description: Description) -> dict[str, Operation]:
 
 def _output(table: str, one: Operation, description: Description) -> str:
     item = f"{one.path}/{{id}}"
-    fields = [f"call: POST {one.path}", "row: [unit_key]"]
+    fields = [f"{SYSTEM}.{table}:", f"  call: POST {one.path}", "  row: [unit_key]"]
     if description.has("DELETE", item):
-        fields.append(f'undo: "DELETE {item}"')
+        fields.append(f'  undo: "DELETE {item}"')
         if "id" in members_of(description, description.answer(one))[0]:
-            fields.append(f"returns: {{{table}_id: $.id}}")
+            fields.append(f"  returns: {{{table}_id: $.id}}")
     update = next((method for method in ("PATCH", "PUT") if description.has(method, item)), None)
     if update:
-        fields.append(f'update: "{update} {item}"')
-    return f"  {SYSTEM}.{table}: {{{', '.join(fields)}}}"
+        fields.append(f'  update: "{update} {item}"')
+    fields += [f"  # {line}" for line in _looked_up(one, description)]
+    return "\n".join(f"  {line}" for line in fields)
+
+
+def _looked_up(one: Operation, description: Description) -> list[str]:
+    """Where a call's id could stand, and how an object is found by it, with why; or that nobody can tell."""
+    place = _place(one, description)
+    if place is None or not description.has("GET", one.path):
+        return [
+            "A lost answer leaves its call in doubt, for a person to clear up: nothing was found here that could hold a text",
+            "of ours and be asked for. If the API has such a member, name it in `marker:` and ask for it in `probe:`.",
+        ]
+    marker, asked = place
+    return [
+        "A lost answer is looked up by a text of ours in the object; without these two lines it is left to a person. Take the",
+        "`#` away once the API is seen to find an object by it:",
+        f"marker: {marker}",
+        f'probe: "GET {one.path}?{asked}"',
+    ]
+
+
+def _place(one: Operation, description: Description) -> tuple[str, str] | None:
+    """A marker, and the query that finds it: a list of names and values before a text that is called external."""
+    members, _ = members_of(description, one.schema)
+    free = {name: schema for name, schema in members.items() if re.fullmatch(r"\w+", name)}
+    for name in sorted(free, key=lambda name: "characteristic" not in name.lower()):
+        schema = description.resolved(free[name])
+        inner, _ = members_of(description, schema.get("items") or {})
+        if schema.get("type") == "array" and not schema.get("readOnly") and {"name", "value"} <= set(inner):
+            return f"$.{name}.{MARK}", f"{name}.name={MARK}&{name}.value={{call_id}}"
+    for name, told in free.items():
+        schema = description.resolved(told)
+        if schema.get("type") == "string" and not schema.get("readOnly") and _EXTERNAL.match(name):
+            return f"$.{name}", f"{name}={{call_id}}"
+    return None
 
 
 def _step(one: Operation, description: Description) -> str:
@@ -107,20 +144,22 @@ def _step(one: Operation, description: Description) -> str:
     for at, (name, value) in enumerate(needed):
         end = "," if at + 1 < len(needed) else ""
         lines.append(
-            f"    {value} AS {identifier(name)}{end}  -- must be there{_told(description, members.get(name, {}))}"
+            f"    {value} AS {identifier(name)}{end}  -- must be there{_kind(description, members.get(name, {}))}"
+            f"{_told(description, members.get(name, {}))}"
         )
     if not needed:
         lines[0] = lines[0].replace(",", "", 1)
     for name in members:
         if name not in required and not description.resolved(members[name]).get("readOnly"):
             value = _value(description, members[name], 0)
-            lines.append(f"    -- , {value} AS {identifier(name)}{_told(description, members[name])}")
+            kind = _kind(description, members[name])
+            lines.append(f"    -- , {value} AS {identifier(name)}{kind}{_told(description, members[name])}")
     head = f"-- One row is one document is one call: {one.method} {one.path}. A member that is NULL is not sent."
     return "\n".join([head, "SELECT", *lines, "FROM legacy.customers c", ""])
 
 
 def _value(description: Description, schema: Any, depth: int) -> str:
-    """NULL of the type that a member has, with the members within it that must be there."""
+    """NULL, with the members within it that must be there. It has no type: by that `ludb check` sees what is not filled in."""
     found = description.resolved(schema)
     kind = found.get("type")
     kind = next((one for one in kind if one != "null"), None) if isinstance(kind, list) else kind
@@ -131,7 +170,17 @@ def _value(description: Description, schema: Any, depth: int) -> str:
         return f"{{{', '.join(parts)}}}" if parts else "NULL"
     if kind == "array":
         return f"[{_value(description, found.get('items') or {}, depth + 1)}]" if depth < DEEPEST else "NULL"
-    return f"NULL::{_TYPES.get(str(kind)) or _FORMATS.get(str(found.get('format'))) or 'VARCHAR'}"
+    return "NULL"
+
+
+def _kind(description: Description, schema: Any) -> str:
+    """The SQL type of a member that is a single value."""
+    found = description.resolved(schema)
+    kind = found.get("type")
+    kind = next((one for one in kind if one != "null"), None) if isinstance(kind, list) else kind
+    if kind in {"object", "array"} or members_of(description, found)[0]:
+        return ""
+    return f" ({_TYPES.get(str(kind)) or _FORMATS.get(str(found.get('format'))) or 'VARCHAR'})"
 
 
 def _told(description: Description, schema: Mapping[str, Any]) -> str:

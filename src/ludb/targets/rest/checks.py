@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
+import pyarrow.types as pt
 
 from ludb.dialects.http.request import Route
 from ludb.model.findings import Finding
 from ludb.model.unit import POSITION
 from ludb.targets.rest.openapi import Description, Operation
-from ludb.targets.rest.openapi_compare import compare
+from ludb.targets.rest.openapi_compare import compare, members_of
 
 
 class Checks:
@@ -42,8 +44,31 @@ class Checks:
         if route.marker is not None:
             filled = route.marker.holder[0] if route.marker.holder else route.marker.name
         operation = self._operations[output]
-        return [
-            Finding(severity, self._system, f"{output}: {text} ({operation.method} {operation.path})",
-                    "Mend the SELECT" if severity == "error" else "", output.partition(".")[2])
+        where, table = f"({operation.method} {operation.path})", output.partition(".")[2]
+        found = [
+            Finding(
+                severity,
+                self._system,
+                f"{output}: {text} {where}",
+                "Mend the SELECT" if severity == "error" else "",
+                table,
+            )
             for severity, text in compare(self._description, operation, sent, filled)
-        ]  # fmt: skip
+        ]
+        for place in _open(self._description, operation.schema, sent, "$"):
+            text = f"{output}: {place} is NULL, and the API must have it {where}"
+            found.append(Finding("error", self._system, text, "Put a column or a value in the place of NULL", table))
+        return found
+
+
+def _open(description: Description, schema: Any, columns: Mapping[str, pa.DataType], place: str) -> Iterator[str]:
+    """Members that must be there and are a NULL of no type: nobody has said yet what they hold, as `ludb init` leaves them."""
+    members, required = members_of(description, schema)
+    for name, carried in columns.items():
+        here, inner, kind = f"{place}.{name}", members.get(name, {}), carried
+        while pt.is_list(kind):
+            here, kind, inner = f"{here}[]", kind.value_type, description.resolved(inner).get("items") or {}
+        if pt.is_null(kind) and name in required:
+            yield here
+        elif pt.is_struct(kind):
+            yield from _open(description, inner, {field.name: field.type for field in kind}, here)
