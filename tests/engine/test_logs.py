@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+from ludb.errors import TransientError
+
 JOB = """
     name: shop
     systems:
@@ -68,3 +70,22 @@ def test_a_bug_ends_the_run_with_its_place_in_the_log_and_not_with_what_it_stumb
     assert ("in stumbles" in bug["trace"], "in handle" in bug["trace"]) == (True, True)
     kept = [str(event.data) for _, _, event in shop.site.repository.events.since(run.id)]
     assert not [word for word in (name, other) if word in text + "".join(kept)]
+
+
+def test_a_repository_that_is_away_for_a_night_does_not_fill_the_log(shop, monkeypatch):
+    """Each try of each worker was a line, ten in a second, until the disk was full as well."""
+    repository, tries = shop.site.repository, iter(range(50))
+    claim = type(repository.chunks).claim
+
+    def away(self, *asked, **more):
+        if next(tries, None) is None:
+            return claim(self, *asked, **more)
+        raise TransientError("the repository does not answer", system="repository")
+
+    monkeypatch.setattr(type(repository.chunks), "claim", away)
+    monkeypatch.setattr("ludb.engine.worker.backoff", lambda *_: 0.0)
+    run = shop.run().run
+    assert run.state == "completed"
+    text = "".join(path.read_text() for path in shop.site.logs(run.id).glob("*.log"))
+    told = [(one["event"], one["level"]) for one in map(json.loads, text.splitlines()) if "repository" in one["event"]]
+    assert told == [("repository.away", "warning"), ("repository.back", "info")]

@@ -81,6 +81,24 @@ def test_a_server_whose_repository_is_away_reports_it_as_a_line_of_json(world, m
     assert line["timestamp"]
 
 
+def test_a_server_that_waits_for_a_night_says_so_once_a_minute_and_that_it_goes_on(world, monkeypatch, capsys):
+    """Each look was a line, five in a second, until the disk was full as well."""
+    keeper, looks, clock = Keeper(world), iter(range(300)), iter(range(0, 3000, 1))
+    monkeypatch.setattr("ludb.server.keeper.time.monotonic", lambda: float(next(clock)))
+
+    def look(_):
+        world.wake.set()
+        if next(looks, None) is not None:
+            raise TransientError("the repository does not answer", system="repository")
+        keeper._ended.set()
+
+    monkeypatch.setattr(Keeper, "look", look)
+    keeper._loop()
+    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    assert [one["event"] for one in lines] == ["server.waits"] * 5 + ["server.goes_on"]
+    assert [one["seconds"] for one in lines] == [0.0, 60.0, 120.0, 180.0, 240.0, 300.0]
+
+
 @pytest.fixture
 def away_and_back():
     """A PostgreSQL server of this test alone, which it may kill."""

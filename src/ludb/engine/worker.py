@@ -33,6 +33,8 @@ ENDED = frozenset(
 
 LOOK_EVERY = 0.5
 """Seconds between two looks at who is alive."""
+TELL_EVERY = 60.0
+"""Seconds between two lines of the log that say that the repository is away: a night of it must not fill the disk."""
 
 
 @dataclass(slots=True)
@@ -66,13 +68,39 @@ class Breaker:
         self.failures, self.until = 0, 0.0
 
 
+@dataclass(slots=True)
+class Absence:
+    """The repository does not answer: waits for it, for a growing time, and says so once a minute."""
+
+    tries: int = 0
+    since: float = 0.0
+    told: float = 0.0
+
+    def wait(self, at: Workplace, error: TransientError) -> None:
+        """Wait before the next try."""
+        now = at.monotonic()
+        if not self.tries:
+            self.since = now
+        if not self.tries or now - self.told >= TELL_EVERY:
+            at.announce("repository.away", level="warning", error=str(error), seconds=round(now - self.since, 1))
+            self.told = now
+        self.tries += 1
+        at.wait(backoff(self.tries, 0.2, 1.0, at.random))
+
+    def over(self, at: Workplace) -> None:
+        """It has answered."""
+        if self.tries:
+            at.announce("repository.back", seconds=round(at.monotonic() - self.since, 1))
+        self.tries = 0
+
+
 class Worker:
     """Claims chunks of one run until there is nothing left to do, or nothing to be done now."""
 
     def __init__(self, at: Workplace, liveness: Liveness) -> None:
         """Nothing is claimed yet."""
         self._at, self._liveness = at, liveness
-        self._breaker = Breaker()
+        self._breaker, self._away = Breaker(), Absence()
         self._looked = float("-inf")
         self._silent: frozenset[str] = frozenset()
         self._dead: frozenset[str] = frozenset()
@@ -91,9 +119,9 @@ class Worker:
                 worked = self.turn()
                 run = None if worked else at.repository.runs.settle(at.run.id)
             except TransientError as error:
-                at.announce("repository.away", level="warning", error=str(error))
-                at.wait(backoff(1, 0.2, 1.0, at.random))
+                self._away.wait(at, error)
                 continue
+            self._away.over(at)
             if run is not None and run.state in ENDED | {RunState.STOPPING}:
                 return run  # stopping: whatever is still decided waits for a target that is away
             idle = 0 if worked else idle + 1

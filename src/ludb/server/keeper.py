@@ -34,8 +34,32 @@ from ludb.service.windows import BY as WINDOW
 
 LOOK_EVERY, ADOPT_EVERY, WATCH_EVERY = 0.2, 2.0, 10.0
 """Seconds between two looks at tasks, at schedules and runs that nobody holds, and at what may need a person."""
+TELL_EVERY = 60.0
+"""Seconds between two lines that say that the server waits: a night of it must not fill the disk."""
 PATIENCE, LONGEST = 10.0, 600.0
 """Seconds in which an adopted run must have a supervisor; the longest wait before it is tried again."""
+
+
+@dataclass(slots=True)
+class Waiting:
+    """Says that the server waits for its repository, or a disk: at once, then once a minute, and when it is over."""
+
+    since: float | None = None
+    told: float = 0.0
+
+    def tell(self, reason: str) -> None:
+        """It waits."""
+        now = time.monotonic()
+        if self.since is None or now - self.told >= TELL_EVERY:
+            self.since = now if self.since is None else self.since
+            self.told = now
+            log("server.waits", reason=reason, seconds=round(now - self.since, 1))
+
+    def over(self) -> None:
+        """It goes on."""
+        if self.since is not None:
+            log("server.goes_on", level="info", seconds=round(time.monotonic() - self.since, 1))
+        self.since = None
 
 
 @dataclass(slots=True)
@@ -49,6 +73,7 @@ class Keeper:
     _thread: threading.Thread | None = None
     _looked: float = float("-inf")
     _watched: float = float("-inf")
+    _waited: Waiting = field(default_factory=Waiting)
 
     def start(self) -> None:
         """Begin."""
@@ -66,8 +91,9 @@ class Keeper:
         while not self._ended.is_set():
             try:
                 self.look()
+                self._waited.over()
             except (TransientError, OSError) as error:
-                log("server.waits", reason=str(error))
+                self._waited.tell(str(error))
             except LudbError as error:
                 log("server.failed", reason=str(error))
             except Exception as error:  # noqa: BLE001  (without this thread nothing starts, is adopted or raises an alert)
