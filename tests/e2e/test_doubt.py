@@ -98,7 +98,7 @@ def test_a_person_says_what_became_of_a_call_and_the_page_the_unit_and_the_audit
     resolve.click()
     expect(page.get_by_role("alert")).to_contain_text(re.compile("is done, by your word.*pending again"))
     expect(page.get_by_text("No call matches.")).to_be_visible()
-    (unit,) = http.get("/api/v1/units/shop/2").json()
+    (unit,) = http.get("/api/v1/units/shop/2").json()["items"]
     assert [one["state"] for one in unit["calls"]] == ["done"]
     page.goto(f"{url}/audit?action=call.resolve")
     expect(page.get_by_role("region", name="audit")).to_contain_text("admin")

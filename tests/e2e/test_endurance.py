@@ -49,9 +49,12 @@ def test_the_page_comes_back_by_itself_when_the_server_does(estate, run, enter):
     page = enter("ada", f"/runs/{run}")
     expect(page.get_by_test_id("run-state")).to_contain_text("running")
     before = done(page)
-    estate.ended()
+    page.route("**/stream?*", lambda asked: asked.fulfill(status=502))
+    with page.expect_response(lambda answer: answer.status == 502):  # what a proxy says, after which browsers give up
+        estate.ended()
     expect(page.get_by_text("the run goes on without it")).to_be_visible()
     expect(page.get_by_text("○ polling")).to_be_visible()
+    page.unroute("**/stream?*")
     estate.again()
     expect(page.get_by_text("● live")).to_be_visible()
     expect(page.get_by_text("the run goes on without it")).to_have_count(0)

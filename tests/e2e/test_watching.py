@@ -202,4 +202,6 @@ def test_a_run_that_is_stopped_now_gives_its_chunk_back_and_loses_nobody(estate,
     assert told["counters"]["committing"] == 0
     assert (told["state"], told["counters"]["pending"] > 0) == ("stopped", True)
     assert estate.http.get(f"/api/v1/runs/{run}/audit").json()["agrees"] is True
+    asked = estate.http.get(f"/api/v1/runs/{run}/commands").json()[0]
+    assert (asked["name"], asked["arguments"], asked["by"]) == ("stop", {"now": True}, "ada")
     expect(page.get_by_test_id("count-pending")).to_have_text(f"{told['counters']['pending']:,}")

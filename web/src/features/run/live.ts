@@ -50,8 +50,9 @@ export function useStream(run: string, beginning: Event[]): { connected: boolean
   const [fresh, setFresh] = useState<Event[]>([]);
   useEffect(() => {
     setFresh([]);
-    const after = beginning[beginning.length - 1]?.number ?? 0;
-    const stream = new EventSource(`/api/v1/runs/${encodeURIComponent(run)}/stream?after=${after}`);
+    let after = beginning[beginning.length - 1]?.number ?? 0;
+    let stream: EventSource | undefined;
+    let again: ReturnType<typeof setTimeout> | undefined;
     let waiting: Event[] = [];
     const read = (whats: string[]) => whats.forEach((what) => void client.invalidateQueries({ queryKey: keyOf(run, what) }));
     const take = paced(() => {
@@ -60,17 +61,29 @@ export function useStream(run: string, beginning: Event[]): { connected: boolean
       setFresh((known) => joined(known, told));
     }, AFTER_EVENT);
     const all = [take, paced(() => read(AT_ONCE), AFTER_EVENT, APART), paced(() => read(SUMS), SLOWLY)];
-    stream.onopen = () => setConnected(true);
-    stream.onerror = () => setConnected(false);
-    stream.addEventListener("progress", (message: MessageEvent<string>) => {
-      client.setQueryData(keyOf(run, "progress"), JSON.parse(message.data));
-    });
-    stream.addEventListener("event", (message: MessageEvent<string>) => {
-      waiting.push(JSON.parse(message.data) as Event);
-      all.forEach((one) => one.ask());
-    });
+    const open = () => {
+      const line = new EventSource(`/api/v1/runs/${encodeURIComponent(run)}/stream?after=${after}`);
+      stream = line;
+      line.onopen = () => setConnected(true);
+      line.onerror = () => {
+        setConnected(false);
+        // A browser tries again by itself, but not after an answer such as a proxy's 502 for a server that is being restarted.
+        if (line.readyState === EventSource.CLOSED) again = setTimeout(open, NEAR);
+      };
+      line.addEventListener("progress", (message: MessageEvent<string>) => {
+        client.setQueryData(keyOf(run, "progress"), JSON.parse(message.data));
+      });
+      line.addEventListener("event", (message: MessageEvent<string>) => {
+        const event = JSON.parse(message.data) as Event;
+        after = Math.max(after, event.number);
+        waiting.push(event);
+        all.forEach((one) => one.ask());
+      });
+    };
+    open();
     return () => {
-      stream.close();
+      clearTimeout(again);
+      stream?.close();
       all.forEach((one) => one.drop());
     };
   }, [client, run, beginning]);
