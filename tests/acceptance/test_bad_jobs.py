@@ -73,7 +73,7 @@ DESCRIPTION = """
       /customer:
         get: {}
         post: {parameters: [{in: body, name: c, schema: {type: object, required: [name, party], additionalProperties: false,
-          properties: {name: {type: string}, externalId: {type: string},
+          properties: {name: {type: string}, age: {type: integer}, externalId: {type: string},
                        party: {type: object, required: [id], properties: {id: {type: string}, kind: {type: string}}}}}}]}
       /customer/{id}: {delete: {}}
 """
@@ -110,5 +110,12 @@ def test_what_an_api_demands_and_no_step_selects_is_told_from_the_text_while_eve
     assert check("select unit_key, surname as name from legacy.customers")[1][0][1].endswith(
         "$.party is missing (POST /customer)"
     )
-    assert check("select unit_key, surname as name, {'id': 'x'} as party from legacy.customers") == (0, [])
+    assert check("select unit_key, surname as name, years as age, {'id': 'x'} as party from legacy.customers") == (
+        0,
+        [],
+    )
+    code, found = check("select unit_key, null as name, null as age, {'id': null} as party from legacy.customers")
+    assert (code, [text.partition(": ")[2].partition(",")[0] for _, text, _ in found]) == (
+        2, ["$.name is NULL", "$.party.id is NULL"],
+    )  # fmt: skip
     assert check("select * from legacy.customers") == (0, []), "what its columns are is not in its text"

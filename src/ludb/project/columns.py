@@ -1,7 +1,8 @@
-"""What columns a step makes, read from its text alone: names, and the nesting that its literals show. No type is guessed."""
+"""What columns a step makes, read from its text alone: names, and what its literals show. No type is guessed."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -14,13 +15,14 @@ if TYPE_CHECKING:
     from sqlglot.optimizer.scope import Scope
 
 DIALECT = "duckdb"
-_UNKNOWN = pa.null()
+UNKNOWN = pa.opaque(pa.null(), "unknown", "ludb")
+"""The type of a column whose text does not show what it holds."""
 _DEEPEST = 20
 
 
 def columns_of(step: StepFile) -> pa.Schema | None:
-    """The columns of a step's SELECT, by name: a STRUCT or LIST where its literal stands in the text, and the null type, which
-    says nothing, for every other. None where the names do not stand in the text: Python, `*`, a column without a name.
+    """The columns of a step's SELECT, by name: a STRUCT or LIST where its literal stands in the text, the null type where NULL
+    does, and `UNKNOWN` for every other. None where the names do not stand in the text: Python, `*`, a column without a name.
     """
     if step.kind != "sql":
         return None
@@ -37,17 +39,27 @@ def columns_of(step: StepFile) -> pa.Schema | None:
         )
     if scope is None:
         return None
-    made = {_name(one): _kind(one, _first(scope), 0) for one in _selects(_first(scope))}
+    first = _first(scope)
+    made = {_name(one): _kind(one, first, 0) for one in _selects(first.scope)}
     if not all(made):
         return None
     return pa.schema([(name, kind) for name, kind in made.items() if name != UNIT_KEY])
 
 
-def _first(scope: Scope) -> Scope:
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """A SELECT, and whether its rows are all: others of a UNION may have a value where it has NULL."""
+
+    scope: Scope
+    alone: bool
+
+
+def _first(scope: Scope) -> _Place:
     """Of a UNION the first SELECT, which gives all of it its names."""
+    alone = not scope.set_operation_scopes
     while scope.set_operation_scopes:
         scope = scope.set_operation_scopes[0]
-    return scope
+    return _Place(scope, alone)
 
 
 def _selects(scope: Scope) -> list[Any]:
@@ -62,20 +74,22 @@ def _name(selected: Expression) -> str:
     return str(selected.alias_or_name) if named else ""
 
 
-def _kind(made: Any, scope: Scope, depth: int) -> pa.DataType:
+def _kind(made: Any, place: _Place, depth: int) -> pa.DataType:
     from sqlglot import exp  # noqa: PLC0415  (as above)
 
     made = made.unnest().unalias()
     while isinstance(made, exp.Filter | exp.ArrayFilter | exp.ArraySort):
         made = made.this.unnest()
     if depth > _DEEPEST:
-        return _UNKNOWN
+        return UNKNOWN
+    if isinstance(made, exp.Null):
+        return pa.null() if place.alone else UNKNOWN
     if isinstance(made, exp.Struct):
-        return _struct(made, scope, depth)
+        return _struct(made, place, depth)
     if isinstance(made, exp.Array | exp.ArrayAgg):
         element = _element(made)
-        return _UNKNOWN if element is None else pa.list_(_kind(element, scope, depth + 1))
-    return _read(made, scope, depth) if isinstance(made, exp.Column) else _UNKNOWN
+        return UNKNOWN if element is None else pa.list_(_kind(element, place, depth + 1))
+    return _read(made, place, depth) if isinstance(made, exp.Column) else UNKNOWN
 
 
 def _element(made: Any) -> Any:
@@ -90,25 +104,27 @@ def _element(made: Any) -> Any:
     return made
 
 
-def _struct(made: Any, scope: Scope, depth: int) -> pa.DataType:
+def _struct(made: Any, place: _Place, depth: int) -> pa.DataType:
     from sqlglot import exp  # noqa: PLC0415  (as above)
 
     fields = {}
     for one in made.expressions:
         if not isinstance(one, exp.PropertyEQ):
-            return _UNKNOWN
-        fields[str(one.this.name)] = _kind(one.expression, scope, depth + 1)
+            return UNKNOWN
+        fields[str(one.this.name)] = _kind(one.expression, place, depth + 1)
     return pa.struct(list(fields.items()))
 
 
-def _read(column: Any, scope: Scope, depth: int) -> pa.DataType:
+def _read(column: Any, place: _Place, depth: int) -> pa.DataType:
     """What a common table or a subquery says of a column of its own."""
     from sqlglot.optimizer.scope import Scope as Known  # noqa: PLC0415  (as above)
 
-    named = column.table or (next(iter(scope.selected_sources)) if len(scope.selected_sources) == 1 else "")
-    source = scope.sources.get(named)
+    sources = place.scope.selected_sources
+    source = place.scope.sources.get(column.table or (next(iter(sources)) if len(sources) == 1 else ""))
     if not isinstance(source, Known):
-        return _UNKNOWN
-    source = _first(source)
-    found = [one for one in _selects(source) if one.alias_or_name == column.name]
-    return _kind(found[0], source, depth + 1) if len(found) == 1 else _UNKNOWN
+        return UNKNOWN
+    first = _first(source)
+    found = [one for one in _selects(first.scope) if one.alias_or_name == column.name]
+    if len(found) != 1:
+        return UNKNOWN
+    return _kind(found[0], replace(first, alone=first.alone and place.alone), depth + 1)

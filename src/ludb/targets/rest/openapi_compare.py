@@ -87,4 +87,4 @@ def _carried(kind: pa.DataType) -> set[str]:
         return {"object"}
     if pt.is_list(kind) or pt.is_large_list(kind):
         return {"array"}
-    return set() if pt.is_null(kind) else {"string"}
+    return set() if pt.is_null(kind) or isinstance(kind, pa.OpaqueType) else {"string"}
