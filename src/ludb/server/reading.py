@@ -13,6 +13,7 @@ from fastapi.routing import APIRoute
 from pydantic import TypeAdapter
 from starlette.concurrency import run_in_threadpool
 
+from ludb.server.ages import header, noted
 from ludb.server.rules import Caller, admit, caller_of
 
 _REQUEST = "request_of_reading"
@@ -67,7 +68,9 @@ def _whole(endpoint: Callable[..., Any]) -> Callable[..., Awaitable[Response]] |
     def work(request: Request, given: dict[str, Any]) -> Response:
         admit(request)
         given |= {name: caller_of(request) for name in callers}
-        return Response(adapter.dump_json(endpoint(**given), by_alias=True), media_type="application/json")
+        with noted() as ages:
+            found = endpoint(**given)
+        return Response(adapter.dump_json(found, by_alias=True), headers=header(ages), media_type="application/json")
 
     @wraps(endpoint)
     async def whole(**given: Any) -> Response:

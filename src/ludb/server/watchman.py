@@ -13,6 +13,8 @@ from ludb.errors import TransientError
 from ludb.model.alerts import Alert, Severity, Tuned
 from ludb.model.events import Event
 from ludb.model.run import Run, RunState
+from ludb.server import sums
+from ludb.server.kept import LARGE
 from ludb.server.logbook import log
 from ludb.server.world import World
 from ludb.service.alerts import OVER, conditions
@@ -22,7 +24,8 @@ from ludb.service.forecast import Forecast
 
 TRIES = (1.0, 5.0, 25.0)
 """Seconds before each further try to tell people."""
-_WATCHED = (RunState.RUNNING, RunState.PAUSED, RunState.STOPPING, RunState.FAILED)
+GOING = (RunState.RUNNING, RunState.PAUSED, RunState.STOPPING)
+_WATCHED = (*GOING, RunState.FAILED)
 Later = Callable[[Callable[[], None]], None]
 
 
@@ -39,10 +42,12 @@ class Watchman:
     wait: Callable[[float], None] = time.sleep
 
     def look(self) -> None:
-        """One round over all runs that may need somebody."""
+        """One round over all runs that may need somebody. The sums of a large run that goes on are made when it is seen first."""
         repository = self.world.repository
         watched = [run for _, run in repository.pages.runs(states=_WATCHED, limit=200)]
         for run in watched:
+            if run.units >= LARGE and run.state in GOING and sums.is_new(self.world, run.id):
+                self.later(partial(sums.make_ready, self.world, run))
             self._watch(run)
         seen = {run.id for run in watched}
         for alert in repository.alerts.page(standing=True, limit=500):

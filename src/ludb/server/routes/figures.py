@@ -27,6 +27,7 @@ from ludb.model.figures import (
 from ludb.model.run import Run, RunState
 from ludb.ports.figures import ChunkTime
 from ludb.project import registry
+from ludb.server import sums
 from ludb.server.lookup import known_run
 from ludb.server.reading import ReadRoute
 from ludb.server.rules import rule
@@ -79,8 +80,8 @@ def figures_series(
 @router.get("/runs/{run}/load", **rule(Role.VIEWER))
 def load(run: str, world: AnyWorld) -> list[LoadShape]:
     """How the work was spread over workers, the busiest first."""
-    known, looks = known_run(world, run), world.repository.figures
-    found = world.kept.of(("load", known.id), world.counters(known.id), lambda: looks.load(known.id))
+    known = known_run(world, run)
+    found = sums.load(world, known.id, world.counters(known.id))
     return [LoadShape(**{("worker" if name == "owner" else name): v for name, v in flat(one).items()}) for one in found]
 
 
@@ -90,8 +91,8 @@ def stragglers(run: str, world: AnyWorld, limit: Annotated[int, Query(ge=1, le=1
     found = known_run(world, run)
     counters = world.counters(found.id)
     looks = world.repository.figures
-    slowest = world.kept.of(("slowest", found.id, limit), counters, lambda: looks.slowest(found.id, limit))
-    typical = world.kept.of(("typical", found.id), counters, lambda: looks.typical(found.id))
+    slowest = sums.slowest(world, found.id, counters, limit)
+    typical = sums.typical(world, found.id, counters)
     least = max(PATIENCE, STUCK * (typical or 0.0))
     stuck = [one for one in looks.held(found.id) if one.seconds > least][:limit]
     return StragglersShape(

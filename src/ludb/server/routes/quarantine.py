@@ -13,6 +13,7 @@ from fastapi.responses import StreamingResponse
 from ludb.model.access import Role
 from ludb.model.run import CallState, UnitState
 from ludb.ports.pages import ReasonLine
+from ludb.server import sums
 from ludb.server.lookup import known_run
 from ludb.server.pages import Cursor, Limit, Page, number, page_of
 from ludb.server.reading import ReadRoute
@@ -52,9 +53,7 @@ def _is_large(found: Sequence[ReasonLine]) -> bool:
 def reasons(run: str, world: AnyWorld, named: Annotated[int, Query(ge=0, le=50)] = 5) -> list[ReasonShape]:
     """Units of a run set aside, by state and reason, the largest groups first, each with some of its keys."""
     found = known_run(world, run)
-    counters, evidence = world.counters(found.id), world.repository.evidence
-    name = ("reasons", found.id, named)
-    groups = world.kept.of(name, counters, lambda: evidence.reasons(found.id, named=named))
+    groups = sums.reasons(world, found.id, world.counters(found.id), named)
     return [
         ReasonShape(
             run=found.id, job=found.job, state=one.state, reason=one.reason, step=one.step, units=one.units,

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Query
 
 from ludb.model.access import Role
 from ludb.model.run import ChunkState, RunState
+from ludb.server import sums
 from ludb.server.kept import LARGE
 from ludb.server.lookup import known_run
 from ludb.server.pages import Cursor, Limit, Page, number, page_of, pair
@@ -93,9 +94,8 @@ def _recounted(world: AnyWorld, run_id: str) -> dict[str, object]:
 def rows(run: str, world: AnyWorld) -> RowsShape:
     """Rows read and written, by table and by the state of their unit, with the balance of each source table."""
     found = known_run(world, run)
-    views = world.repository.views
     counters = world.counters(found.id)
-    counted = world.kept.of(("rows", found.id), counters, lambda: views.rows(found.id))
+    counted = sums.rows(world, found.id, counters)
     lines = balances(found, counted.source, counters)
     source = [
         TableRowsShape(
