@@ -248,6 +248,24 @@ def test_a_repository_that_is_away_is_told_as_away_and_the_server_lives(people, 
     )
 
 
+def test_a_stranger_is_not_told_where_the_repository_is_when_it_is_away(people, monkeypatch):
+    """Host, port and name of the database are for those who are let in."""
+    bearer = people.client()
+    bearer.headers["Authorization"] = "Bearer ludb_guess"
+
+    def away(*_, **__):
+        raise TransientError("job repository postgresql://db.inside:5432/ludb: connection refused", system="repository")
+
+    access = people.world.repository.access
+    for part, name in ((access.tokens, "find"), (access.users, "get"), (access.sessions, "get")):
+        monkeypatch.setattr(part, name, away)
+    asked = {"user": "admin", "password": "a password of some length"}
+    for answer in (bearer.get("/api/v1/runs"), people.client().post("/api/v1/login", json=asked)):
+        assert (answer.status_code, answer.json()["type"]) == (503, "urn:ludb:problem:away")
+        assert "Retry-After" in answer.headers
+        assert "db.inside" not in answer.text
+
+
 def test_an_error_that_nobody_foresaw_tells_nothing_of_what_it_holds(people, monkeypatch):
     def bug(*_, **__):
         raise ValueError("Ann, 10 Downing Street")

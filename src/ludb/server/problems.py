@@ -97,8 +97,11 @@ def refused_as(status: int) -> Iterator[None]:
 def install(app: FastAPI) -> None:
     """Answer all errors of the app in this form; what nobody foresaw is logged, and told without its words."""
 
-    async def ours(_: Request, error: Exception) -> JSONResponse:
-        return (error if isinstance(error, Problem) else problem_of(_as_ours(error))).answer()
+    async def ours(request: Request, error: Exception) -> JSONResponse:
+        if isinstance(error, Problem):
+            return error.answer()
+        known = getattr(request.state, "caller", None) is not None
+        return problem_of(_as_ours(error) if known else _for_strangers(_as_ours(error))).answer()
 
     async def http(_: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, HTTPException)
@@ -122,6 +125,11 @@ async def _invalid(_: Request, error: Exception) -> JSONResponse:
     found = [Mistake(message=one["msg"], where=".".join(str(part) for part in one["loc"])) for one in error.errors()]
     first = found[0] if found else Mistake(message="the request is not in the right form")
     return Problem(422, "invalid", first.message, where=first.where, errors=found).answer()
+
+
+def _for_strangers(error: LudbError) -> LudbError:
+    """What is away, as whoever has not said who they are may hear it: without the repository's address."""
+    return TransientError("the repository does not answer") if isinstance(error, TransientError) else error
 
 
 def _as_ours(error: Exception) -> LudbError:
