@@ -310,5 +310,7 @@ def test_what_became_of_a_call_is_said_at_a_server_with_who_said_it(ludb, people
     assert said == ["resolve", call.id, "done", "--reason=asked the CRM's owner", f"--run={RUN}", "--returns=id=c-9"]
     entries = people.token(Role.ADMIN).get("/api/v1/audit").json()["items"]
     assert [one["after"] for one in entries if one["action"] == "call.resolve"] == [
-        {"call": call.id, "word": "done", "state": "done"}
+        {"call": call.id, "word": "done", "state": "done", "reason": "asked the CRM's owner"}
     ]
+    code, _, err = ludb(*there, *words[:3], "--run", RUN)
+    assert (code, "Say how it was looked up: --reason TEXT" in err, len(asked)) == (2, True, 1), err

@@ -26,6 +26,12 @@ class Resolved:
     pending: bool
 
 
+def check_reason(reason: str) -> None:
+    """`ConfigError` where nobody says how a call was looked up."""
+    if not reason.strip():
+        raise ConfigError("a word about a call needs its reason", remedy="Say how it was looked up: --reason TEXT")
+
+
 def resolve(
     site: Site, run_id: str, call_id: str, word: Word, reason: str, returns: Mapping[str, str] | None = None
 ) -> Resolved:
@@ -34,8 +40,7 @@ def resolve(
     `ConfigError` where nothing is in doubt, the reason is missing, or a value is that later steps or an undo will need.
     """
     given = dict(returns or {})
-    if not reason.strip():
-        raise ConfigError("a word about a call needs its reason", remedy="Say how it was looked up: --reason TEXT")
+    check_reason(reason)
     found = _found(site.repository.doubts.calls(run_id), call_id, run_id)
     if word == "done":
         _check_values(site, run_id, found, given)

@@ -158,7 +158,9 @@ def resolve(
 ) -> None:  # fmt: skip
     """Say what became of a call in doubt."""
     from ludb.cli.doubts import tell_resolved, word_of
+    from ludb.service.doubts import check_reason
 
+    check_reason(reason)
     asked = {"word": word_of(word), "reason": reason, "returns": options.parameters(returns, "--returns")}
     name = latest(client, run, job)
     told = client.say(f"/runs/{name}/calls/{quote(call, safe='')}/resolve", asked)

@@ -55,7 +55,7 @@ def resolve_call(run: str, call: Call, asked: ResolveAsked, world: AnyWorld, cal
     words += [f"--returns={name}={value}" for name, value in asked.returns.items()]
     with refused_as(409):
         told = ask(world, caller.name, words)
-    after = {"call": told["call"], "word": asked.word, "state": told["state"]}
+    after = {"call": told["call"], "word": asked.word, "state": told["state"], "reason": asked.reason}
     world.note(caller.name, caller.address, "call.resolve", found.id, after=after)
     return ResolvedShape(
         run=found.id, call=told["call"], state=told["state"], unit=told["unit"], pending=told["pending"]
