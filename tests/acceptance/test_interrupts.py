@@ -6,6 +6,11 @@ import os
 import signal
 import socket
 
+import pytest
+
+from ludb.cli.holding import Interrupts
+from ludb.errors import TransientError
+
 WHOLE = [(f"c{number}", number * 10, 100 + number - 1) for number in range(1, 9)]
 ARRIVED = "select name, oid, account.id from account join charge on charge.account = account.id order by oid"
 
@@ -106,3 +111,37 @@ def test_a_worker_that_died_is_told_and_the_run_goes_on(shop):
     assert said.code == 0, said.err
     assert f"process {pid}, has died; its chunk is given to others" in said.err
     assert shop.rows("billing", "select count(*), count(distinct id) from account") == [(8, 8)]
+
+
+def test_ctrl_c_while_the_repository_is_away_waits_for_it_and_twice_leaves_at_once(capsys):
+    """A run whose repository never comes back was held for ever: it took no wish to stop, and said so with each look."""
+    did = []
+
+    class Held:
+        away = True
+
+        def stop(self, actor):
+            if self.away:
+                raise TransientError("the repository does not answer", system="repository")
+            did.append(f"stop by {actor}")
+
+        def kill(self):
+            did.append("kill")
+
+    held = Held()
+    with Interrupts(held, "ada") as keys:
+        os.kill(os.getpid(), signal.SIGTERM)
+        keys.obey()
+        keys.obey()
+        assert capsys.readouterr().err.count("the repository is away: the run stops once it is back") == 1
+        held.away = False
+        keys.obey()
+        assert did == ["stop by ada"]
+    held.away = True
+    with Interrupts(held, "ada") as keys:
+        os.kill(os.getpid(), signal.SIGTERM)
+        keys.obey()
+        os.kill(os.getpid(), signal.SIGINT)
+        with pytest.raises(KeyboardInterrupt):
+            keys.obey()
+    assert did == ["stop by ada", "kill"]

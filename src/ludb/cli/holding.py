@@ -15,7 +15,7 @@ import typer
 
 from ludb.cli import options
 from ludb.cli.console import answer, err, out
-from ludb.errors import LudbError
+from ludb.errors import LudbError, TransientError
 
 if TYPE_CHECKING:
     from ludb.launchers.nursery import Nursery
@@ -114,6 +114,7 @@ class Interrupts:
         self.presses = 0
         self.hung_up = False
         self._obeyed = 0
+        self._waits = False
 
     def __enter__(self) -> Self:
         """Listen."""
@@ -138,15 +139,29 @@ class Interrupts:
         self.hung_up = True
 
     def obey(self) -> None:
-        """Do what was asked for since the last look."""
+        """Do what was asked for since the last look. KeyboardInterrupt where the repository is away and it was twice."""
         if self.presses > self._obeyed == 0:
+            try:
+                self._supervisor.stop(self._actor)
+            except TransientError:
+                self._unheard()
+                return
             err.print("stopping after the chunks in flight; press Ctrl-C again to stop at once")
-            self._supervisor.stop(self._actor)
             self._obeyed = 1
         if self.presses > self._obeyed == 1:
             err.print("stopping at once; what was in flight is taken up again by the next `ludb run`")
             self._supervisor.kill()
             self._obeyed = 2
+
+    def _unheard(self) -> None:
+        """The repository is away and takes no wish to stop: it is told once it is back, unless somebody cannot wait."""
+        if self.presses > 1:
+            err.print("its workers are ended; what was in flight is taken up again by the next `ludb run`")
+            self._supervisor.kill()
+            raise KeyboardInterrupt
+        if not self._waits:
+            err.print("the repository is away: the run stops once it is back; press Ctrl-C again to leave now")
+            self._waits = True
 
 
 def detach(site: Site, started: Started, workers: int | None, *, json: bool) -> int:
