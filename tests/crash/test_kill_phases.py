@@ -8,7 +8,8 @@ import pytest
 from kill_world import check_whole
 
 from ludb.engine.pipeline import PHASES, SIDE_PHASES
-from ludb.model.run import RunState
+from ludb.model.run import ChunkState, RunState
+from ludb.testing.dump import unfinished_files
 from ludb.testing.faults import FaultObserver
 
 KILLS = [(phase, edge) for phase in PHASES for edge in ("begin", "end")]
@@ -19,6 +20,19 @@ KILLS = [(phase, edge) for phase in PHASES for edge in ("begin", "end")]
 def test_a_kill_at_the_edge_of_a_phase_changes_nothing_in_the_end(world, same, phase, edge):
     world.die(f"phase.{edge}:{phase}#{2 if edge == 'begin' else 1}")
     same(world.finish())
+
+
+def test_what_two_dead_workers_prepared_is_gone_when_their_chunk_is_halved(world, same):
+    """The halves have names of their own: nobody would look for what the whole chunk left in the folder of files."""
+    run = world.die("phase.end:journal#1")
+    assert unfinished_files(world.folder / "export")
+    (dead,) = [chunk for chunk, _, _ in world.site.repository.views.chunks(run.id, unresolved=True)]
+    process = world.worker(run, f"phase.end:journal@{world.folder / 'again'}")
+    assert process.wait() == -signal.SIGKILL
+    summary = world.finish()
+    states = {chunk.id: chunk.state for chunk, _, _ in world.site.repository.views.chunks(run.id)}
+    assert states[dead.id] is ChunkState.SPLIT
+    same(summary)
 
 
 @pytest.mark.parametrize("edge", ["begin", "end"])

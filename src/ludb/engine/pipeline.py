@@ -8,7 +8,7 @@ from __future__ import annotations
 from ludb.engine.commit import commit, decide, journal, prepared
 from ludb.engine.conversions import Conversions
 from ludb.engine.extract import extract, unread
-from ludb.engine.recover import recover, undo
+from ludb.engine.recover import clear, recover, undo
 from ludb.engine.transform import Produced, transform
 from ludb.engine.verdicts import Verdicts
 from ludb.engine.workplace import Workplace
@@ -47,6 +47,8 @@ def process(chunk: Chunk, read: Extract | None, at: Workplace) -> Further:
     if chunk.kind == "undo":
         undo(chunk, at)
         return ()
+    if chunk.attempt > 1:
+        clear(chunk, at)
     if chunk.deaths >= (DEATHS if len(chunk.positions) > 1 else ALONE):
         suspect(chunk, at)
         return ()

@@ -17,9 +17,17 @@ from ludb.errors import ConfigError, FatalError, Fault, RoomError, TransientErro
 from ludb.model.data import rows_of
 from ludb.model.exceptions import decode_exceptions
 from ludb.model.run import Chunk, Decision, RunState, UnitException, UnitState
+from ludb.ports.target import CanSweep
 
 LOOK_EVERY = 0.5
 """Seconds between two looks at what the run is to do, while a target is waited for."""
+
+
+def clear(chunk: Chunk, at: Workplace) -> None:
+    """Delete what earlier claims of an undecided chunk prepared: this one may be halved, or have no row for a target."""
+    for target in at.migration.targets.values():
+        if isinstance(target, CanSweep):
+            target.sweep(at.txn(chunk, ()))
 
 
 def recover(chunk: Chunk, at: Workplace) -> None:

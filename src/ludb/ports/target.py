@@ -147,6 +147,14 @@ class CanRehearse(Protocol):
         """
 
 
+@runtime_checkable
+class CanSweep(Protocol):
+    """A target that holds what was prepared until it is committed, also when whoever prepared it has died."""
+
+    def sweep(self, txn: Txn) -> None:
+        """Delete what other claims of this transaction's chunk have prepared: they were never decided. Safe to repeat."""
+
+
 def write_all(participant: Participant, writes: WriteSet) -> None:
     """Carry out a write-set in its own order: removals, then rows. `ConfigError` if the participant cannot."""
     if writes.keys or writes.removals:

@@ -32,7 +32,7 @@ _SCHEMA = pa.schema([("txn", pa.string()), ("seq", pa.int64()), ("run", pa.strin
 
 class FilesTarget:
     """Files below one folder: `<table>/part-<txn>.<format>`. Implements `Target`, `CanRead`, `CanRehearse`,
-    `CanInspect`, `HasRoom` and `HasLedger`.
+    `CanInspect`, `CanSweep`, `HasRoom` and `HasLedger`.
 
     `.ludb/<chunk>~<txn>/` holds a transaction's parts until they are renamed; it bears its chunk's name, so that the
     chunk's next claim can delete what an earlier one left. `.ludb/ledger/<txn>.json` is written once all parts are in
@@ -77,12 +77,19 @@ class FilesTarget:
         """
         if self._is_committed(txn):
             raise FatalError(f"system {self._name}: transaction {txn.id} was committed before")
+        self.sweep(txn)
+        return self._participant(txn)
+
+    def sweep(self, txn: Txn) -> None:
+        """Delete what other claims of the chunk left; see `ludb.ports.target.CanSweep`."""
         if self._objects:
             self._objects.sweep(txn.chunk, but=txn.id)
-            return self._participant(txn)
+            return
+        own = _own_folder(self._folder, txn)
         with self._errors("delete what an earlier try left"):
-            self._sweep(txn)
-        return self._participant(txn)
+            for left in own.parent.glob(f"{glob.escape(file_name(txn.chunk))}~*"):
+                if left != own:
+                    shutil.rmtree(left, ignore_errors=True)
 
     def rehearse(self, txn: Txn) -> FilesRehearsal:
         """Nothing is on the disk, ever."""
@@ -196,12 +203,6 @@ class FilesTarget:
         if self._objects:
             return ObjectParticipant(self._objects, txn, self._clock)
         return FilesParticipant(self._name, self._folder, Output.of(self._settings), txn, self._clock)
-
-    def _sweep(self, txn: Txn) -> None:
-        own = _own_folder(self._folder, txn)
-        for left in own.parent.glob(f"{glob.escape(file_name(txn.chunk))}~*"):
-            if left != own:
-                shutil.rmtree(left, ignore_errors=True)
 
     def _marker(self, txn: Txn) -> Path:
         return self._folder / ".ludb" / "ledger" / f"{file_name(txn.id)}.json"
