@@ -17,7 +17,7 @@ JOB = """
     systems:
       legacy:  {{type: sqlite, url: "${{LEGACY}}"}}
       billing: {{type: sqlite, url: "${{BILLING}}"}}
-      crm:     {{type: rest, url: "${{CRM}}", max_delay: 0, timeout: 500ms, retry_for: 1s{system}}}
+      crm:     {{type: rest, url: "${{CRM}}", max_delay: 0, timeout: 500ms{system}}}
     unit:
       root: legacy.customers
       key: id
@@ -39,13 +39,13 @@ def shop(desk, api):
     desk.database("billing", "create table account (id integer primary key, name text not null)")
     desk.environment["CRM"] = api.url
 
-    def describe(count, *, chunk=10, more=LOOKED_UP, system="", rows=True):
+    def describe(count, *, chunk=10, more=LOOKED_UP, system="", retry_for="1s", rows=True):
         desk.database(
             "legacy",
             "create table customers (id integer primary key, name text); insert into customers with recursive n(i) as "
             f"(select 1 union all select i + 1 from n where i < {count}) select i, 'c' || i from n",
         )
-        text = JOB.format(chunk=chunk, more=more, system=system)
+        text = JOB.format(chunk=chunk, more=more, system=f"{system}, retry_for: {retry_for}")
         desk.write({"job.yaml": text, **STEPS, **(ROWS if rows else {})})
 
     desk.describe = describe
@@ -119,6 +119,19 @@ def told(shop, summary, name):
     return [event for _, _, event in shop.site.repository.events.since(summary.run.id) if event.name == name]
 
 
+@pytest.mark.long
+def test_many_small_chunks_that_come_back_leave_the_rest_of_the_run_its_turn(shop, api):
+    """Four customers alone in their chunks, bad each time, and back sooner than the next new keys could be asked for."""
+    shop.describe(40, chunk=1)
+    bad = [f"c{n}" for n in range(1, 5)]
+    seen = poison(api, *bad)
+    summary = shop.run()
+    assert summary.run.state is RunState.EXCEPTIONS, summary.run.reason
+    assert sorted(shop.set_aside(summary.run.id), key=int) == [name.removeprefix("c") for name in bad]
+    assert min(seen.values()) >= 5
+    whole(shop, api, {*bad}, 40)
+
+
 def test_what_an_api_did_before_it_failed_is_found_and_nobody_is_set_aside(shop, api):
     """500 after the write, each time: the object is there, and one look-up says so."""
     shop.describe(12, chunk=4)
@@ -154,6 +167,18 @@ def test_nobody_is_set_aside_while_the_whole_api_is_down(shop, api, down, at):
     whole(shop, api, set(), 60)
     assert told(shop, summary, "circuit.open")
     assert not told(shop, summary, "call.given_up")
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(("count", "chunk", "fails"), [(4, 2, 50), (60, 30, 300)], ids=["few", "crowd"])
+def test_who_failed_through_an_outage_is_tried_again_when_others_get_through(shop, api, count, chunk, fails):
+    """Whoever comes back last finds the API well, and has failed more often than anybody has patience for."""
+    shop.describe(count, chunk=chunk, more=f"{LOOKED_UP}, status: {{retry: [5xx]}}", retry_for="1ms")
+    asked = iter(range(10**6))
+    api.before = lambda *_: (500, None) if next(asked) < fails else None
+    summary = shop.run()
+    assert summary.run.state is RunState.COMPLETED, shop.set_aside(summary.run.id)
+    whole(shop, api, set(), count)
 
 
 @pytest.mark.parametrize(

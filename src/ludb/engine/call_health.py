@@ -16,15 +16,15 @@ BUSY = frozenset({429, 503})
 @dataclass(slots=True)
 class Trouble:
     """A call that failed, since it last got through. `tries` counts its failures by kind of request, those only where its
-    document was alone in the request; `marks` holds, for each failure, how many others had got through by then;
-    `answered` how many had been answered at the last one. `together` is how many documents that request carried.
+    document was alone in the request; `marks` holds, for each failure, how many others had got through by then, and
+    `answered` how many had been answered. `together` is how many documents the last request carried.
     """
 
     system: str
     chunk: str
     tries: Counter[str] = field(default_factory=Counter)
     marks: list[int] = field(default_factory=list)
-    answered: int = 0
+    answered: list[int] = field(default_factory=list)
     together: int = 1
     reason: str = ""
     body: str = ""
@@ -63,7 +63,7 @@ class Health:
         if result.together == 1:
             trouble.tries[result.action.kind] += 1
         trouble.marks.append(self.written[system])
-        trouble.answered = self.answered[system]
+        trouble.answered.append(self.answered[system])
         if result.action.kind != "probe" or not trouble.reason:
             trouble.reason, trouble.body, trouble.status = result.reason, result.body, result.status
 

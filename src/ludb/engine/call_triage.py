@@ -86,15 +86,15 @@ class Triage:
         return self._others_passed(trouble) or (tries >= enough * LAST and self._nothing_else(item, trouble, move))
 
     def _others_passed(self, trouble: Trouble) -> bool:
-        """Whether a crowd got through since it failed again: the system is well. (When it failed first, so many may have
-        been on their way before the system went down.)
+        """Whether it failed once more after a crowd had got through since its second failure: the system is well. (When it
+        failed first, so many may have been on their way before the system went down; and what failed while the system was
+        away is tried once more when others get through again.)
         """
-        passed = self._health.written[trouble.system]
-        return len(trouble.marks) > 1 and passed - trouble.marks[1] >= self._ability.patience.others
+        return len(trouble.marks) > 1 and trouble.marks[-1] - trouble.marks[1] >= self._ability.patience.others
 
     def _nothing_else(self, item: Item, trouble: Trouble, move: Move) -> bool:
-        """Whether nobody else is left to prove that the system is well, and it answers look-ups. A crowd that fails is the
-        system's fault, unless the system went on taking others after the first of it had failed.
+        """Whether nobody else is left to prove that the system is well, and it answered between the last two failures. A
+        crowd that fails is the system's fault, unless the system went on taking others after the first of it had failed.
         """
         health, system, patience = self._health, trouble.system, self._ability.patience
         if self._rest is None:
@@ -105,9 +105,10 @@ class Triage:
         went_on = health.written[system] - trouble.marks[0] >= patience.others + self._ability.flight
         if crowd and not went_on:
             return False
-        if health.answered[system] <= trouble.answered and move in {Move.UNDO, Move.UPDATE} and self._ability.probe:
+        answered = trouble.answered
+        if health.answered[system] <= answered[-1] and move in {Move.UNDO, Move.UPDATE} and self._ability.probe:
             self.look(item)
-        return health.answered[system] > trouble.answered
+        return len(answered) > 1 and answered[-1] > answered[-2]
 
     def _waits_for_this(self) -> bool:
         """Whether every unit of the run that is not settled is in a chunk that waits for this system."""

@@ -106,6 +106,9 @@ class Worker:
         self._dead: frozenset[str] = frozenset()
         self._deferred = False
         self._leaves = False
+        # Chunks that come back again and again must not keep the rest of the run waiting: who has given one back asks for
+        # new keys next.
+        self._returned = False
         self._seq = 0
 
     def work(self) -> Run:
@@ -113,9 +116,11 @@ class Worker:
         at, idle = self._at, 0
         while True:
             at.fence.renew()
-            if self._leaves or at.told.dismissed or at.fence.expired():
-                return at.repository.runs.get(at.run.id)
+            # Once it leaves it leaves, however long the repository takes to say what became of the run.
+            self._leaves = self._leaves or at.told.dismissed or at.fence.expired()
             try:
+                if self._leaves:
+                    return at.repository.runs.get(at.run.id)
                 worked = self.turn()
                 run = None if worked else at.repository.runs.settle(at.run.id)
             except TransientError as error:
@@ -143,7 +148,10 @@ class Worker:
         left = self._dead if self._deferred else self._dead | {at.owner}
         at.announce("phase.begin", level="debug", phase="claim")
         with at.meter.timed(PHASE, "claim"):
-            chunk = at.repository.chunks.claim(at.run.id, at.owner, units, silent=self._silent, dead=left)
+            chunk = at.repository.chunks.claim(
+                at.run.id, at.owner, units, silent=self._silent, dead=left, new_first=self._returned
+            )
+        self._returned = False
         if chunk is None:
             return False
         at.announce("phase.end", chunk, level="debug", phase="claim")
@@ -184,6 +192,7 @@ class Worker:
             # Longer than the circuit is open: what is claimed then is another chunk, and shows whether others get through.
             delay = pause + backoff(chunk.attempt, 0.1, at.migration.job.settings.retry_cap, at.random)
             self._release(chunk, str(error), delay if error.retry_after != 0.0 else 0.0)
+            self._returned = True
             return True
         except Exception as error:  # noqa: BLE001  (a bug must end the run loudly, with its chunk intact, not loop)
             self._release(chunk, f"{type(error).__name__} in the engine", 0.0)

@@ -67,15 +67,22 @@ class Chunks(Protocol):
     """The life of chunks. Every change is compare-and-set on the chunk's `seq`; a stale one raises `LeaseLost`."""
 
     def claim(
-        self, run_id: str, owner: str, units: int, *, silent: Collection[str] = (), dead: Collection[str] = ()
+        self,
+        run_id: str,
+        owner: str,
+        units: int,
+        *,
+        silent: Collection[str] = (),
+        dead: Collection[str] = (),
+        new_first: bool = False,
     ) -> Chunk | None:
         """Give the owner a chunk with a fresh `seq` and, unless it is decided, a fresh `txn`; None if there is none now.
 
         In this order: chunks claimed or decided by an owner in `dead` (known to be dead or fenced) or in `silent`
         (lease expired; not if the chunk has calls in state `sent`, `undoing`: those need `dead`), with `taken_over`
         true, and for the dead with one more of `deaths`; released chunks whose delay is over; the next `units` keys of
-        the list (0: none). Runs not `running` or `stopping` give nothing; a `stopping` run gives only chunks in state
-        `decided`.
+        the list (0: none). `new_first` changes the places of the last two. Runs not `running` or `stopping` give
+        nothing; a `stopping` run gives only chunks in state `decided`.
         """
 
     def decide(self, chunk: Chunk, decision: Decision) -> Chunk:

@@ -60,6 +60,23 @@ class ClaimsContract:
         assert got[1].txn != held.txn
         assert all(after.seq > before.seq for before, after in itertools.pairwise(got))
 
+    def test_who_asks_for_new_keys_first_gets_released_chunks_when_none_are_left(self, repository: Repository) -> None:
+        """Otherwise chunks that come back for ever keep the rest of a run waiting, or are forgotten at its end."""
+        started(repository, 9, size=9)
+        held, waiting = claimed(repository, 3, owner="dead"), claimed(repository, 3)
+        repository.chunks.release(waiting, "away", 0)
+
+        def claim() -> Chunk | None:
+            return repository.chunks.claim(RUN, "b", 3, dead=["dead"], new_first=True)
+
+        got = [claim() for _ in range(4)]
+        assert [None if chunk is None else tuple(chunk.positions) for chunk in got] == [
+            tuple(held.positions),
+            (6, 7, 8),
+            tuple(waiting.positions),
+            None,
+        ]
+
     def test_a_released_chunk_keeps_its_boundaries_whatever_the_chunk_size(self, repository: Repository) -> None:
         """Otherwise a chunk that was tried before would overlap another (attack 22)."""
         started(repository, 12, size=12)

@@ -43,9 +43,18 @@ class StoreChunks:
         self._told: dict[str, tuple[Counts, str]] = {}  # by txn: what was decided here, and need not be read again
 
     def claim(
-        self, run_id: str, owner: str, units: int, *, silent: Collection[str] = (), dead: Collection[str] = ()
+        self,
+        run_id: str,
+        owner: str,
+        units: int,
+        *,
+        silent: Collection[str] = (),
+        dead: Collection[str] = (),
+        new_first: bool = False,
     ) -> Chunk | None:
-        """Deserted chunks first, then rested ones, then the next keys of the list."""
+        """Deserted chunks first, then rested ones, then the next keys of the list; the last two the other way round where
+        `new_first`.
+        """
         with self._db.write() as connection:
             seen = look(connection, run_id, self._db.now())
             state = get_run(connection, run_id).state if seen is None else RunState(seen.state)
@@ -58,6 +67,10 @@ class StoreChunks:
                 return hand_over(self._db, connection, self._segments, row, owner, taken_over=True, died=died)
             if state is RunState.STOPPING:
                 return None
+            if new_first and (
+                chunk := cut(self._db, connection, self._segments, seen, run=run_id, owner=owner, units=units)
+            ):
+                return chunk
             row = rested(connection, run_id, self._db.now()) if seen.rested else None
             if row is not None:
                 return hand_over(self._db, connection, self._segments, row, owner, taken_over=False)
