@@ -140,7 +140,7 @@ class Keeper:
                 )  # fmt: skip
             self._children.append(child)
         except (ConfigError, OSError) as error:
-            self.world.repository.tasks.end(task.id, TaskState.FAILED, failure(error))
+            self._failed(task, error)
         finally:
             lock.let_go()
 
@@ -150,7 +150,7 @@ class Keeper:
         try:
             told = answered(place.read_bytes() if place.exists() else b"", task.name)
         except LudbError as error:
-            self.world.repository.tasks.end(task.id, TaskState.FAILED, failure(error))
+            self._failed(task, error)
             self._tell(task, "task.failed")
         else:
             run = run_in(told)
@@ -158,6 +158,10 @@ class Keeper:
             self._tell(task, "task.done", run)
         for ending in ("json", "err", "lock", "units"):
             (folder_of(self.world) / f"{task.id}.{ending}").unlink(missing_ok=True)
+
+    def _failed(self, task: Task, error: Exception) -> None:
+        self.world.repository.tasks.end(task.id, TaskState.FAILED, failure(error))
+        Timekeeper(self.world).heard(task.id, str(error))
 
     def _tell(self, task: Task, name: str, run: str = "") -> None:
         where = run or task.run

@@ -33,12 +33,15 @@ class Thresholds:
     lost_for: float = 1800.0
 
 
+NOT_STARTED = "not_started"
+"""The rule of schedules: it is of no run."""
 WARNING, CRITICAL = Severity.WARNING, Severity.CRITICAL
 RULES = {
     one.name: one
     for one in (
         AlertRule("run_failed", CRITICAL, "the run failed"),
         AlertRule("run_paused", CRITICAL, "the run paused by itself: a full disk, a credential"),
+        AlertRule(NOT_STARTED, CRITICAL, "a schedule did not start its job, or was switched off by itself"),
         AlertRule("in_doubt", CRITICAL, "of some unit nobody can tell what an API did"),
         AlertRule("stalled", CRITICAL, "no unit was settled for so long", ("stalled",)),
         AlertRule("no_worker", CRITICAL, "the last worker died"),

@@ -3997,7 +3997,7 @@ export interface components {
         };
         /**
          * ScheduleShape
-         * @description A schedule. `note` says why the last slot was left out, or why it is switched off.
+         * @description A schedule. `note` says why the last start did not come about, or why it is switched off.
          */
         ScheduleShape: {
             /** Arguments */

@@ -28,9 +28,9 @@ class StoreAlerts:
         """Work on this database."""
         self._db = database
 
-    def raise_(self, run_id: str, job: str, condition: Condition) -> Alert | None:
+    def raise_(self, run_id: str, job: str, condition: Condition, about: str = "") -> Alert | None:
         """Raise an alert, unless one stands."""
-        stands = f"{condition.rule} {run_id}"
+        stands = f"{condition.rule} {about or run_id}"
         values: dict[str, Any] = {
             "run": run_id, "job": job, "rule": condition.rule, "severity": str(condition.severity),
             "text": condition.text, "raised_at": self._db.now(), "stands": stands, "acknowledged_by": "",
