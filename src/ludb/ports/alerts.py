@@ -33,3 +33,6 @@ class Alerts(Protocol):
 
     def lost(self, run_id: str, since: float) -> int:
         """How many workers of a run are dead that still lived after a moment."""
+
+    def heard(self, run_id: str) -> float | None:
+        """When a worker or a supervisor of a run last gave a sign of life, by the repository's clock; None if none ever did."""

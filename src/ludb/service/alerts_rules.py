@@ -43,7 +43,7 @@ RULES = {
         AlertRule("run_paused", CRITICAL, "the run paused by itself: a full disk, a credential"),
         AlertRule(NOT_STARTED, CRITICAL, "a schedule did not start its job, or was switched off by itself"),
         AlertRule("in_doubt", CRITICAL, "of some unit nobody can tell what an API did"),
-        AlertRule("stalled", CRITICAL, "no unit was settled for so long", ("stalled",)),
+        AlertRule("stalled", CRITICAL, "no unit was settled for so long, or no process gave a sign of life", ("stalled",)),
         AlertRule("no_worker", CRITICAL, "the last worker died"),
         AlertRule("memory", CRITICAL, "so much of the host's memory is used", ("memory",)),
         AlertRule("disk", CRITICAL, "so much of the disk of the state directory is used", ("disk",)),

@@ -217,6 +217,7 @@ class TasksContract:
             repository.owners.enrol(owner(name))
         repository.owners.leave("w1", "dead")
         before, alerts = clock.now - 1, repository.alerts
+        assert (alerts.heard(RUN), alerts.heard("other")) == (clock.now, None)
         assert (alerts.calls(RUN, before), alerts.lost(RUN, before)) == ({"crm": (1, len(calls))}, 1)
         assert (alerts.calls(RUN, clock.now), alerts.lost(RUN, clock.now), alerts.lost("other", before)) == ({}, 0, 0)
 

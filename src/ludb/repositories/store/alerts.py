@@ -101,6 +101,13 @@ class StoreAlerts:
         with self._db.read() as connection:
             return int(connection.execute(select(func.count()).select_from(tables.owner).where(*dead)).scalar_one())
 
+    def heard(self, run_id: str) -> float | None:
+        """The newest heartbeat of a run."""
+        o = tables.owner.c
+        with self._db.read() as connection:
+            found = connection.execute(select(func.max(o.beat_at)).where(o.run == run_id)).scalar_one()
+        return None if found is None else float(found)
+
 
 def _alert_of(row: Any) -> Alert:
     values = {name: getattr(row, name) for name in _FIELDS}
