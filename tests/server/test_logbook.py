@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import threading
+import warnings
 from dataclasses import replace
 
 import httpx2
@@ -87,3 +89,20 @@ def test_what_a_library_logs_of_an_error_is_its_place_and_not_its_words(said):
     (line,) = said()
     assert (line["event"], line["logger"], "in broken" in line["trace"]) == ("server.bug", "asyncio", True)
     assert VALUE not in str(line)
+
+
+def test_what_a_library_reports_is_told_without_what_it_puts_in(said):
+    """A serializer that finds another type than it was told warns with the value."""
+    logging.getLogger("httpcore").warning("sent %s to %s", VALUE, "a host")
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        warnings.warn_explicit(f"expected int, got {VALUE}", UserWarning, "/lib/serializer.py", 7)
+    logging.getLogger("uvicorn.error").warning("Invalid HTTP request received.")
+    logging.getLogger("uvicorn.error").error("cancelled", exc_info=asyncio.CancelledError())
+    lines = said()
+    assert [one["message"] for one in lines] == [
+        "sent %s to %s",
+        "/lib/serializer.py:7: UserWarning",
+        "Invalid HTTP request received.",
+    ], "that a request was given up is no bug"
+    assert VALUE not in str(lines)
