@@ -13,7 +13,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
-from ludb.errors import ConfigError, ConfigErrors, LeaseLost, LudbError, PauseError, TransientError
+from ludb.errors import ConfigError, ConfigErrors, LeaseLost, LudbError, PauseError, RoomError, TransientError
 from ludb.server.logbook import log_bug
 from ludb.server.paths import form_of, run_of
 
@@ -77,7 +77,8 @@ def problem_of(error: LudbError, status: int | None = None) -> Problem:
         return Problem(code, kind, error.message, remedy=error.remedy, where=_place(error), errors=errors)
     if isinstance(error, TransientError):
         after = str(int(error.retry_after or 1))
-        return Problem(503, "away", str(error), remedy="Try again", headers={"Retry-After": after})
+        remedy = "Make room there, then try again" if isinstance(error, RoomError) else "Try again"
+        return Problem(503, "away", str(error), remedy=remedy, headers={"Retry-After": after})
     if isinstance(error, PauseError):
         return Problem(503, "credential", str(error), remedy="Mend the credential, then try again")
     if isinstance(error, LeaseLost):

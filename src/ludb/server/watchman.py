@@ -87,6 +87,12 @@ class Watchman:
     def _foretell(self, run: Run, pending: int, now: float) -> Forecast:
         return self.world.forecasts.of(self.world.repository, run, pending, now)
 
+    def tell_unkept(self, rule: str, text: str) -> None:
+        """Tell people what the repository cannot keep at this moment: an alert without a number."""
+        tuned_ = tuned(self.world.repository)[0][rule]
+        if tuned_.enabled:
+            self._send(Alert(0, "", "-", rule, tuned_.severity, text, self.world.now()), tuned_)
+
     def _send(self, alert: Alert, rule: Tuned) -> None:
         """Tell people by every channel of the rule; where that cannot be, an event says so."""
         environment = self.world.site.environment
