@@ -161,9 +161,10 @@ class Keeper:
 
     def _hear(self, task: Task) -> None:
         """Keep what a task's process answered."""
-        place = folder_of(self.world) / f"{task.id}.json"
+        out, err = (folder_of(self.world) / f"{task.id}.{ending}" for ending in ("json", "err"))
         try:
-            told = answered(place.read_bytes() if place.exists() else b"", task.name)
+            text, said = (place.read_bytes() if place.exists() else b"" for place in (out, err))
+            told = answered(text, task.name, said)
         except LudbError as error:
             self._failed(task, error)
             self._tell(task, "task.failed")
