@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from dataclasses import replace
 from datetime import datetime
@@ -13,11 +14,12 @@ import pytest
 from ludb.model.access import Role
 from ludb.model.run import RunState
 from ludb.model.schedules import Kind
+from ludb.server.inboxes import Inboxes
 from ludb.server.keeper import Keeper
 from ludb.server.timekeeper import Timekeeper
 from ludb.server.watchman import Watchman
 from ludb.service.alerts_channels import WEBHOOK
-from ludb.service.scheduling import planned
+from ludb.service.scheduling import Arrived, planned
 from ludb.testing.repository_world import planned as planned_run
 from ludb.testing.repository_world import segments
 from tests.server.test_schedules import asked, at, cron, tasks
@@ -138,8 +140,8 @@ def test_a_start_that_fails_is_an_alert_that_ends_with_the_next_start_or_its_sch
     assert (shown["rule"], shown["run"], shown["severity"]) == ("not_started", "", "critical")
     clock.now = at("2026-01-05T14:00")
     assert look(people) == [], "the next one is at work"
-    ended(people)
-    assert look(people) == [alert]
+    Timekeeper(people.world).heard(told(client)["nightly"]["last_task"], "as before")
+    assert look(people) == ["schedule nightly: not started: as before"]
     assert client.delete(f"/api/v1/schedules/{made['id']}").status_code == 204
     assert people.world.repository.alerts.page(standing=True) == []
 
@@ -211,6 +213,43 @@ def test_a_schedule_that_can_not_be_looked_at_keeps_no_other_one_waiting(shop_se
     assert len(tasks(people)) == 1
     assert told(client)["a"]["note"] == "not started: ValueError; see the server's log"
     assert capfd.readouterr().err.count("server.bug") == 1
+
+
+def test_what_an_editor_has_just_switched_off_is_not_started_nor_switched_on_again(shop_server, clock):
+    """A server that had read it before would keep what it read."""
+    people, client = shop_server
+    made = client.post("/api/v1/schedules", json=asked()).json()
+    read = people.world.repository.schedules.get(made["id"])
+    client.patch(f"/api/v1/schedules/{made['id']}", json={"enabled": False})
+    clock.now = at("2026-01-05T22:00")
+    Timekeeper(people.world)._look_at(read, clock.now)
+    assert (tasks(people), told(client)["nightly"]["enabled"]) == ([], False)
+
+
+def test_a_folder_that_hangs_keeps_no_other_schedule_waiting_and_is_said(shop_server, clock, monkeypatch):
+    """A network drive that is gone would stop schedules, adoption and alerts of the whole server, in silence."""
+    people, client = shop_server
+    answers, looked = threading.Event(), []
+
+    def arrived(*_):
+        looked.append(1)
+        assert answers.wait(60)
+        return [Arrived("/gone/a.csv", clock.now, "slot")]
+
+    monkeypatch.setattr("ludb.server.inboxes.arrived", arrived)
+    people.world = replace(people.world, inboxes=Inboxes(patience=0.05))
+    client.post("/api/v1/schedules", json=asked(name="files", kind="file", spec="/gone/*.csv"))
+    client.post("/api/v1/schedules", json=asked(name="nightly"))
+    clock.now = at("2026-01-05T22:00")
+    for _ in range(3):
+        assert look(people) == ["schedule files: not started: the folder of its files does not answer"]
+    assert (len(tasks(people)), len(looked)) == (1, 1), "the other one, and no second look is begun"
+    answers.set()
+    until = time.monotonic() + 60
+    while look(people):
+        assert time.monotonic() < until
+    assert len(tasks(people)) == 2
+    assert told(client)["files"]["note"] == ""
 
 
 @pytest.mark.parametrize(

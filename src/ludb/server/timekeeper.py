@@ -14,8 +14,10 @@ from ludb.model.schedules import Kind, Schedule
 from ludb.server.errands import START, put
 from ludb.server.logbook import log, log_bug
 from ludb.server.world import World
-from ludb.service.scheduling import LATE, arrived, filled, is_text, planned
+from ludb.service.scheduling import LATE, filled, is_text, planned
 
+SILENT = "not started: the folder of its files does not answer"
+"""The note of a schedule whose folder hangs."""
 GRACE = 60.0
 """Seconds in which a server that has taken a slot has started the job, if it lives; and in which one that has the job sees
 that it is due.
@@ -44,7 +46,7 @@ class Timekeeper:
                 note = f"not started: {type(error).__name__}; see the server's log"
                 if schedule.note != note:
                     log_bug(error, schedule=schedule.id)
-                    self.world.repository.schedules.change(replace(schedule, note=note))
+                    self._note(schedule, note)
 
     def _look_at(self, schedule: Schedule, now: float) -> None:
         if schedule.kind is Kind.AFTER:
@@ -61,9 +63,11 @@ class Timekeeper:
             if now - at > GRACE:
                 self._missed(schedule)
             return
+        if schedules.get(schedule.id) != schedule:
+            return  # somebody changed it, or another server has started it
         begin = now
         if not schedules.claim(schedule.id, str(int(at))):
-            if now - at < GRACE or schedules.get(schedule.id) != schedule:
+            if now - at < GRACE:
                 return  # another server is at it
             done = replace(schedule, last_at=at, note="not started: the server that was to do it ended: see the tasks")
         elif now - at > LATE:
@@ -80,9 +84,13 @@ class Timekeeper:
 
     def _missed(self, schedule: Schedule) -> None:
         """Say that it is due and nobody starts it: the folder of its job may have been moved, or may not load."""
-        note = f"not started: it is due, and no server has the job {schedule.job}: see the list of jobs"
-        if schedule.note != note:
-            self.world.repository.schedules.change(replace(schedule, note=note))
+        self._note(schedule, f"not started: it is due, and no server has the job {schedule.job}: see the list of jobs")
+
+    def _note(self, schedule: Schedule, note: str) -> Schedule:
+        noted = replace(schedule, note=note)
+        if noted != schedule:
+            self.world.repository.schedules.change(noted)
+        return noted
 
     def _left_out(self, schedule: Schedule, due: float, why: str) -> Schedule:
         """The schedule with why a slot is left out; the log and the audit keep it longer."""
@@ -114,7 +122,15 @@ class Timekeeper:
         if self.world.catalogue.find(schedule.job) is None:
             return
         since = max(schedule.created_at, schedule.last_at or 0.0)
-        for one in arrived(schedule.spec, since, now):
+        found = self.world.inboxes.look(schedule.spec, since, now)
+        if self.world.repository.schedules.get(schedule.id) != schedule:
+            return  # somebody changed it meanwhile
+        if found is None:
+            self._note(schedule, SILENT)
+            return
+        if schedule.note == SILENT:
+            schedule = self._note(schedule, "")
+        for one in found:
             if self.world.repository.schedules.claim(schedule.id, one.slot):
                 schedule = replace(schedule, last_at=one.at)
                 if is_text(one.path):
