@@ -173,6 +173,14 @@ class OnAServer:
             with upgraded._database.read() as connection:
                 assert connection.execute(text("select schema_version from meta")).scalar_one() == SCHEMA_VERSION
 
+    def test_a_store_of_a_newer_program_is_refused_naming_both_versions(self, repository, url):
+        """An old worker on a host that was forgotten would write what the new one cannot read."""
+        with repository._database.write() as connection:
+            connection.execute(meta.update().values(schema_version=SCHEMA_VERSION + 1))
+        with pytest.raises(ConfigError) as refused:
+            self.make(url)
+        assert f"version {SCHEMA_VERSION + 1}, this program knows up to {SCHEMA_VERSION}" in refused.value.message
+
     def test_what_was_set_aside_before_it_was_counted_is_counted_now(self, repository, another, url):
         started(repository, 8)
         moved(repository, claimed(repository), [fault(1), fault(2, UnitState.IN_DOUBT)])

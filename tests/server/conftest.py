@@ -12,7 +12,9 @@ import threading
 import time
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from zoneinfo import ZoneInfo
 
 import pytest
 import uvicorn
@@ -90,6 +92,17 @@ def world(clock) -> World:
 @pytest.fixture
 def people(world) -> People:
     return People(world)
+
+
+@pytest.fixture
+def shop_server(shop, people, clock):
+    """A server of the shop's job, at noon of the fifth of January 2026 in Berlin, and an editor with a token."""
+    clock.now = datetime(2026, 1, 5, 12, tzinfo=ZoneInfo("Europe/Berlin")).timestamp()
+    site = replace(people.world.site, environment=shop.environment, state=shop.folder / "state")
+    people.world = people.app.state.world = World(
+        site, ServerConfig(jobs=(shop.folder,)), now=clock, passwords=people.world.passwords
+    )
+    return people, people.token(Role.EDITOR, hours=9999)
 
 
 @contextmanager

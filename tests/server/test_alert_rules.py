@@ -5,7 +5,9 @@ from __future__ import annotations
 import email
 import hashlib
 import hmac
+import socket
 import ssl
+import threading
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -18,9 +20,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from ludb.model.access import Role
+from ludb.model.alerts import Alert, Severity
 from ludb.model.run import RunState
 from ludb.model.tasks import Sample
 from ludb.server.watchman import Watchman
+from ludb.service.alerts_channels import Channel, Untold, send
 from ludb.service.alerts_rules import RULES
 from ludb.testing.repository_world import RUN, started
 
@@ -232,3 +236,30 @@ def test_a_run_that_failed_is_told_whatever_else_is_set(server, hook):
     people.world.repository.runs.change(RUN, RunState.FAILED, "why")
     assert look(people) == ["run_failed"]
     assert [document["text"] for _, document, _ in hook.got] == ["the run failed: why"]
+
+
+def test_a_webhook_that_answers_for_ever_keeps_nobody_waiting_for_ever():
+    """Each byte comes in time, the answer never ends: without a bound the thread of whoever tells would be lost."""
+    hangs = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def drip():
+            with listening.accept()[0] as line:
+                line.sendall(b"HTTP/1.1 200 OK\r\nX-Drip: ")
+                while not hangs.wait(0.02):
+                    line.sendall(b".")
+
+        thread = threading.Thread(target=drip)
+        thread.start()
+        url = f"http://127.0.0.1:{listening.getsockname()[1]}/hidden"
+        channel = Channel("c", "hook", "webhook", {"url": url})
+        with pytest.raises(Untold, match=r"^it took more than 0 seconds$"):
+            send(channel, Alert(1, RUN, "telco", "memory", Severity.WARNING, "words", 0.0), {}, within=0.3)
+        hangs.set()
+        thread.join()
+
+
+def test_why_a_webhook_was_not_reached_is_said_without_its_address(server):
+    made = server[1].post("/api/v1/alert-channels", json=webhook("http://127.0.0.1:1/hidden")).json()
+    said = server[1].post(f"/api/v1/alert-channels/{made['id']}/try").json()
+    assert said == {"told": False, "reason": "it was not reached: ConnectionRefusedError"}

@@ -93,12 +93,27 @@ def test_a_run_without_workers_is_told(going):
     assert rules(going) == ["no_worker"]
 
 
+def test_a_run_whose_host_is_lost_is_told_though_nobody_notes_how_it_goes_any_more(going, clock):
+    """Its samples end with its supervisor: without this a night could pass in silence."""
+    sampled(going, clock, [10] * 200)
+    for one in (owner("w1"), replace(owner("s1"), role="supervisor")):
+        going.repository.owners.enrol(one)
+    clock.now += 599
+    assert rules(going) == []
+    clock.now += 2
+    (found,) = conditions(going.repository, going.repository.runs.get(RUN), clock.now)
+    assert (found.rule, "sign of life for 10 minutes" in found.text) == ("stalled", True)
+    going.repository.owners.beat(replace(owner("s1"), role="supervisor"))
+    assert rules(going) == []
+
+
 def test_workers_that_died_lately_are_told_and_those_of_long_ago_are_not(going, clock):
     for name in ("w1", "w2"):
         going.repository.owners.enrol(owner(name))
     going.repository.owners.leave("w1", "dead")
     assert rules(going) == ["workers_lost"]
     clock.now += 1801
+    going.repository.owners.beat(owner("w2"))
     assert rules(going) == []
 
 

@@ -13,7 +13,7 @@ from dataclasses import replace
 
 import pytest
 
-from ludb.errors import TransientError
+from ludb.errors import RoomError, TransientError
 from ludb.model.access import Role
 from ludb.model.run import RunState
 from ludb.repositories.postgres import PostgresRepository
@@ -21,6 +21,7 @@ from ludb.repositories.sqlite import SqliteRepository
 from ludb.repositories.store.tables import SCHEMA_VERSION
 from ludb.server.keeper import Keeper
 from ludb.server.world import World
+from ludb.service.alerts_channels import WEBHOOK
 from ludb.testing.repository_world import RUN, claimed, moved, started
 from ludb.testing.services import missing, running
 
@@ -166,3 +167,38 @@ def test_workers_wait_for_a_repository_that_is_down_and_the_run_ends_whole(shop,
             process.wait()
     assert shop.rows("billing", "select count(*), sum(amount) from charge") == [(3, 14.75)]
     assert shop.rows("billing", "select count(*) from account") == [(3,)]
+
+
+def test_a_full_disk_of_the_state_directory_is_told_though_nothing_can_be_kept(people, hook, monkeypatch, capsys):
+    """Otherwise a night's runs wait for room, and nobody who could make it hears of that."""
+    site = replace(people.world.site, environment={WEBHOOK: hook.url})
+    world = replace(people.world, site=site)
+    room = {"left": False}
+    monkeypatch.setattr("ludb.server.keeper.has_room", lambda _: room["left"])
+    keeper = Keeper(world)
+
+    def look():
+        keeper._watched = float("-inf")
+        keeper.look()
+
+    for _ in range(2):
+        look()
+    until(lambda: hook.got, "people are told")
+    room["left"] = True
+    look()
+    ((_, document, _),) = hook.got
+    assert (document["rule"], document["severity"], document["number"]) == ("disk", "critical", 0)
+    assert f"the state directory {site.state} is full" in document["text"]
+    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    assert [one["event"] for one in lines] == ["server.waits", "server.goes_on"]
+
+
+def test_a_command_that_a_full_disk_refuses_says_to_make_room(people, monkeypatch):
+    started(people.world.repository)
+
+    def full(*_):
+        raise RoomError("job repository /x/repository.sqlite: database or disk is full", path="/x")
+
+    monkeypatch.setattr(people.world.repository.commands, "put", full)
+    answer = people.token(Role.OPERATOR).post(f"/api/v1/runs/{RUN}/pause")
+    assert (answer.status_code, answer.json()["remedy"]) == (503, "Make room there, then try again")

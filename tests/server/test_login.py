@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import httpx2
 import pytest
+from argon2 import PasswordHasher
 
 from ludb.errors import ConfigError
 from ludb.model.access import Role
 from ludb.server.accounts import first_admin
+from ludb.server.app import create_app
 from ludb.server.config import ServerConfig
+from ludb.server.passwords import Passwords
 from ludb.server.rules import CSRF
 
 PASSWORD, BASE = "a password of some length", "http://127.0.0.1:8321"
@@ -194,3 +202,52 @@ def test_half_a_tls_set_up_is_refused(tmp_path):
         ServerConfig(tls_cert=tmp_path / "c.pem").check()
     with pytest.raises(ConfigError, match="no file"):
         ServerConfig(tls_cert=tmp_path / "c.pem", tls_key=tmp_path / "k.pem").check()
+
+
+class Counting(PasswordHasher):
+    """Counts what is costly, and does it only when `go_on` says so."""
+
+    def __init__(self):
+        super().__init__(time_cost=1, memory_cost=8, parallelism=1)
+        self.made, self.begun, self.go_on = 0, threading.Semaphore(0), threading.Event()
+
+    def hash(self, *given, **more):
+        self.made += 1
+        return super().hash(*given, **more)
+
+    def verify(self, *given):
+        self.begun.release()
+        assert self.go_on.wait(60)
+        return super().verify(*given)
+
+
+def test_the_time_of_a_refused_login_does_not_tell_who_exists():
+    """A hash made anew for whoever is unknown takes twice as long as looking at a known one's."""
+    hasher = Counting()
+    hasher.go_on.set()
+    passwords = Passwords(hasher)
+    known = passwords.hash("a password of some length")
+    assert [passwords.fits(one, "another one of some length") for one in (None, known, None, None)] == [False] * 4
+    assert hasher.made == 2, "one of them is nobody's, kept for all who are unknown"
+
+
+def test_a_crowd_that_tries_passwords_takes_neither_the_memory_nor_the_threads(people, listen):
+    """Each try takes 64 MB while it is looked at, and anybody may try."""
+    hasher = Counting()
+    world = replace(people.world, passwords=Passwords(hasher))
+    app = create_app(world)
+    secret = {"Authorization": people.token(Role.VIEWER).headers["Authorization"]}
+    url = f"{listen(app)}/api/v1"
+
+    def attempt(number):
+        asked = {"user": f"u{number}", "password": "a password of some length"}
+        return httpx2.post(f"{url}/login", json=asked, timeout=60).status_code
+
+    with ThreadPoolExecutor(24) as crowd:
+        tried = [crowd.submit(attempt, number) for number in range(24)]
+        for _ in range(2):
+            assert hasher.begun.acquire(timeout=60)
+        assert httpx2.get(f"{url}/runs", headers=secret, timeout=8).status_code == 200
+        assert not hasher.begun.acquire(timeout=0.2), "two at a time"
+        hasher.go_on.set()
+        assert {one.result() for one in tried} == {401}

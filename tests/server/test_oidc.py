@@ -8,8 +8,10 @@ import json
 import os
 import re
 import shutil
+import socket
 import subprocess
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -154,7 +156,7 @@ class Liar(BaseHTTPRequestHandler):
                 "issuer": self.server.calls_itself or at, "authorization_endpoint": f"{at}/auth",
                 "token_endpoint": f"{at}/token", "jwks_uri": f"{at}/jwks", "userinfo_endpoint": f"{at}/me",
             },
-            "/jwks": {"keys": [KEY.as_dict(private=False)]},
+            "/jwks": {"keys": [self.server.published.as_dict(private=False)]},
             "/me": {"sub": self.server.user_info, "groups": ["ludb-editors"]},
         }[self.path]  # fmt: skip
         self._say(told)
@@ -184,7 +186,7 @@ def liar(people, tmp_path, clock):
     """The server, and a provider that lies."""
     with ThreadingHTTPServer(("127.0.0.1", 0), Liar) as server:
         server.url, server.calls_itself, server.asked = f"http://127.0.0.1:{server.server_address[1]}", "", []
-        server.key, server.algorithm, server.user_info = KEY, "RS256", "s1"
+        server.key, server.algorithm, server.user_info, server.published = KEY, "RS256", "s1", KEY
         server.file = settings(tmp_path, server.url)
         server.people = knowing(people, server.file)
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
@@ -299,6 +301,48 @@ def test_rights_are_those_of_the_newest_login_and_who_loses_some_is_logged_out(l
     users.change(replace(users.get("eve"), active=False))
     third = people.client()
     assert end(third, begin(liar, third)["state"]) == "/login?refused=inactive"
+
+
+def test_whoever_has_no_role_any_more_is_logged_out_and_their_tokens_only_read(liar, clock):
+    """Otherwise whoever leaves the company steers migrations for twelve hours, and by tokens for weeks."""
+    people, first = liar.people, liar.people.client()
+    people.user(Role.ADMIN, "root")
+    assert end(first, begin(liar, first)["state"]) == "/"
+    users = people.world.repository.access.users
+    assert users.get("eve").role is Role.EDITOR
+    again = people.client()
+    asked = begin(liar, again)
+    liar.claims["groups"] = []
+    liar.user_info = "another"
+    assert end(again, asked["state"]) == "/login?refused=role"
+    assert first.get("/api/v1/session").status_code == 401
+    assert (users.get("eve").role, users.get("eve").personal) == (Role.VIEWER, False)
+    liar.user_info = "s1"
+    assert end(again, begin(liar, again)["state"]) == "/"
+    assert users.get("eve").role is Role.EDITOR, "with the role comes all of it again"
+
+
+def test_a_provider_that_changes_its_keys_is_believed_without_a_new_start(liar):
+    client = liar.people.client()
+    assert end(client, begin(liar, client)["state"]) == "/"
+    liar.key = liar.published = RSAKey.generate_key(2048, {"kid": "k1"})
+    assert end(client, begin(liar, client)["state"]) == "/"
+    liar.key = KEY
+    assert end(client, begin(liar, client)["state"]) == "/login?refused=token", "the old one counts no more"
+
+
+def test_a_provider_that_never_answers_keeps_nobody_waiting_who_is_logged_in(people, tmp_path, listen):
+    """Anybody may begin a login: a crowd of them would hold every thread for as long as the provider is silent."""
+    with socket.create_server(("127.0.0.1", 0), backlog=64) as silent, ThreadPoolExecutor(24) as crowd:
+        people = knowing(people, settings(tmp_path, f"http://127.0.0.1:{silent.getsockname()[1]}"))
+        secret = {"Authorization": people.token(Role.VIEWER).headers["Authorization"]}
+        url = listen(people.app)
+        begun = [crowd.submit(requests.get, url + START, timeout=60, allow_redirects=False) for _ in range(24)]
+        line, _ = silent.accept()
+        for path in ("runs", "alerts"):
+            assert requests.get(f"{url}/api/v1/{path}", headers=secret, timeout=5).status_code == 200
+        line.close()
+        assert {one.result().headers["location"] for one in begun} == {"/login?refused=away"}
 
 
 def test_what_the_provider_says_of_another_subject_does_not_count(liar):

@@ -61,14 +61,9 @@ def test_what_can_never_be_due_is_refused(schedule, said):
 
 
 @pytest.fixture
-def server(shop, people, clock):
-    """A server of the shop's job in 2026, and an editor."""
-    clock.now = at("2026-01-05T12:00")
-    site = replace(people.world.site, environment=shop.environment, state=shop.folder / "state")
-    people.world = people.app.state.world = World(
-        site, ServerConfig(jobs=(shop.folder,)), now=clock, passwords=people.world.passwords
-    )
-    return people, people.token(Role.EDITOR, hours=9999)
+def server(shop_server):
+    """A server of the shop's job, at noon of the fifth of January 2026, and an editor."""
+    return shop_server
 
 
 def asked(**more):

@@ -4,19 +4,27 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import shutil
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
+import anyio
+import anyio.lowlevel
 import duckdb
+import httpx2
 import pytest
 
 from ludb.errors import ConfigError
 from ludb.model.access import Role
 from ludb.server.config import ServerConfig
+from ludb.server.problems import Problem
+from ludb.server.routes import units
+from ludb.server.turns import Turns
 from ludb.server.world import World
 from ludb.service.unit_sql import BoxLimits, ask_rows
 from ludb.unitdb import box
@@ -175,3 +183,55 @@ def test_who_may_see_row_values_asks_over_the_api_and_nobody_else(server, shop):
         (one.actor, one.subject) for one in server.world.repository.access.audit.page() if one.action == "unit.sql"
     }
     assert (actor, subject.endswith(" 1")) == ("the-operator", True)
+
+
+def test_many_who_wait_for_their_queries_keep_nobody_else_waiting(server, listen, monkeypatch):
+    """Otherwise whoever steers a run at night waits behind twenty queries that never end."""
+    go_on, begun = threading.Event(), threading.Semaphore(0)
+
+    def ask(*_):
+        begun.release()
+        assert go_on.wait(60)
+        return {"columns": [], "rows": [], "more": False, "note": ""}
+
+    monkeypatch.setattr(units, "ask", ask)
+    secret = {"Authorization": server.token(Role.OPERATOR, personal=True).headers["Authorization"]}
+    url = f"{listen(server.app)}/api/v1"
+
+    def query():
+        return httpx2.post(f"{url}/units/shop/1/sql", json={"sql": "SELECT 1"}, headers=secret, timeout=60)
+
+    with ThreadPoolExecutor(24) as crowd:
+        asked = [crowd.submit(query) for _ in range(24)]
+        for _ in range(2):
+            assert begun.acquire(timeout=60)
+        for path in ("runs", "jobs", "alerts"):
+            assert httpx2.get(f"{url}/{path}", headers=secret, timeout=8).status_code == 200
+        assert not begun.acquire(blocking=False), "two at a time"
+        go_on.set()
+        assert {one.result().status_code for one in asked} == {200}
+
+
+def test_whoever_waited_for_a_turn_in_vain_is_told_so():
+    async def both():
+        turns, first = Turns(1, wait=0.0), threading.Event()
+        async with anyio.create_task_group() as group:
+            group.start_soon(turns.take, first.wait, "a turn")
+            await anyio.lowlevel.checkpoint()
+            with pytest.raises(Problem) as refused:
+                await turns.take(first.wait, "their queries answered")
+            first.set()
+        assert await turns.take(lambda: "done", "a turn") == "done"
+        return refused.value
+
+    refused = anyio.run(both)
+    assert (refused.status, refused.detail) == (429, "others have their queries answered")
+
+
+def test_a_query_on_rows_that_can_not_be_read_here_says_why_they_are_not_there(server, shop):
+    """Otherwise it says that there is no such table, and that is not what is wrong."""
+    shutil.rmtree(shop.state / "pinned")
+    answer = server.token(Role.OPERATOR, personal=True).post(
+        "/api/v1/units/shop/1/sql", json={"sql": "SELECT * FROM customers"}
+    )
+    assert (answer.status_code, "has nothing pinned in" in answer.json()["detail"]) == (422, True), answer.text

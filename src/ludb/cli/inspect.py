@@ -165,7 +165,12 @@ def show_found(view: UnitView, compared: Compared, *, json: bool) -> None:
 def _answer_query(view: UnitView, sql: str, *, json: bool) -> None:
     from ludb.service.unit_sql import ask_rows
 
-    found = ask_rows(view.source, view.outputs, query_of(sql))
+    try:
+        found = ask_rows(view.source, view.outputs, query_of(sql))
+    except ConfigError as error:
+        if view.note:  # the table that it lacks may be one that could not be read
+            error.message += f" ({view.note})"
+        raise
     show_answer({"columns": found.columns, "rows": found.rows, "more": found.more, "note": view.note}, json=json)
 
 

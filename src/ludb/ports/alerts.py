@@ -11,8 +11,10 @@ from ludb.model.alerts import Alert, Condition
 class Alerts(Protocol):
     """Alerts of all runs. Every method is one transaction."""
 
-    def raise_(self, run_id: str, job: str, condition: Condition) -> Alert | None:
-        """Raise an alert; None if this rule's stands for this run already, raised by whomever."""
+    def raise_(self, run_id: str, job: str, condition: Condition, about: str = "") -> Alert | None:
+        """Raise an alert; None if this rule's stands for this run already, raised by whomever. One that is of no run is
+        `about` something else, by whose name it is ended.
+        """
 
     def end(self, run_id: str, rule: str) -> None:
         """Say that it is over; one that does not stand is nobody's business."""
@@ -31,3 +33,6 @@ class Alerts(Protocol):
 
     def lost(self, run_id: str, since: float) -> int:
         """How many workers of a run are dead that still lived after a moment."""
+
+    def heard(self, run_id: str) -> float | None:
+        """When a worker or a supervisor of a run last gave a sign of life, by the repository's clock; None if none ever did."""

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Sequence
 from typing import Any
 
 from ludb.errors import ConfigError, FatalError, LudbError, TransientError
+from ludb.server.logbook import log
 from ludb.server.world import World
 
 ELSEWHERE = "LUDB_SERVER"
 """The variable that would send a command on to another server, or to this one again."""
+LAST = 20_000
+"""Bytes of what a process said at its end that are looked at."""
+_KIND = re.compile(r"([A-Za-z_][\w.]*(?:Error|Exception|Interrupt|Exit))(?::|$)")
 PATIENCE = 60.0
 """Seconds for something that somebody waits for."""
 
@@ -45,14 +50,20 @@ def ask(world: World, actor: str, words: Sequence[str], said: str = "") -> dict[
         )  # fmt: skip
     except subprocess.TimeoutExpired as error:
         raise TransientError(f"ludb {words[0]} took more than {PATIENCE:.0f} seconds") from error
-    return answered(ended.stdout, words[0])
+    return answered(ended.stdout, words[0], ended.stderr)
 
 
-def answered(text: bytes, what: str) -> dict[str, Any]:
-    """The answer in a process's output; the error that it told, or `FatalError` where it told nothing."""
+def answered(text: bytes, what: str, said: bytes = b"") -> dict[str, Any]:
+    """The answer in a process's output; the error that it told, or `FatalError` where it told nothing. Then the server's log
+    holds the type and the places of what it `said` on standard error, without the words: they may repeat row values.
+    """
     try:
         told = json.loads(text)
     except ValueError:
+        lines = said[-LAST:].decode("utf-8", "replace").splitlines()
+        kinds = [found[1] for line in lines if (found := _KIND.match(line))]
+        trace = "\n".join(line for line in lines if line.startswith('  File "'))
+        log("server.child", level="error", command=what, error=kinds[-1] if kinds else "", trace=trace)
         raise FatalError(f"ludb {what} ended without an answer; see the server's log") from None
     if not isinstance(told, dict):
         raise FatalError(f"ludb {what} answered in another form")

@@ -13,6 +13,7 @@ from ludb.server.paths import form_of, run_of
 from ludb.server.problems import Problem
 
 _SITE = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'"
+_NUL = b"%00"
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
@@ -38,6 +39,9 @@ class Guard:
         told = dict(scope["headers"]).get(b"content-length", b"0")
         if not told.isdigit() or int(told) > self._most:
             await self._too_long().answer()(scope, receive, send)
+            return
+        if _NUL in scope.get("raw_path", b"") or _NUL in scope["query_string"]:
+            await _no_nul().answer()(scope, receive, send)
             return
         begun = await self._body(receive)
         if begun is None:
@@ -90,3 +94,8 @@ class Guard:
 
     def _too_long(self) -> Problem:
         return Problem(413, "too-long", f"a body has at most {self._most:,} bytes", remedy="Send less at a time")
+
+
+def _no_nul() -> Problem:
+    """No name or text has this character, and PostgreSQL, asked for it, would seem to be away."""
+    return Problem(422, "invalid", "the address holds the character NUL", remedy="Leave it out")

@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ludb.dialects.durable import has_room
 from ludb.engine.liveness import OwnerLock, lock_is_free
 from ludb.errors import ConfigError, LudbError, TransientError
 from ludb.model.events import Event
@@ -74,6 +75,7 @@ class Keeper:
     _looked: float = float("-inf")
     _watched: float = float("-inf")
     _waited: Waiting = field(default_factory=Waiting)
+    _room: Waiting = field(default_factory=Waiting)
 
     def start(self) -> None:
         """Begin."""
@@ -117,7 +119,20 @@ class Keeper:
                 self._adopt()
         if time.monotonic() - self._watched >= WATCH_EVERY:
             self._watched = time.monotonic()
-            Watchman(self.world).look()
+            watchman = Watchman(self.world)
+            self._look_for_room(watchman)
+            watchman.look()
+
+    def _look_for_room(self, watchman: Watchman) -> None:
+        """Tell at once where nothing can be noted any more: the alert of a disk that fills up could not be kept either."""
+        state = self.world.site.state
+        if has_room(state):
+            self._room.over()
+            return
+        words = f"the disk of the state directory {state} is full: runs wait until there is room"
+        if self._room.since is None:
+            watchman.tell_unkept("disk", words)
+        self._room.tell(words)
 
     def _begin(self, task: Task) -> None:
         """Start a task's process. It holds the task's lock for as long as it lives, whatever becomes of this server."""
@@ -140,17 +155,18 @@ class Keeper:
                 )  # fmt: skip
             self._children.append(child)
         except (ConfigError, OSError) as error:
-            self.world.repository.tasks.end(task.id, TaskState.FAILED, failure(error))
+            self._failed(task, error)
         finally:
             lock.let_go()
 
     def _hear(self, task: Task) -> None:
         """Keep what a task's process answered."""
-        place = folder_of(self.world) / f"{task.id}.json"
+        out, err = (folder_of(self.world) / f"{task.id}.{ending}" for ending in ("json", "err"))
         try:
-            told = answered(place.read_bytes() if place.exists() else b"", task.name)
+            text, said = (place.read_bytes() if place.exists() else b"" for place in (out, err))
+            told = answered(text, task.name, said)
         except LudbError as error:
-            self.world.repository.tasks.end(task.id, TaskState.FAILED, failure(error))
+            self._failed(task, error)
             self._tell(task, "task.failed")
         else:
             run = run_in(told)
@@ -158,6 +174,10 @@ class Keeper:
             self._tell(task, "task.done", run)
         for ending in ("json", "err", "lock", "units"):
             (folder_of(self.world) / f"{task.id}.{ending}").unlink(missing_ok=True)
+
+    def _failed(self, task: Task, error: Exception) -> None:
+        self.world.repository.tasks.end(task.id, TaskState.FAILED, failure(error))
+        Timekeeper(self.world).heard(task.id, str(error))
 
     def _tell(self, task: Task, name: str, run: str = "") -> None:
         where = run or task.run

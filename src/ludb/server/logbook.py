@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import re
 import sys
 import threading
 from typing import Literal
@@ -36,14 +38,28 @@ class Lines(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Write one line."""
         error = record.exc_info[1] if record.exc_info else None
+        if isinstance(error, asyncio.CancelledError):
+            return  # whoever asked has gone, or the server ends
         if error is not None:
             log_bug(error, logger=record.name)  # its message may repeat the error's words
             return
         rank: Level = "error" if record.levelno >= logging.ERROR else "warning"
         log(
             "server.says", level="info" if record.levelno < logging.WARNING else rank, logger=record.name,
-            message=record.getMessage(),
+            message=_words(record),
         )  # fmt: skip
+
+
+def _words(record: logging.LogRecord) -> str:
+    """What a library says, without what it puts in: that may be a value. The web server's own words hold none; of a warning
+    its place and kind are told.
+    """
+    if record.name == _LOUD:
+        return record.getMessage()
+    if record.name == "py.warnings":
+        found = re.match(r"(.+?:\d+: \w+):", record.getMessage())
+        return found[1] if found else "a warning"
+    return str(record.msg)
 
 
 def catch_all(*, chatty: bool) -> None:

@@ -22,8 +22,10 @@ from ludb.server.oidc_settings import OidcRefused, OidcSettings, Passage, is_saf
 
 ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
 """Signatures by the provider's own keys; none that a client's secret could make, and none that is none."""
-PATIENCE, FRESH = 10.0, 3600.0
-"""Seconds that the provider may take; for which what it says of itself is believed."""
+PATIENCE, FRESH, AGAIN = 10.0, 3600.0, 5.0
+"""Seconds that the provider may take; for which what it says of itself is believed; before one that did not answer is asked
+again what it says of itself.
+"""
 
 
 class Provider:
@@ -35,6 +37,7 @@ class Provider:
         self._lock = threading.Lock()
         self._known: tuple[float, dict[str, Any]] | None = None
         self._keys: KeySet | None = None
+        self._missed = float("-inf")
 
     def address(self, passage: Passage, back: str) -> str:
         """Where to send somebody, who is then sent `back` with a code."""
@@ -109,8 +112,14 @@ class Provider:
         """What the provider says of itself."""
         with self._lock:
             if self._known is None or time.monotonic() - self._known[0] > FRESH:
+                if time.monotonic() - self._missed < AGAIN:  # whoever waited at the lock need not find out anew
+                    raise OidcRefused("away", "the provider did not answer a moment ago")
                 place = self.settings.issuer.rstrip("/") + "/.well-known/openid-configuration"
-                found = self._get(place)
+                try:
+                    found = self._get(place)
+                except OidcRefused:
+                    self._missed = time.monotonic()
+                    raise
                 if str(found.get("issuer", "")).rstrip("/") != self.settings.issuer.rstrip("/"):
                     raise OidcRefused("token", "the provider calls itself by another name than the settings do")
                 self._known = (time.monotonic(), dict(found))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import re
 from collections.abc import Mapping
@@ -21,7 +22,11 @@ NO_PASSWORD = "!"  # noqa: S105  (as said below)
 
 def log_in_as(world: World, settings: OidcSettings, claims: Mapping[str, Any], address: str) -> tuple[User, str]:
     """The user, and the secret of the new session's cookie. `OidcRefused` where the claims give nobody a way in."""
-    role, personal = rights_of(settings, claims)
+    try:
+        role, personal = rights_of(settings, claims)
+    except OidcRefused:
+        _take_rights(world, claims, address)
+        raise
     user = _user(world, settings, claims, role, personal=personal)
     if not user.active:
         raise OidcRefused("inactive", f"{user.name} may not log in any more")
@@ -41,6 +46,24 @@ def log_in_as(world: World, settings: OidcSettings, claims: Mapping[str, Any], a
     return wanted, secret
 
 
+def _take_rights(world: World, claims: Mapping[str, Any], address: str) -> None:
+    """Whom the provider gives no role any more is logged out everywhere, and their tokens do no more than read."""
+    entry = world.repository.setup.get(IDENTITY, _known_as(claims))
+    user = world.repository.access.users.get(str(entry.data["user"])) if entry is not None else None
+    if user is None:
+        return
+    world.repository.access.sessions.close_of(user.name)
+    with contextlib.suppress(ConfigError):  # no admin would be left
+        world.repository.access.users.change(replace(user, role=Role.VIEWER, personal=False))
+    told = {"role": str(Role.VIEWER), "personal": False, "by": "oidc"}
+    world.note(user.name, address, "user.change", user.name, before={"role": str(user.role)}, after=told)
+
+
+def _known_as(claims: Mapping[str, Any]) -> str:
+    """The subject of an issuer, as it is kept."""
+    return hashlib.sha256(f"{claims['iss']}\0{claims['sub']}".encode()).hexdigest()
+
+
 def rights_of(settings: OidcSettings, claims: Mapping[str, Any]) -> tuple[Role, bool]:
     """Role and the right to see row values; `OidcRefused` if the claim gives no role."""
     found = _claim(claims, settings.role_claim)
@@ -57,7 +80,7 @@ def _user(
 ) -> User:  # fmt: skip
     """The user of this very subject of this issuer; a name alone leads to nobody."""
     access, setup = world.repository.access, world.repository.setup
-    known_as = hashlib.sha256(f"{claims['iss']}\0{claims['sub']}".encode()).hexdigest()
+    known_as = _known_as(claims)
     entry = setup.get(IDENTITY, known_as)
     name = str(entry.data["user"]) if entry is not None else _name(settings, claims)
     found = access.users.get(name)

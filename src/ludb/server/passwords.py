@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import threading
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
@@ -13,6 +15,8 @@ from ludb.errors import ConfigError
 
 SHORTEST, LONGEST = 12, 1024
 """Characters of a password."""
+_AT_ONCE = threading.BoundedSemaphore(2)
+"""Each hash takes 64 MB while it is made, and strangers may ask for them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,19 +31,24 @@ class Passwords:
             raise ConfigError(
                 f"a password has {SHORTEST} to {LONGEST} characters", field="password", remedy="Choose another one"
             )
-        return self.hasher.hash(password)
+        with _AT_ONCE:
+            return self.hasher.hash(password)
 
     def fits(self, kept: str | None, password: str) -> bool:
         """Whether the password is the one that was kept. Without one the work is done all the same, so that the time does
         not tell who exists.
         """
-        try:
-            return self.hasher.verify(kept or self._nobody(), password[:LONGEST]) and kept is not None
-        except (VerificationError, InvalidHashError):
-            return False
+        with _AT_ONCE:
+            try:
+                return self.hasher.verify(kept or _nobody(self.hasher), password[:LONGEST]) and kept is not None
+            except (VerificationError, InvalidHashError):
+                return False
 
-    def _nobody(self) -> str:
-        return self.hasher.hash("nobody has this password")
+
+@lru_cache
+def _nobody(hasher: PasswordHasher) -> str:
+    """A hash to compare with where there is none: made once, since making it takes as long as comparing."""
+    return hasher.hash("nobody has this password")
 
 
 def sha_of(secret: str) -> str:

@@ -13,11 +13,12 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
-from ludb.errors import ConfigError, ConfigErrors, LeaseLost, LudbError, PauseError, TransientError
+from ludb.errors import ConfigError, ConfigErrors, LeaseLost, LudbError, PauseError, RoomError, TransientError
 from ludb.server.logbook import log_bug
 from ludb.server.paths import form_of, run_of
 
 MEDIA = "application/problem+json"
+_FORM = "See /api/v1/openapi.json for what it takes"
 
 
 class Mistake(BaseModel):
@@ -77,7 +78,8 @@ def problem_of(error: LudbError, status: int | None = None) -> Problem:
         return Problem(code, kind, error.message, remedy=error.remedy, where=_place(error), errors=errors)
     if isinstance(error, TransientError):
         after = str(int(error.retry_after or 1))
-        return Problem(503, "away", str(error), remedy="Try again", headers={"Retry-After": after})
+        remedy = "Make room there, then try again" if isinstance(error, RoomError) else "Try again"
+        return Problem(503, "away", str(error), remedy=remedy, headers={"Retry-After": after})
     if isinstance(error, PauseError):
         return Problem(503, "credential", str(error), remedy="Mend the credential, then try again")
     if isinstance(error, LeaseLost):
@@ -103,10 +105,11 @@ def install(app: FastAPI) -> None:
         known = getattr(request.state, "caller", None) is not None
         return problem_of(_as_ours(error) if known else _for_strangers(_as_ours(error))).answer()
 
-    async def http(_: Request, error: Exception) -> JSONResponse:
+    async def http(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, HTTPException)
         kind = {404: "not-found", 405: "method"}.get(error.status_code, "http")
-        return Problem(error.status_code, kind, str(error.detail), headers=error.headers).answer()
+        words = f"{request.method} cannot be asked of this address" if kind == "method" else str(error.detail)
+        return Problem(error.status_code, kind, words, remedy=_FORM, headers=error.headers).answer()
 
     async def unknown(request: Request, error: Exception) -> JSONResponse:
         log_bug(error, run=run_of(request.scope), method=request.method, path=form_of(request.scope))
@@ -119,12 +122,20 @@ def install(app: FastAPI) -> None:
         app.add_exception_handler(kind, handler)
 
 
-async def _invalid(_: Request, error: Exception) -> JSONResponse:
+async def _invalid(request: Request, error: Exception) -> JSONResponse:
     """A request that is not in the form that the document asks for. What was sent is not repeated: it may be a secret."""
     assert isinstance(error, RequestValidationError)
     found = [Mistake(message=one["msg"], where=".".join(str(part) for part in one["loc"])) for one in error.errors()]
     first = found[0] if found else Mistake(message="the request is not in the right form")
-    return Problem(422, "invalid", first.message, where=first.where, errors=found).answer()
+    sent = request.headers.get("content-type", "")
+    if first.where == "body" and "json" not in sent.lower() and int(request.headers.get("content-length", 0)):
+        remedy = "Send it as JSON, with the header Content-Type: application/json"
+        return Problem(415, "media-type", "the body is not sent as JSON", where="body", remedy=remedy).answer()
+    if any(one["type"] == "json_invalid" for one in error.errors()):
+        return Problem(
+            422, "invalid", "the body is no JSON", where=first.where, remedy="Mend it", errors=found
+        ).answer()
+    return Problem(422, "invalid", first.message, where=first.where, remedy=_FORM, errors=found).answer()
 
 
 def _for_strangers(error: LudbError) -> LudbError:

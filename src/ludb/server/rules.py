@@ -67,7 +67,11 @@ def admit(request: Request) -> None:
         if request.method not in SAFE:
             what = f"{request.method} {request.url.path}"
             world.note(caller.name, caller.address, "refused", what, outcome=f"needs the role {needed}")
-        raise Problem(403, "forbidden", f"this needs the role {needed}; {caller.name} has {caller.role}")
+        what = "a token with that role" if caller.token is not None else "that role"
+        raise Problem(
+            403, "forbidden", f"this needs the role {needed}; {caller.name} has {caller.role}",
+            remedy=f"Ask an admin for {what}",
+        )  # fmt: skip
 
 
 def caller_of(request: Request) -> Caller:

@@ -7,73 +7,137 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from ludb.errors import ConfigError
+from ludb.errors import ConfigError, TransientError
 from ludb.model.access import Role
 from ludb.model.run import DONE_STATES
 from ludb.model.schedules import Kind, Schedule
 from ludb.server.errands import START, put
+from ludb.server.logbook import log, log_bug
 from ludb.server.world import World
-from ludb.service.scheduling import LATE, arrived, filled, planned
+from ludb.service.scheduling import LATE, filled, is_text, planned
 
+SILENT = "not started: the folder of its files does not answer"
+"""The note of a schedule whose folder hangs."""
 GRACE = 60.0
-"""Seconds in which a server that has taken a slot has started the job, if it lives."""
+"""Seconds in which a server that has taken a slot has started the job, if it lives; and in which one that has the job sees
+that it is due.
+"""
 
 
 @dataclass(slots=True)
 class Timekeeper:
-    """Looks at all schedules of the repository."""
+    """Looks at all schedules of the repository. What keeps a schedule from starting its job stands in its note."""
 
     world: World
 
     def look(self) -> None:
-        """Start what is due. What nobody was there for within an hour is left out, and its schedule says so."""
+        """Start what is due. What nobody was there for within an hour is left out, and its schedule says so. A schedule that
+        cannot be looked at keeps no other one waiting.
+        """
         now = self.world.now()
         for schedule in self.world.repository.schedules.all():
             if not schedule.enabled:
                 continue
-            if schedule.kind is Kind.AFTER:
-                self._after(schedule, now)
-            elif schedule.kind is Kind.FILE:
-                self._file(schedule, now)
-            elif schedule.next_at is not None and schedule.next_at <= now:
-                self._due(schedule, schedule.next_at, now)
+            try:
+                self._look_at(schedule, now)
+            except (TransientError, OSError):
+                raise
+            except Exception as error:  # noqa: BLE001  (the others are due all the same)
+                note = f"not started: {type(error).__name__}; see the server's log"
+                if schedule.note != note:
+                    log_bug(error, schedule=schedule.id)
+                    self._note(schedule, note)
+
+    def _look_at(self, schedule: Schedule, now: float) -> None:
+        if schedule.kind is Kind.AFTER:
+            self._after(schedule, now)
+        elif schedule.kind is Kind.FILE:
+            self._file(schedule, now)
+        elif schedule.next_at is not None and schedule.next_at <= now:
+            self._due(schedule, schedule.next_at, now)
 
     def _due(self, schedule: Schedule, at: float, now: float) -> None:
         schedules = self.world.repository.schedules
-        if self.world.catalogue.find(schedule.job) is None:
-            return  # another server's
+        has_job = self.world.catalogue.find(schedule.job) is not None
+        if not has_job and now - at <= LATE:
+            if now - at > GRACE:
+                self._missed(schedule)
+            return
+        if schedules.get(schedule.id) != schedule:
+            return  # somebody changed it, or another server has started it
+        begin = now
         if not schedules.claim(schedule.id, str(int(at))):
-            if now - at < GRACE or schedules.get(schedule.id) != schedule:
+            if now - at < GRACE:
                 return  # another server is at it
-            done = replace(schedule, last_at=at, note="the server that was to start it ended: see the tasks")
+            done = replace(schedule, last_at=at, note="not started: the server that was to do it ended: see the tasks")
         elif now - at > LATE:
-            done = replace(schedule, last_at=at, note=f"left out: nobody was there for {(now - at) / 3600:.1f} hours")
+            who = "nobody was there" if has_job else f"no server had the job {schedule.job}"
+            done = self._left_out(replace(schedule, last_at=at), at, f"{who} for {(now - at) / 3600:.1f} hours")
+            begin = max(at, now - LATE)  # a later slot may not be too late
         else:
             day = datetime.fromtimestamp(at, ZoneInfo(schedule.zone)).date().isoformat()
             done = self._fire(replace(schedule, last_at=at), date=day)
         try:
-            schedules.change(planned(done, now))
+            schedules.change(planned(done, begin))
         except ConfigError as error:
             schedules.change(replace(done, next_at=None, note=str(error)))
 
+    def _missed(self, schedule: Schedule) -> None:
+        """Say that it is due and nobody starts it: the folder of its job may have been moved, or may not load."""
+        self._note(schedule, f"not started: it is due, and no server has the job {schedule.job}: see the list of jobs")
+
+    def _note(self, schedule: Schedule, note: str) -> Schedule:
+        noted = replace(schedule, note=note)
+        if noted != schedule:
+            self.world.repository.schedules.change(noted)
+        return noted
+
+    def _left_out(self, schedule: Schedule, due: float, why: str) -> Schedule:
+        """The schedule with why a slot is left out; the log and the audit keep it longer."""
+        log("schedule.left_out", schedule=schedule.id, job=schedule.job, due=due, reason=why)
+        self.world.note("server", "", "schedule.left_out", schedule.id, after={"due": due, "reason": why})
+        return replace(schedule, note=f"left out: {why}")
+
     def _after(self, schedule: Schedule, now: float) -> None:
-        newest = self.world.repository.pages.runs(job=schedule.spec, states=DONE_STATES, limit=1)
-        if not newest or self.world.catalogue.find(schedule.job) is None:
-            return
-        run = newest[0][1]
-        ended = run.ended_at or 0.0
-        if ended < schedule.created_at or ended <= (schedule.last_at or 0.0) or now - ended > LATE:
-            return
-        if self.world.repository.schedules.claim(schedule.id, run.id):  # a retry of it starts nothing anew
-            self.world.repository.schedules.change(self._fire(replace(schedule, last_at=ended), run=run.id))
+        """Start the job for each run of the other one that is complete, in the order in which they ended."""
+        has_job = self.world.catalogue.find(schedule.job) is not None
+        newest = self.world.repository.pages.runs(job=schedule.spec, states=DONE_STATES, limit=50)
+        for ended, run in sorted((run.ended_at or 0.0, run.id) for _, run in newest):
+            late = now - ended > LATE
+            if ended < schedule.created_at or ended <= (schedule.last_at or 0.0) or not (has_job or late):
+                continue
+            if self.world.repository.schedules.claim(schedule.id, run):  # a retry of it starts nothing anew
+                schedule = replace(schedule, last_at=ended)
+                if late:
+                    why = f"when run {run} was complete, nobody was there for {(now - ended) / 3600:.1f} hours"
+                    schedule = self._left_out(schedule, ended, why)
+                else:
+                    schedule = self._fire(schedule, run=run)
+                self.world.repository.schedules.change(schedule)
+            if not schedule.enabled:
+                return
 
     def _file(self, schedule: Schedule, now: float) -> None:
         """Each file that arrived starts the job once; files are seen by the server that has the job."""
         if self.world.catalogue.find(schedule.job) is None:
             return
-        for one in arrived(schedule.spec, schedule.last_at or schedule.created_at, now):
+        since = max(schedule.created_at, schedule.last_at or 0.0)
+        found = self.world.inboxes.look(schedule.spec, since, now)
+        if self.world.repository.schedules.get(schedule.id) != schedule:
+            return  # somebody changed it meanwhile
+        if found is None:
+            self._note(schedule, SILENT)
+            return
+        if schedule.note == SILENT:
+            schedule = self._note(schedule, "")
+        for one in found:
             if self.world.repository.schedules.claim(schedule.id, one.slot):
-                schedule = self._fire(replace(schedule, last_at=one.at), file=one.path)
+                schedule = replace(schedule, last_at=one.at)
+                if is_text(one.path):
+                    schedule = self._fire(schedule, file=one.path)
+                else:
+                    why = "the name of a file that arrived is no UTF-8: rename it"
+                    schedule = self._left_out(schedule, one.at, why)
                 self.world.repository.schedules.change(schedule)
                 if not schedule.enabled:
                     return
@@ -93,7 +157,15 @@ class Timekeeper:
         """Start the job in its owner's name, if the owner may still do so."""
         owner = self.world.repository.access.users.get(schedule.owner)
         if owner is None or not owner.active or not owner.role.covers(Role.EDITOR):
-            return replace(schedule, enabled=False, note=f"{schedule.owner} may not start jobs by schedule any more")
+            note = f"{schedule.owner} may not start jobs by schedule any more"
+            self.world.note("server", "", "schedule.off", schedule.id, after={"enabled": "False", "reason": note})
+            return replace(schedule, enabled=False, note=note)
         arguments = filled(schedule.arguments, values)
         task = put(self.world, START, schedule.job, "", arguments, owner.name, f"schedule {schedule.id}")
         return replace(schedule, last_task=task.id, note="")
+
+    def heard(self, task: str, message: str) -> None:
+        """The process of a task ended without having started anything: its schedule says why."""
+        for schedule in self.world.repository.schedules.all():
+            if schedule.last_task == task:
+                self.world.repository.schedules.change(replace(schedule, note=f"not started: {message}"))

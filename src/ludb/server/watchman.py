@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from ludb.errors import TransientError
-from ludb.model.alerts import Alert, Severity, Tuned
+from ludb.model.alerts import Alert, Condition, Severity, Tuned
 from ludb.model.events import Event
 from ludb.model.run import Run, RunState
 from ludb.server import sums
@@ -19,7 +19,7 @@ from ludb.server.logbook import log
 from ludb.server.world import World
 from ludb.service.alerts import OVER, conditions
 from ludb.service.alerts_channels import Channel, Untold, channels_of, send
-from ludb.service.alerts_rules import tuned
+from ludb.service.alerts_rules import NOT_STARTED, tuned
 from ludb.service.forecast import Forecast
 
 TRIES = (1.0, 5.0, 25.0)
@@ -50,9 +50,25 @@ class Watchman:
                 self.later(partial(sums.make_ready, self.world, run))
             self._watch(run)
         seen = {run.id for run in watched}
-        for alert in repository.alerts.page(standing=True, limit=500):
-            if alert.run not in seen and repository.runs.get(alert.run).state in OVER:
+        standing = repository.alerts.page(standing=True, limit=500)
+        for alert in standing:
+            if alert.run and alert.run not in seen and repository.runs.get(alert.run).state in OVER:
                 repository.alerts.end(alert.run, alert.rule)
+        self._schedules(any_stands=any(not one.run for one in standing))
+
+    def _schedules(self, *, any_stands: bool) -> None:
+        """Raise what schedules note of themselves, and end it when they do no longer."""
+        repository = self.world.repository
+        rule = tuned(repository)[0][NOT_STARTED]
+        for schedule in repository.schedules.all():
+            if schedule.note and rule.enabled:
+                condition = Condition(NOT_STARTED, rule.severity, f"schedule {schedule.name}: {schedule.note}")
+                raised = repository.alerts.raise_("", schedule.job, condition, about=schedule.id)
+                if raised is not None:
+                    log("alert.raised", job=schedule.job, rule=NOT_STARTED, schedule=schedule.id)
+                    self._send(raised, rule)
+            elif any_stands:
+                repository.alerts.end(schedule.id, NOT_STARTED)
 
     def _watch(self, run: Run) -> None:
         alerts = self.world.repository.alerts
@@ -70,6 +86,12 @@ class Watchman:
 
     def _foretell(self, run: Run, pending: int, now: float) -> Forecast:
         return self.world.forecasts.of(self.world.repository, run, pending, now)
+
+    def tell_unkept(self, rule: str, text: str) -> None:
+        """Tell people what the repository cannot keep at this moment: an alert without a number."""
+        tuned_ = tuned(self.world.repository)[0][rule]
+        if tuned_.enabled:
+            self._send(Alert(0, "", "-", rule, tuned_.severity, text, self.world.now()), tuned_)
 
     def _send(self, alert: Alert, rule: Tuned) -> None:
         """Tell people by every channel of the rule; where that cannot be, an event says so."""
@@ -90,6 +112,8 @@ class Watchman:
             else:
                 return
         log("alert.untold", run=alert.run, alert=alert.number, channel=channel.name, reason=why)
+        if not alert.run:
+            return
         with contextlib.suppress(TransientError):
             self._event("alert.untold", alert, channel=channel.name, reason=why)
 

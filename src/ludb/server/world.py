@@ -19,6 +19,7 @@ from ludb.ports.repository import Repository
 from ludb.server.catalogue import Catalogue
 from ludb.server.config import ServerConfig
 from ludb.server.forecasts import Forecasts
+from ludb.server.inboxes import Inboxes
 from ludb.server.kept import Kept
 from ludb.server.passwords import Passwords
 from ludb.service.site import Site
@@ -41,6 +42,7 @@ class World:
     catalogue: Catalogue = field(init=False)
     forecasts: Forecasts = field(default_factory=Forecasts)
     kept: Kept = field(default_factory=Kept)
+    inboxes: Inboxes = field(default_factory=Inboxes)
     wake: threading.Event = field(default_factory=threading.Event)
     provider: Provider | None = field(init=False)
 

@@ -41,7 +41,8 @@ def conditions(
             found.append(Condition("run_paused", Severity.CRITICAL, f"the run paused by itself: {run.reason}"))
         return found
     samples = repository.samples.of(run.id)
-    found += [*_pace(run, counters, samples, now, limits), *_host(samples, limits)]
+    left = list(_left(repository, run, now, limits))
+    found += [*(left or _pace(run, counters, samples, now, limits)), *_host(samples, limits)]
     found += _window(repository, run, counters, now, foretell or _foretold(repository))
     found += _apis(repository, run, now, limits)
     return [*found, *_workers(repository, run, now, limits), *_waiting(repository, run, limits)]
@@ -56,6 +57,15 @@ def _units(counters: Counters, limits: Thresholds) -> Iterator[Condition]:
     if many and counters.quarantined > limits.quarantined * max(1, settled):
         share = 100 * counters.quarantined / max(1, settled)
         yield Condition("quarantine_rate", Severity.WARNING, f"{share:.1f}% of the settled units are in quarantine")
+
+
+def _left(repository: Repository, run: Run, now: float, limits: Thresholds) -> Iterator[Condition]:
+    """Whether nobody is left who could note how it goes: the run's host is lost, or cannot reach the repository."""
+    heard = repository.alerts.heard(run.id)
+    if heard is not None and now - heard > limits.stalled:
+        minutes = (now - heard) / 60
+        text = f"no worker and no supervisor gave a sign of life for {minutes:.0f} minutes: look at host {run.host}"
+        yield Condition("stalled", Severity.CRITICAL, f"{text}; once it is lost, declare it dead and resume")
 
 
 def _pace(

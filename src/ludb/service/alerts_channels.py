@@ -13,8 +13,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from email.message import EmailMessage
 from email.policy import SMTP
+from queue import Empty, Queue
+from threading import Thread
 from typing import Any
-from urllib.error import HTTPError
+from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
 
 from ludb.errors import ConfigError
@@ -28,8 +30,8 @@ WEBHOOK = "LUDB_ALERT_WEBHOOK"
 """The variable that holds the address of a webhook that nobody has to set up."""
 FROM_ENVIRONMENT = "environment"
 """The id of the channel that this makes."""
-PATIENCE = 10.0
-"""Seconds that telling may take."""
+PATIENCE, WITHIN = 10.0, 30.0
+"""Seconds that each answer may take, and telling as a whole."""
 _REFERENCE = re.compile(r"^\$\{(" + PREFIX + r"[A-Z0-9_]+)\}$")
 
 
@@ -78,23 +80,49 @@ def channel_of(entry: Entry) -> Channel:
     )
 
 
-def send(channel: Channel, alert: Alert, environment: Mapping[str, str]) -> None:
-    """Tell people of an alert, once; `Untold` if that did not work. Safe to repeat: receivers know it by its number."""
+def send(channel: Channel, alert: Alert, environment: Mapping[str, str], within: float = WITHIN) -> None:
+    """Tell people of an alert, once; `Untold` if that did not work `within` so many seconds, whatever the other side does.
+    Safe to repeat: receivers know it by its number.
+    """
+    ended: Queue[Untold | None] = Queue()
+    told = Thread(target=lambda: ended.put(_outcome(channel, alert, environment)), name="alert.send", daemon=True)
+    told.start()
+    try:
+        why = ended.get(timeout=within)
+    except Empty:  # it answers a byte at a time, each in time
+        why = Untold(f"it took more than {within:.0f} seconds")
+    if why is not None:
+        raise why
+
+
+def _outcome(channel: Channel, alert: Alert, environment: Mapping[str, str]) -> Untold | None:
+    """Why nobody was told; None if somebody was."""
     try:
         if channel.kind == "webhook":
             _post(channel.settings, alert, environment)
         else:
             _mail(channel.settings, alert, environment)
-    except ConfigError as error:
-        raise Untold(error.message) from None
-    except HTTPError as error:
-        raise Untold(f"the webhook answered {error.code}") from None
-    except smtplib.SMTPResponseException as error:
-        raise Untold(f"the mail server refused it: {error.smtp_code}") from None
-    except smtplib.SMTPRecipientsRefused:
-        raise Untold("the mail server takes no mail for these recipients") from None
-    except (smtplib.SMTPException, OSError, ValueError) as error:  # with words that may hold the address
-        raise Untold(f"it was not reached: {type(error).__name__}") from None
+    except Exception as error:  # noqa: BLE001  (whoever waits must hear of it)
+        return Untold(_why(error))
+    return None
+
+
+def _why(error: Exception) -> str:
+    """An error in words; others' own words may hold the address, so of those the type alone."""
+    match error:
+        case ConfigError():
+            said = error.message
+        case HTTPError():
+            said = f"the webhook answered {error.code}"
+        case smtplib.SMTPResponseException():
+            said = f"the mail server refused it: {error.smtp_code}"
+        case smtplib.SMTPRecipientsRefused():
+            said = "the mail server takes no mail for these recipients"
+        case URLError():
+            said = f"it was not reached: {type(error.reason).__name__}"
+        case _:
+            said = f"it was not reached: {type(error).__name__}"
+    return said
 
 
 def check_webhook(address: str | None) -> None:

@@ -33,14 +33,17 @@ class Thresholds:
     lost_for: float = 1800.0
 
 
+NOT_STARTED = "not_started"
+"""The rule of schedules: it is of no run."""
 WARNING, CRITICAL = Severity.WARNING, Severity.CRITICAL
 RULES = {
     one.name: one
     for one in (
         AlertRule("run_failed", CRITICAL, "the run failed"),
         AlertRule("run_paused", CRITICAL, "the run paused by itself: a full disk, a credential"),
+        AlertRule(NOT_STARTED, CRITICAL, "a schedule did not start its job, or was switched off by itself"),
         AlertRule("in_doubt", CRITICAL, "of some unit nobody can tell what an API did"),
-        AlertRule("stalled", CRITICAL, "no unit was settled for so long", ("stalled",)),
+        AlertRule("stalled", CRITICAL, "no unit was settled for so long, or no process gave a sign of life", ("stalled",)),
         AlertRule("no_worker", CRITICAL, "the last worker died"),
         AlertRule("memory", CRITICAL, "so much of the host's memory is used", ("memory",)),
         AlertRule("disk", CRITICAL, "so much of the disk of the state directory is used", ("disk",)),

@@ -28,6 +28,8 @@ from ludb.steps.python import load_module
 BEGUN, OVER = "hooks.begun", "hooks.over"
 """Events around a round."""
 PAGE = 1000
+NOTES = "hooks.log"
+"""The file of stacks of failed hooks: with words that may hold row values, so for whoever owns the state directory alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +161,7 @@ class Hooks:
 
     def _note(self, hook: HookSpec) -> str:
         """Write the stack of the exception at hand where only the run's owner reads it; returns the file's name."""
-        path = self._site.logs(self._run_id) / "hooks.log"
+        path = self._site.logs(self._run_id) / NOTES
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         with path.open("a", encoding="utf-8") as file:
             file.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {hook.moment} {hook.name}\n{traceback.format_exc()}\n")

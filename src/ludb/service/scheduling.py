@@ -17,6 +17,7 @@ from cronsim import CronSim, CronSimError
 
 from ludb.errors import ConfigError
 from ludb.model.schedules import Kind, Schedule
+from ludb.service.windows import moment
 
 QUIET = 10.0
 """Seconds in which a file must not have changed before it counts as whole."""
@@ -34,7 +35,9 @@ def planned(schedule: Schedule, now: float) -> Schedule:
         return replace(schedule, next_at=_moment(schedule) if schedule.last_at is None else None)
     try:
         begin = datetime.fromtimestamp(now, ZoneInfo(schedule.zone))
-        return replace(schedule, next_at=next(CronSim(schedule.spec, begin)).timestamp())
+        slots = (slot.timestamp() for slot in CronSim(schedule.spec, begin))
+        # Asked in the second of an hour that comes twice, it names slots of the first one, which are over.
+        return replace(schedule, next_at=next(slot for slot in slots if slot > now))
     except CronSimError as error:
         raise ConfigError(
             f"{schedule.spec!r} is no cron expression: {error}", field="spec", remedy="See crontab(5)"
@@ -71,7 +74,7 @@ class Arrived:
 
 def arrived(spec: str, since: float, now: float) -> list[Arrived]:
     """The files that came since a moment and that nobody has written to for `QUIET` seconds, in the order in which they came.
-    A folder that is not there, or may not be read, holds none.
+    A folder that is not there, or may not be read, holds none. Names need not be text: see `is_text`.
     """
     place = PurePath(spec)
     found = []
@@ -86,6 +89,15 @@ def arrived(spec: str, since: float, now: float) -> list[Arrived]:
                     slot = hashlib.sha256(told.encode(errors="surrogateescape")).hexdigest()
                     found.append(Arrived(entry.path, seen.st_ctime, slot))
     return sorted(found, key=lambda one: (one.at, one.path))
+
+
+def is_text(path: str) -> bool:
+    """Whether a path of the disk can be written as UTF-8, so that a parameter can hold it."""
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def filled(arguments: Mapping[str, object], values: Mapping[str, str]) -> dict[str, object]:
@@ -107,8 +119,7 @@ def filled(arguments: Mapping[str, object], values: Mapping[str, str]) -> dict[s
 def _moment(schedule: Schedule) -> float:
     try:
         at = datetime.fromisoformat(schedule.spec)
-        at = at if at.tzinfo else at.replace(tzinfo=ZoneInfo(schedule.zone))
-        return at.timestamp()
+        return at.timestamp() if at.tzinfo else moment(at.date(), at.time(), ZoneInfo(schedule.zone))
     except ZoneInfoNotFoundError:
         raise ConfigError(
             f"there is no time zone {schedule.zone!r}", field="zone", remedy="Write one like Europe/Berlin, or UTC"

@@ -130,19 +130,19 @@ def _stretches(window: Window, now: float) -> Iterator[tuple[float, float]]:
         for span in window.spans:
             if DAYS[day.weekday()] in span.days:
                 later = day + timedelta(days=1) if span.end <= span.begin else day
-                begin, end = _moment(day, span.begin, zone), _moment(later, span.end, zone)
+                begin, end = moment(day, span.begin, zone), moment(later, span.end, zone)
                 if end > begin:  # a span that lies in the hour which a leap leaves out is not there
                     yield begin, end
 
 
-def _moment(day: date, at: time, zone: ZoneInfo) -> float:
+def moment(day: date, at: time, zone: ZoneInfo) -> float:
     """A time of day as a moment: of an hour that comes twice the first one, of one that is left out the leap itself."""
     local = datetime.combine(day, at, zone)
-    moment = local.timestamp()
-    early = local.replace(fold=1).timestamp()
-    if early >= moment:
-        return moment
-    low, high = int(early) - 1, int(moment) + 1  # the leap lies in between
+    first = local.timestamp()
+    second = local.replace(fold=1).timestamp()
+    if second >= first:
+        return first
+    low, high = int(second) - 1, int(first) + 1  # the leap lies in between
     before = datetime.fromtimestamp(low, zone).utcoffset()
     while high - low > 1:
         middle = (low + high) // 2

@@ -198,6 +198,10 @@ class TasksContract:
         assert [one.number for one in alerts.page(standing=True)] == [again.number, again.number - 1]
         assert [one.ended_at for one in alerts.page(before=first.number + 1)] == [clock.now]
         assert alerts.acknowledge(999_999, "ann") is None
+        for schedule in ("s1", "s2", "s1"):  # of no run, each about something else
+            alerts.raise_("", "telco", away, about=schedule)
+        alerts.end("s2", "away")
+        assert len(alerts.standing("")) == 1
 
     def test_failed_calls_and_lost_workers_are_counted_from_a_moment_on(
         self, repository: Repository, clock: ManualClock
@@ -213,6 +217,7 @@ class TasksContract:
             repository.owners.enrol(owner(name))
         repository.owners.leave("w1", "dead")
         before, alerts = clock.now - 1, repository.alerts
+        assert (alerts.heard(RUN), alerts.heard("other")) == (clock.now, None)
         assert (alerts.calls(RUN, before), alerts.lost(RUN, before)) == ({"crm": (1, len(calls))}, 1)
         assert (alerts.calls(RUN, clock.now), alerts.lost(RUN, clock.now), alerts.lost("other", before)) == ({}, 0, 0)
 

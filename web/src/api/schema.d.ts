@@ -63,7 +63,7 @@ export interface paths {
         put?: never;
         /**
          * Try Alert Channel
-         * @description Tell people by this channel that it works. Waits for what comes of it, at most 10 seconds for each answer.
+         * @description Tell people by this channel that it works. Waits for what comes of it, at most 30 seconds.
          */
         post: operations["try_alert_channel_api_v1_alert_channels__channel__try_post"];
         delete?: never;
@@ -3997,7 +3997,7 @@ export interface components {
         };
         /**
          * ScheduleShape
-         * @description A schedule. `note` says why the last slot was left out, or why it is switched off.
+         * @description A schedule. `note` says why the last start did not come about, or why it is switched off.
          */
         ScheduleShape: {
             /** Arguments */

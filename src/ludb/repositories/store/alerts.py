@@ -28,9 +28,9 @@ class StoreAlerts:
         """Work on this database."""
         self._db = database
 
-    def raise_(self, run_id: str, job: str, condition: Condition) -> Alert | None:
+    def raise_(self, run_id: str, job: str, condition: Condition, about: str = "") -> Alert | None:
         """Raise an alert, unless one stands."""
-        stands = f"{condition.rule} {run_id}"
+        stands = f"{condition.rule} {about or run_id}"
         values: dict[str, Any] = {
             "run": run_id, "job": job, "rule": condition.rule, "severity": str(condition.severity),
             "text": condition.text, "raised_at": self._db.now(), "stands": stands, "acknowledged_by": "",
@@ -100,6 +100,13 @@ class StoreAlerts:
         dead = (o.run == run_id, o.role == "worker", o.state == "dead", o.beat_at > since)
         with self._db.read() as connection:
             return int(connection.execute(select(func.count()).select_from(tables.owner).where(*dead)).scalar_one())
+
+    def heard(self, run_id: str) -> float | None:
+        """The newest heartbeat of a run."""
+        o = tables.owner.c
+        with self._db.read() as connection:
+            found = connection.execute(select(func.max(o.beat_at)).where(o.run == run_id)).scalar_one()
+        return None if found is None else float(found)
 
 
 def _alert_of(row: Any) -> Alert:

@@ -87,7 +87,7 @@ def remove_alert_channel(channel: str, world: AnyWorld, caller: AnyCaller) -> No
 
 @router.post("/alert-channels/{channel}/try", **rule(Role.EDITOR))
 def try_alert_channel(channel: str, world: AnyWorld, caller: AnyCaller) -> TriedShape:
-    """Tell people by this channel that it works. Waits for what comes of it, at most 10 seconds for each answer."""
+    """Tell people by this channel that it works. Waits for what comes of it, at most 30 seconds."""
     entry = _known_channel(world, channel)
     text = f"{caller.name} tries whether this channel works"
     world.note(caller.name, caller.address, "alert-channel.try", channel)

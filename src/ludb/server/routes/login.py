@@ -10,16 +10,21 @@ from ludb.server.problems import Problem
 from ludb.server.reading import ReadRoute
 from ludb.server.rules import COOKIE, AnyCaller, address_of, rule
 from ludb.server.shapes.people import LoginAsked, PasswordAsked, SessionShape
+from ludb.server.turns import Turns
 from ludb.server.world import AnyWorld
 
 router = APIRouter(prefix="/api/v1", tags=["session"], route_class=ReadRoute)
+_LOGINS = Turns(4, wait=15.0)
 
 
 @router.post("/login", **rule("public"))
-def login(asked: LoginAsked, world: AnyWorld, request: Request, response: Response) -> SessionShape:
+async def login(asked: LoginAsked, world: AnyWorld, request: Request, response: Response) -> SessionShape:
     """Log in: sets the session's cookie. Failed attempts are slowed down by user and by address (429)."""
     _refuse_strange_origin(request)
-    user, secret, session = log_in(world, asked.user, asked.password, address_of(request))
+    address = address_of(request)
+    user, secret, session = await _LOGINS.take(
+        lambda: log_in(world, asked.user, asked.password, address), "their logins"
+    )
     response.set_cookie(
         COOKIE, secret, max_age=int(world.config.session_hours * 3600), path="/", httponly=True, samesite="strict",
         secure=world.config.secure,

@@ -15,6 +15,7 @@ from ludb.server.reading import ReadRoute
 from ludb.server.rules import rule
 from ludb.server.shapes.jobs import LogLineShape
 from ludb.server.world import AnyWorld
+from ludb.service.hooks import NOTES
 
 router = APIRouter(prefix="/api/v1", tags=["runs"], route_class=ReadRoute)
 TAIL = 256_000
@@ -29,7 +30,7 @@ def logs(
 ) -> list[LogLineShape]:  # fmt: skip
     """The newest lines of all logs of a run, oldest first. Lines hold names and numbers, never row values."""
     folder = world.site.logs(known_run(world, run).id)
-    found = [line for path in sorted(folder.glob("*.log")) for line in _tail(path)]
+    found = [line for path in sorted(folder.glob("*.log")) if path.name != NOTES for line in _tail(path)]
     wanted = [line for line in found if _RANK.get(line.level, 20) >= _RANK[level]]
     return sorted(wanted, key=lambda line: line.at)[-lines:]
 

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import RedirectResponse
 from pydantic import BaseModel, Field
+from starlette.concurrency import run_in_threadpool
 
 from ludb.model.setup import LOGIN
 from ludb.server.oidc_people import log_in_as
 from ludb.server.oidc_settings import OidcRefused, Passage
 from ludb.server.passwords import same, sha_of
 from ludb.server.problems import Problem
-from ludb.server.rules import COOKIE, AnyCaller, address_of, rule
+from ludb.server.rules import COOKIE, AnyCaller, Caller, address_of, rule
+from ludb.server.turns import Turns
 from ludb.server.world import AnyWorld, World
 
 if TYPE_CHECKING:
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 router = APIRouter(prefix="/api/v1/session", tags=["session"])
 PASSAGE, PLACE, LASTS = "ludb_passage", "/api/v1/session/oidc", 600
 """The cookie by which a browser is known again that was sent to the provider, its path, and its seconds."""
+_ASKING = Turns(4, wait=30.0)
 _AWAY: dict[int | str, dict[str, Any]] = {303: {"description": "See Other"}}
 
 
@@ -56,11 +59,15 @@ def login_methods(world: AnyWorld) -> MethodsShape:
 
 
 @router.get("/oidc/login", status_code=303, response_class=RedirectResponse, responses=_AWAY, **rule("public"))
-def oidc_login(
+async def oidc_login(
     world: AnyWorld, request: Request,
     go: Annotated[str, Query(alias="next", max_length=500, description="The page to come back to")] = "/",
 ) -> Response:  # fmt: skip
     """Send a browser to the provider. It comes back to `/oidc/callback`."""
+    return await _in_turn(world, request, lambda: _sent(world, request, go))
+
+
+def _sent(world: World, request: Request, go: str) -> Response:
     provider = _provider(world)
     setup = world.repository.setup
     passage, browser = Passage(world.secret(), world.secret(), world.secret() + world.secret()), world.secret()
@@ -79,16 +86,20 @@ def oidc_login(
 
 
 @router.get("/oidc/callback", status_code=303, response_class=RedirectResponse, responses=_AWAY, **rule("public"))
-def oidc_callback(
+async def oidc_callback(
     world: AnyWorld, request: Request,
     code: Annotated[str, Query(max_length=4000)] = "", state: Annotated[str, Query(max_length=200)] = "",
     error: Annotated[str, Query(max_length=200)] = "",
 ) -> Response:  # fmt: skip
     """Take a browser back from the provider: to its page, logged in, or to `/login?refused=` with the kind of reason."""
+    return await _in_turn(world, request, lambda: _come(world, request, code, state, denied=bool(error)))
+
+
+def _come(world: World, request: Request, code: str, state: str, *, denied: bool) -> Response:
     provider = _provider(world)
     try:
         begun = _begun(world, request, state)
-        if error or not code:
+        if denied or not code:
             return _refused(world, request, OidcRefused("denied", "the provider let nobody in"))
         passage = Passage(state, str(begun["nonce"]), str(begun["verifier"]))
         claims = provider.claims(code, passage, _back(world, request))
@@ -105,17 +116,31 @@ def oidc_callback(
 
 
 @router.post("/oidc/logout", **rule("session"))
-def oidc_logout(world: AnyWorld, request: Request, caller: AnyCaller, response: Response) -> LeaveShape:
+async def oidc_logout(world: AnyWorld, request: Request, caller: AnyCaller, response: Response) -> LeaveShape:
     """End this session, and tell where the provider ends its own."""
+    response.delete_cookie(COOKIE, path="/", httponly=True, samesite="strict", secure=world.config.secure)
+    return await _ASKING.take(lambda: _left(world, request, caller), "the provider asked")
+
+
+def _left(world: World, request: Request, caller: Caller) -> LeaveShape:
     provider = _provider(world)
     if caller.session is not None:
         world.repository.access.sessions.close(caller.session.sha)
         world.note(caller.name, caller.address, "logout", caller.name)
-    response.delete_cookie(COOKIE, path="/", httponly=True, samesite="strict", secure=world.config.secure)
     try:
         return LeaveShape(redirect=provider.leave(_base(world, request) + "/"))
     except OidcRefused:
         return LeaveShape(redirect=None)
+
+
+async def _in_turn(world: World, request: Request, do: Callable[[], Response]) -> Response:
+    """What asks the provider, for so many at a time: one that does not answer keeps no thread from those who are logged in."""
+    try:
+        return await _ASKING.take(do, "the provider asked")
+    except Problem as problem:
+        if problem.status != 429:
+            raise
+        return await run_in_threadpool(_refused, world, request, OidcRefused("away", "others wait for the provider"))
 
 
 def _begun(world: World, request: Request, state: str) -> Mapping[str, object]:

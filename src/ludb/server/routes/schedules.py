@@ -21,6 +21,7 @@ from ludb.server.shapes.commands import Parameters, SelectionAsked
 from ludb.server.shapes.people import Asked
 from ludb.server.timekeeper import Timekeeper
 from ludb.server.world import AnyWorld, World
+from ludb.service.alerts_rules import NOT_STARTED
 from ludb.service.scheduling import planned
 
 router = APIRouter(prefix="/api/v1", tags=["schedules"], route_class=ReadRoute)
@@ -62,7 +63,7 @@ class ScheduleChange(Asked):
 
 
 class ScheduleShape(BaseModel):
-    """A schedule. `note` says why the last slot was left out, or why it is switched off."""
+    """A schedule. `note` says why the last start did not come about, or why it is switched off."""
 
     id: str
     name: str
@@ -112,7 +113,8 @@ def add_schedule(asked: ScheduleAsked, world: AnyWorld, caller: AnyCaller) -> Sc
         uuid.uuid4().hex[:12], asked.name, entry.name, asked.kind, spec, asked.zone, caller.name, arguments,
         asked.enabled,
     )  # fmt: skip
-    made = world.repository.schedules.add(planned(schedule, world.now()))
+    _refuse_itself(schedule)
+    made = world.repository.schedules.add(_to_come(planned(schedule, world.now()), world))
     world.note(caller.name, caller.address, "schedule.add", made.id, after=_told(made))
     return _shape(made).model_copy(update={"secret": secret})
 
@@ -126,7 +128,10 @@ def change_schedule(schedule: str, asked: ScheduleChange, world: AnyWorld, calle
     changed = replace(before, owner=caller.name, note="", **asked.model_dump(exclude_none=True))
     if asked.spec is not None:
         changed = replace(changed, last_at=None)
-    after = planned(changed, world.now())
+    if asked.spec is not None or (changed.enabled and not before.enabled):
+        changed = replace(changed, created_at=world.now())  # what came before is not what it waits for now
+    _refuse_itself(changed)
+    after = _to_come(planned(changed, world.now()), world)
     world.repository.schedules.change(after)
     world.note(caller.name, caller.address, "schedule.change", after.id, before=_told(before), after=_told(after))
     return _shape(after)
@@ -137,6 +142,7 @@ def remove_schedule(schedule: str, world: AnyWorld, caller: AnyCaller) -> None:
     """Remove a schedule; what it has started goes on."""
     before = _known(world, schedule)
     world.repository.schedules.remove(before.id)
+    world.repository.alerts.end(before.id, NOT_STARTED)
     world.note(caller.name, caller.address, "schedule.remove", before.id, before=_told(before))
 
 
@@ -182,6 +188,25 @@ def _known(world: World, schedule: str) -> Schedule:
     if found is None:
         raise Problem(404, "not-found", "there is no such schedule", remedy="See GET /api/v1/schedules")
     return found
+
+
+def _refuse_itself(schedule: Schedule) -> None:
+    if schedule.kind is Kind.AFTER and schedule.spec == schedule.job:
+        raise Problem(
+            422, "invalid", "a job that is started after itself would never end", where="body.spec",
+            remedy="Name another job, or give a cron expression",
+        )  # fmt: skip
+
+
+def _to_come(schedule: Schedule, world: World) -> Schedule:
+    """The schedule, unless its one moment is over: nobody would know whether it is still meant."""
+    late = schedule.next_at is not None and schedule.next_at < world.now()
+    if schedule.kind is Kind.ONCE and schedule.enabled and late:
+        raise Problem(
+            422, "invalid", f"{schedule.spec} in {schedule.zone} is over", where="body.spec",
+            remedy="Give a moment that is to come, or start the job at once",
+        )  # fmt: skip
+    return schedule
 
 
 def _told(schedule: Schedule) -> dict[str, object]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import threading
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Path, Query, Response
+from pydantic import BaseModel
+from starlette.concurrency import run_in_threadpool
 
 from ludb.model.access import Role
 from ludb.server.children import ask
@@ -17,34 +18,21 @@ from ludb.server.rules import AnyCaller, Caller, rule
 from ludb.server.shapes.runs import DifferenceShape, HistoryShape, UnitRowsShape, UnitShape
 from ludb.server.shapes.units import ColumnShape, QueryAsked, QueryShape
 from ludb.server.shaping import call_shape, exception_shape, history_data, masked_rows
+from ludb.server.turns import Turns
 from ludb.server.world import AnyWorld, World
 
 router = APIRouter(prefix="/api/v1", tags=["units"], route_class=ReadRoute)
-_AT_ONCE = threading.BoundedSemaphore(2)
-WAIT = 15.0
-"""Seconds that a query waits for those before it; two are answered at a time."""
+_QUERIES, _ROWS = Turns(2, wait=15.0), Turns(4, wait=30.0)
 Key = Annotated[str, Path(description="The unit key; parts of a composite key are joined by |", examples=["4711"])]
 
 
-@router.get("/runs/{run}/units/{key:path}/rows", **rule(Role.VIEWER))
-def unit_rows(
+@router.get("/runs/{run}/units/{key:path}/rows", response_model=UnitRowsShape, **rule(Role.VIEWER))
+async def unit_rows(
     run: str, key: Key, world: AnyWorld, caller: AnyCaller,
     found: Annotated[bool, Query(description="Also read the targets, and tell where a cell is not as written")] = False,
-) -> UnitRowsShape:  # fmt: skip
+) -> Response:  # fmt: skip
     """The unit's rows: of the source, and as they were written. May take seconds: the job's code is loaded for it."""
-    known = known_run(world, run)
-    known_unit(world, known.id, key)
-    with refused_as(409):
-        told = ask(world, caller.name, ["unit", f"--run={known.id}", *(["--found"] if found else []), "--", key])
-    if caller.personal:
-        world.note(caller.name, caller.address, "unit.rows", f"{known.id} {key}")
-    hidden = {} if caller.personal else {"meant": None, "found": None}
-    return UnitRowsShape(
-        run=known.id, key=key, found=masked_rows(told["found"], caller) if found else None,
-        differences=[DifferenceShape(**{**one, **hidden}) for one in told.get("differences", ())],
-        source=masked_rows(told["source"], caller), outputs=masked_rows(told["outputs"], caller),
-        note=str(told["note"]) if caller.personal else "", masked=not caller.personal,
-    )  # fmt: skip
+    return await _ROWS.take(lambda: _rows(run, key, world, caller, found=found), "the rows of their units read")
 
 
 @router.get("/runs/{run}/units/{key:path}", **rule(Role.VIEWER))
@@ -63,30 +51,50 @@ def unit_of_job(
     return page_of(places, limit, lambda one: _unit(world, one[1], key, one[2], caller), lambda one: one[0])
 
 
-@router.post("/units/{job}/{key:path}/sql", **rule(Role.VIEWER))
-def unit_sql(job: str, key: Key, asked: QueryAsked, world: AnyWorld, caller: AnyCaller) -> QueryShape:
+@router.post("/units/{job}/{key:path}/sql", response_model=QueryShape, **rule(Role.VIEWER))
+async def unit_sql(job: str, key: Key, asked: QueryAsked, world: AnyWorld, caller: AnyCaller) -> Response:
     """Answer a query on a unit's rows, in a locked database of its own process: nothing is changed by it. Needs the right to
     see row values, since a query may tell of a value without showing it. May take seconds.
     """
-    run = _newest(world, job, key, asked.run)
+    run = await run_in_threadpool(_newest, world, job, key, asked.run)
     if not caller.personal:
         raise Problem(
             403, "forbidden", f"{caller.name} may not see row values, and a query tells them however it is masked",
             remedy="Ask an admin for the right `personal`",
         )  # fmt: skip
-    if not _AT_ONCE.acquire(timeout=WAIT):
-        raise Problem(
-            429, "throttled", "others have their queries answered", remedy="Try again", headers={"Retry-After": "5"}
-        )
-    try:
-        told = ask(world, caller.name, ["unit", key, "--run", run, "--sql", "-"], asked.sql)
-    finally:
-        _AT_ONCE.release()
+    return await _QUERIES.take(lambda: _answered(run, key, asked.sql, world, caller), "their queries answered")
+
+
+def _rows(run: str, key: str, world: World, caller: Caller, *, found: bool) -> Response:
+    known = known_run(world, run)
+    known_unit(world, known.id, key)
+    with refused_as(409):
+        told = ask(world, caller.name, ["unit", f"--run={known.id}", *(["--found"] if found else []), "--", key])
+    if caller.personal:
+        world.note(caller.name, caller.address, "unit.rows", f"{known.id} {key}")
+    hidden = {} if caller.personal else {"meant": None, "found": None}
+    shape = UnitRowsShape(
+        run=known.id, key=key, found=masked_rows(told["found"], caller) if found else None,
+        differences=[DifferenceShape(**{**one, **hidden}) for one in told.get("differences", ())],
+        source=masked_rows(told["source"], caller), outputs=masked_rows(told["outputs"], caller),
+        note=str(told["note"]) if caller.personal else "", masked=not caller.personal,
+    )  # fmt: skip
+    return _written(shape)
+
+
+def _answered(run: str, key: str, sql: str, world: World, caller: Caller) -> Response:
+    told = ask(world, caller.name, ["unit", key, "--run", run, "--sql", "-"], sql)
     world.note(caller.name, caller.address, "unit.sql", f"{run} {key}")
-    return QueryShape(
+    shape = QueryShape(
         run=run, key=key, columns=[ColumnShape(**one) for one in told["columns"]], rows=told["rows"], more=told["more"],
         note=str(told["note"]),
     )  # fmt: skip
+    return _written(shape)
+
+
+def _written(shape: BaseModel) -> Response:
+    """An answer that is written here: in the thread that others do not wait for."""
+    return Response(shape.model_dump_json(), media_type="application/json")
 
 
 def _newest(world: World, job: str, key: str, run: str | None) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from ludb.model.access import Role
 
@@ -12,9 +13,24 @@ UserName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._@-]{0,99}$", e
 
 
 class Asked(BaseModel):
-    """A body: unknown fields are mistakes."""
+    """A body: unknown fields are mistakes, and so is the character NUL, which PostgreSQL keeps in no text."""
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_nul(cls, given: Any) -> Any:
+        if _holds_nul(given):
+            raise PydanticCustomError("nul", "a text holds the character NUL")
+        return given
+
+
+def _holds_nul(given: Any) -> bool:
+    if isinstance(given, str):
+        return "\0" in given
+    if isinstance(given, dict):
+        return any(_holds_nul(one) for pair in given.items() for one in pair)
+    return isinstance(given, list) and any(_holds_nul(one) for one in given)
 
 
 class LoginAsked(Asked):
