@@ -51,8 +51,10 @@ export function early(): Plugin {
           const brought = withImports([chunk.fileName, ...chunk.dynamicImports], bundle);
           return [path, [...brought].filter((name) => !always.has(name)).map((name) => `/${name}`)];
         });
-        // Behind the character set, which stands among the first 1024 bytes.
-        return html.replace(CHARSET, `${CHARSET}
+        const entered = `<script type="module" crossorigin src="/${entry.fileName}"></script>`;
+        if (!html.includes(entered)) throw new Error("index.html has no entry to begin later");
+        // The entry is fetched at once and begun by the first script. Behind the character set, which stands among the first 1024 bytes.
+        return html.replace(entered, `<link rel="modulepreload" crossorigin href="/${entry.fileName}" id="entry">`).replace(CHARSET, `${CHARSET}
     <script type="application/json" id="files">${JSON.stringify(pages)}</script>
     <script src="/${first.fileName}"></script>`);
       },

@@ -1,6 +1,6 @@
 import react from "@vitejs/plugin-react";
 import { defineConfig } from "vitest/config";
-import { early } from "./early";
+import { early } from "./early.ts";
 
 /** What draws charts: asked for by the pages alone that have some. */
 const CHARTS = /node_modules\/(recharts|victory-vendor|d3-|internmap|@reduxjs|react-redux|redux|reselect|immer|es-toolkit|decimal\.js|eventemitter3|tiny-invariant)|src\/shared\/(LineChart|marks|thin|turns|width)/;

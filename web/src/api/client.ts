@@ -57,9 +57,9 @@ const SESSION = "/api/v1/session";
 
 /** The answer that was asked for early, once; nothing where there is none, or where it has to be asked for again to be believed. */
 async function early(url: string): Promise<Response | undefined> {
-  const found = (globalThis.asked ??= new Map()).get(url);
+  const found = globalThis.asked?.get(url);
   if (!found || performance.now() > EARLY) return undefined;
-  globalThis.asked.delete(url);
+  globalThis.asked?.delete(url);
   const answer = await found.catch(() => undefined);
   return answer?.ok || url === SESSION ? answer : undefined;
 }

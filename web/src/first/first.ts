@@ -1,6 +1,8 @@
-/** The first script of all, and a small one: while the others are loaded, it has the page's own files fetched, and asks what the page will ask. */
+/** The first script of all, and a small one: while the others are loaded it has the files of the page fetched, asks what the page will ask, and begins the dashboard. */
 import { asksOf, filesOf } from "./asks";
 
+/** Milliseconds for which the dashboard waits for the first answers. */
+const MOST = 150;
 const { pathname, search } = window.location;
 
 function preload(): void {
@@ -12,7 +14,7 @@ function preload(): void {
   }
 }
 
-function ask(): void {
+function ask(): Promise<unknown> {
   const asked = new Map<string, Promise<Response>>();
   globalThis.asked = asked;
   const answer = (url: string) => fetch(url, { headers: { Accept: "application/json" }, credentials: "same-origin" });
@@ -26,10 +28,18 @@ function ask(): void {
   next.forEach((url) => asked.set(url, after(url)));
   // Whoever takes one that failed asks anew, and tells what comes of that.
   asked.forEach((one) => void one.catch(() => undefined));
+  return begun;
 }
 
-// Where the dashboard was quicker, it has asked by itself.
-if (globalThis.asked === undefined) {
-  preload();
-  ask();
+/** The dashboard itself: its scripts, once begun, leave no time to send what is asked next. */
+function enter(): void {
+  const script = document.createElement("script");
+  const entry = document.getElementById("entry") as HTMLLinkElement;
+  Object.assign(script, { type: "module", crossOrigin: "anonymous", src: entry.href });
+  document.head.append(script);
 }
+
+const parsed = new Promise((go) => document.addEventListener("DOMContentLoaded", go));
+preload();
+const begun = ask().catch(() => undefined);
+void Promise.all([parsed, Promise.race([begun, new Promise((go) => setTimeout(go, MOST))])]).then(() => setTimeout(enter));

@@ -44,6 +44,9 @@ export const Waiting = ({ lines = 3 }: { lines?: number }) => (
   </div>
 );
 
+/** A page that is not there yet: as high as the window, so that nothing below it jumps when it comes. */
+export const Coming = () => <div style={{ minHeight: "100vh" }}><Waiting lines={8} /></div>;
+
 /** What went wrong, where, and what to do, as the server says it. */
 export function Failure({ error, again }: { error: unknown; again?: () => void }) {
   const told = error instanceof Problem ? error : new Problem(0, { detail: String(error) });

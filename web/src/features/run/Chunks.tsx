@@ -1,20 +1,14 @@
 import { useQuery } from "@tanstack/react-query";
-import { get, type Shape } from "../../api/client";
+import type { Shape } from "../../api/client";
 import { clock, count } from "../../shared/format";
 import { Scrolls } from "../../shared/Grid";
 import { Empty, Panel, Told } from "../../shared/parts";
-import { beat, keyOf } from "./live";
+import { beat } from "./live";
+import { reads } from "./reads";
 
 /** Chunks that are not finished, the most often tried first: what is slow or stuck stands at the top. */
 export function Chunks({ run, state }: { run: string; state: Shape<"RunState"> }) {
-  const chunks = useQuery({
-    queryKey: keyOf(run, "chunks"),
-    refetchInterval: beat(state),
-    queryFn: async () => {
-      const asked = ["claimed", "decided", "released"].map((of) => get("/api/v1/runs/{run}/chunks", { run }, { state: of, limit: 50 }));
-      return (await Promise.all(asked)).flatMap((page) => page.items).sort((a, b) => b.attempt - a.attempt);
-    },
-  });
+  const chunks = useQuery({ ...reads.chunks(run), refetchInterval: beat(state) });
   return (
     <Panel title="In flight and stuck">
       <Told query={chunks}>

@@ -1,18 +1,19 @@
 import { Box, Stack } from "@mui/material";
 import { useQuery } from "@tanstack/react-query";
-import { get, type Shape } from "../../api/client";
+import type { Shape } from "../../api/client";
 import { bytes, count, duration, percent } from "../../shared/format";
 import { Scrolls } from "../../shared/Grid";
 import { Empty, Panel, Told, UnitLink } from "../../shared/parts";
 import { LIVE } from "../../shared/states";
-import { beat, keyOf } from "./live";
+import { beat } from "./live";
+import { reads } from "./reads";
 
 const HOT = 0.92;
 
 /** Host and workers: how hard they work, and at what. */
 export function Machines({ run, job, state }: { run: string; job: string; state: Shape<"RunState"> }) {
-  const workers = useQuery({ queryKey: keyOf(run, "workers"), queryFn: () => get("/api/v1/runs/{run}/workers", { run }), refetchInterval: beat(state) });
-  const series = useQuery({ queryKey: keyOf(run, "series"), queryFn: () => get("/api/v1/runs/{run}/series", { run }) });
+  const workers = useQuery({ ...reads.workers(run), refetchInterval: beat(state) });
+  const series = useQuery(reads.series(run));
   const last = LIVE.has(state) ? series.data?.[series.data.length - 1]?.data : undefined;
   return (
     <Panel title="Host and workers" min={140}>

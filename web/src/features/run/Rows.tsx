@@ -1,15 +1,16 @@
 import { useQuery } from "@tanstack/react-query";
-import { get, type Shape } from "../../api/client";
+import type { Shape } from "../../api/client";
 import { count } from "../../shared/format";
 import { Scrolls } from "../../shared/Grid";
 import { Panel, Told } from "../../shared/parts";
-import { beat, keyOf } from "./live";
+import { beat } from "./live";
+import { reads } from "./reads";
 
 const ASIDE = ["quarantined", "in_doubt", "rolled_back"];
 
 /** Rows of each table, read and written, by what became of their units; the balance says whether all are accounted for. */
 export function Rows({ run, state }: { run: string; state: Shape<"RunState"> }) {
-  const rows = useQuery({ queryKey: keyOf(run, "rows"), queryFn: () => get("/api/v1/runs/{run}/rows", { run }), refetchInterval: beat(state, 10_000) });
+  const rows = useQuery({ ...reads.rows(run), refetchInterval: beat(state, 10_000) });
   return (
     <Panel title="Rows, by table and output">
       <Told query={rows}>

@@ -1,0 +1,38 @@
+import { QueryClient } from "@tanstack/react-query";
+import { afterEach, describe, expect, it, vi } from "vitest";
+import { asksOf } from "../../first/asks";
+import { begin, reads } from "./reads";
+import { TABS } from "./tabs";
+
+afterEach(() => vi.unstubAllGlobals());
+
+/** A server that answers all with the same, and what it was asked. */
+function serving(): string[] {
+  const asked: string[] = [];
+  vi.stubGlobal("fetch", async (url: string) => {
+    asked.push(url);
+    return new Response(JSON.stringify(url.includes("/series") || url.includes("/logs") ? [] : { items: [] }));
+  });
+  return asked;
+}
+
+describe("what the run page begins with", () => {
+  it.each(TABS)("is in the part %s what was asked for while scripts were loaded, each once", async (tab) => {
+    const asked = serving();
+    const client = new QueryClient();
+    await begin(client, "/runs/a%20b", `?tab=${tab}`);
+    const early = asksOf("/runs/a%20b", `?tab=${tab}`);
+    expect([...asked, "/api/v1/session"].sort()).toEqual([...early.first, ...early.next].sort());
+    client.clear();
+  });
+  it("is read after its newest events, so that none falls between; what was read before them is read again", async () => {
+    const asked = serving();
+    const client = new QueryClient();
+    client.setQueryData(reads.run("r").queryKey, undefined as never);
+    client.setQueryData(reads.rows("r").queryKey, { source: [], output: [] } as never);
+    await begin(client, "/runs/r", "?tab=systems");
+    expect(asked[0]).toBe("/api/v1/events?run=r&limit=200");
+    expect(asked).toContain("/api/v1/runs/r/rows");
+    client.clear();
+  });
+});
