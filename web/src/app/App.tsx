@@ -2,13 +2,14 @@
 import { Container } from "@mui/material";
 import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
 import { useEffect, useState } from "react";
-import { BrowserRouter, matchPath, Outlet, Route, Routes } from "react-router-dom";
+import { BrowserRouter, Outlet, Route, Routes } from "react-router-dom";
 import { Problem } from "../api/client";
 import { roleMay, SessionOf, useSession, useWhoIsHere, WHO_IS_HERE } from "../api/session";
 import { later } from "../shared/later";
 import { Coming, Empty, Failure, Waiting } from "../shared/parts";
+import { fetchAhead } from "./ahead";
 import { Frame } from "./Frame";
-import { PAGES, type Place } from "./pages";
+import { pageAt, PAGES, type Place } from "./pages";
 import { Themed } from "./theme";
 
 const OUTSIDE = <Container sx={{ py: 3 }}><Waiting lines={6} /></Container>;
@@ -30,7 +31,7 @@ let over = false;
 const begun = Promise.race([prepared(window.location), new Promise((go) => setTimeout(go, MOST))]).then(() => { over = true; });
 
 async function prepared({ pathname, search }: Location): Promise<void> {
-  const here = PAGES.find((place) => matchPath(place.path, pathname))?.page;
+  const here = pageAt(pathname);
   await here?.load().catch(() => undefined);
   await client.prefetchQuery(WHO_IS_HERE);
   if (client.getQueryData(WHO_IS_HERE.queryKey)) await here?.begin(client, pathname, search).catch(() => undefined);
@@ -51,6 +52,7 @@ export function App() {
 
 function Door() {
   const here = useWhoIsHere();
+  useEffect(fetchAhead, []);
   if (here.data === undefined) {
     if (here.error) return <Container sx={{ py: 3 }}><Failure error={here.error} again={() => void here.refetch()} /></Container>;
     return OUTSIDE;

@@ -42,7 +42,7 @@ export function LineChart<P extends { at: number }>({ data, made, title, lines, 
   const drawn = (
     <>
       <div ref={place} role="img" aria-label={`${title}, from ${clock(from)} to ${clock(to)}; changes: ${seen.map((mark) => mark.text).join("; ") || "none"}`}>
-        {turn ? <Drawing {...turn} height={height} /> : width === 0 ? <div style={{ height }} /> : <div role="status" aria-label="loading" style={{ height }} />}
+        {turn ? <Drawing {...turn} height={height} /> : width === 0 ? <div data-later style={{ height }} /> : <div role="status" aria-label="loading" style={{ height }} />}
       </div>
       {seen.length > 0 && !quiet && <Typography color="text.secondary" sx={{ fontSize: 12 }}>▼ {seen.slice(-4).map((mark) => `${clock(mark.at)} ${mark.text}`).join(" · ")}</Typography>}
     </>

@@ -29,7 +29,7 @@ function watch(element: Element, tell: (width: number) => void): () => void {
     if (one?.isIntersecting) near();
     else {
       tell(0);
-      rest ??= setTimeout(() => requestIdleCallback(near), REST);
+      rest ??= setTimeout(() => requestIdleCallback(near, { timeout: REST }), REST);
     }
   }, { rootMargin: NEAR });
   places.observe(element);
