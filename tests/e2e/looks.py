@@ -65,6 +65,8 @@ def looked_at(page: Page, name: str) -> None:
     """As it stands now: axe finds nothing, light and dark; on a telephone nothing sticks out."""
     PICTURES.mkdir(parents=True, exist_ok=True)
     page.set_viewport_size(WALL if name.startswith("wall") else DESK)
+    empty = page.locator("[data-later]")
+    expect(empty).to_have_count(0)  # charts below are drawn when the page is at rest
     for scheme in ("light", "dark"):
         page.emulate_media(color_scheme=scheme)
         page.screenshot(path=PICTURES / f"{name}-{scheme}.png", full_page=True)

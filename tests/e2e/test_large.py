@@ -27,6 +27,8 @@ LASTING = Size(chunks=50_000)
 """Of which enough is left to be done for half an hour at ten times the pace."""
 HALF_AN_HOUR = 1800.0
 HEADERS = {"Authorization": f"Bearer {SECRET}"}
+ASKED = "performance.getEntriesByType('resource').map(one => one.name).filter(name => name.includes('/api/'))"
+"""Addresses that the page has asked, as often as it has."""
 
 
 @contextmanager
@@ -54,6 +56,10 @@ def endured(browser: Browser, folder: Path, size: Size, share: float, seconds: f
         page = opened(browser)
         page.goto(f"{served.url}/runs/{BIG}")
         page.wait_for_function(READY, polling="raf")
+        assert page.evaluate("[...window.asked.keys()]") == [], "asked early, and in vain"
+        asked = page.evaluate(ASKED)
+        seldom = ["/api/v1/session", f"/runs/{BIG}", f"/runs/{BIG}/commands", f"/events?run={BIG}&limit=200"]
+        assert [sum(one.endswith(end) for one in asked) for end in seldom] == [1, 1, 1, 1], asked
         before = done(page)
         found = endure(page, file, seconds)
         assert done(page) > before, "the page did not follow"

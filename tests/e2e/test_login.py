@@ -78,6 +78,8 @@ def test_somebody_of_the_provider_lands_on_the_page_that_was_asked_for(site, pat
     expect(page.get_by_role("heading", name="Calls")).to_be_visible()
     expect(page).to_have_url(re.compile(re.escape(f"{site}/calls?state=in_doubt")))
     expect(page.get_by_text("ann (editor)")).to_be_visible()
+    with page.expect_request(re.compile("/assets/SystemsPage")):  # fetched before it is asked for
+        page.get_by_role("link", name="Systems").hover()
 
 
 def test_whoever_is_refused_reads_why_and_comes_where_they_wanted_with_another_login(site, patient: Page):

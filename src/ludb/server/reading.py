@@ -14,7 +14,7 @@ from pydantic import TypeAdapter
 from starlette.concurrency import run_in_threadpool
 
 from ludb.server.ages import header, noted
-from ludb.server.rules import Caller, admit, caller_of
+from ludb.server.rules import Caller, admit, caller_of, is_public
 
 _REQUEST = "request_of_reading"
 
@@ -51,8 +51,11 @@ class ReadRoute(APIRoute):
 
 
 async def admitted(request: Request) -> None:
-    """Let a request in (`admit`), unless its route does so itself. Runs before every route of the app."""
-    if not getattr(request.scope.get("route"), "reads", False):
+    """Let a request in (`admit`), unless its route does so itself. Runs before every route of the app; what is open to anybody
+    needs no thread to look up who it is.
+    """
+    route = request.scope.get("route")
+    if not getattr(route, "reads", False) and not is_public(route):
         await run_in_threadpool(admit, request)
 
 

@@ -49,7 +49,7 @@ def rule(needed: Role | Open) -> dict[str, Any]:
 def admit(request: Request) -> None:
     """Let a request in, or answer 401 (who are you?) or 403 (not you). Nothing of a request is carried out before."""
     route = request.scope.get("route")
-    needed = (getattr(route, "openapi_extra", None) or {}).get(RULE)
+    needed = _needed(route)
     if needed == "public":
         return
     if needed is None:
@@ -72,6 +72,15 @@ def admit(request: Request) -> None:
             403, "forbidden", f"this needs the role {needed}; {caller.name} has {caller.role}",
             remedy=f"Ask an admin for {what}",
         )  # fmt: skip
+
+
+def is_public(route: object) -> bool:
+    """Whether anybody may call this route."""
+    return _needed(route) == "public"
+
+
+def _needed(route: object) -> str | None:
+    return (getattr(route, "openapi_extra", None) or {}).get(RULE)
 
 
 def caller_of(request: Request) -> Caller:

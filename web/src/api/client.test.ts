@@ -21,6 +21,22 @@ describe("the door to the server", () => {
     await send("post", "/api/v1/logout", {});
     expect(asked.mock.calls[0]).toMatchObject(["/api/v1/logout", { method: "POST", headers: { "X-CSRF-Token": "t" } }]);
   });
+  it("takes what was asked for while scripts were loaded, once; what was refused then it asks anew", async () => {
+    const fetched = vi.fn(async () => new Response('{"items": ["later"]}'));
+    vi.stubGlobal("fetch", fetched);
+    vi.stubGlobal("performance", { now: () => 300 });
+    const early = { "/api/v1/runs?limit=1": new Response('{"items": ["early"]}'), "/api/v1/runs?limit=2": new Response("{}", { status: 403 }) };
+    vi.stubGlobal("asked", new Map(Object.entries(early).map(([url, answer]) => [url, Promise.resolve(answer)])));
+    const told = async (limit: number) => (await get("/api/v1/runs", {}, { limit })).items;
+    expect([await told(1), await told(1), await told(2)]).toEqual([["early"], ["later"], ["later"]]);
+    expect(fetched).toHaveBeenCalledTimes(2);
+  });
+  it("tells nothing that was asked long ago", async () => {
+    vi.stubGlobal("fetch", async () => new Response('{"items": ["now"]}'));
+    vi.stubGlobal("performance", { now: () => 60_000 });
+    vi.stubGlobal("asked", new Map([["/api/v1/runs", Promise.resolve(new Response('{"items": ["long ago"]}'))]]));
+    expect((await get("/api/v1/runs")).items).toEqual(["now"]);
+  });
 });
 
 it("a role may what the ones before it may", () => {

@@ -47,6 +47,23 @@ export function address(path: string, names: Record<string, string> = {}, query:
   return text ? `${filled}?${text}` : filled;
 }
 
+declare global {
+  /** What `first/first.ts` has asked for while scripts were loaded, by address. */
+  var asked: Map<string, Promise<Response>> | undefined;
+}
+/** Milliseconds after the page was begun; what nobody has taken by then is not told any more. */
+const EARLY = 10_000;
+const SESSION = "/api/v1/session";
+
+/** The answer that was asked for early, once; nothing where there is none, or where it has to be asked for again to be believed. */
+async function early(url: string): Promise<Response | undefined> {
+  const found = globalThis.asked?.get(url);
+  if (!found || performance.now() > EARLY) return undefined;
+  globalThis.asked?.delete(url);
+  const answer = await found.catch(() => undefined);
+  return answer?.ok || url === SESSION ? answer : undefined;
+}
+
 async function ask(method: Method, url: string, body?: unknown): Promise<unknown> {
   const headers: Record<string, string> = { Accept: "application/json" };
   if (method !== "get") headers["X-CSRF-Token"] = csrf;
@@ -54,7 +71,7 @@ async function ask(method: Method, url: string, body?: unknown): Promise<unknown
   let answer: Response;
   try {
     const sent = body === undefined ? null : JSON.stringify(body);
-    answer = await fetch(url, { method: method.toUpperCase(), headers, body: sent, credentials: "same-origin" });
+    answer = (method === "get" && (await early(url))) || await fetch(url, { method: method.toUpperCase(), headers, body: sent, credentials: "same-origin" });
   } catch {
     throw new Problem(0, { detail: "the server does not answer", remedy: "This page tries again by itself" });
   }

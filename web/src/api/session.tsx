@@ -1,5 +1,5 @@
 /** Who is here, and what they may do. The server decides; this only keeps controls away that it would refuse. */
-import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { queryOptions, useQuery, useQueryClient } from "@tanstack/react-query";
 import { createContext, useContext, type ReactNode } from "react";
 import { get, Problem, rememberCsrf, send, type Shape } from "./client";
 
@@ -25,24 +25,23 @@ export function May({ role, children, otherwise = null }: { role: Role; children
 }
 
 /** The session as the server tells it; null for nobody. */
-export function useWhoIsHere() {
-  return useQuery({
-    queryKey: ["session"],
-    staleTime: 60_000,
-    refetchInterval: 60_000,
-    retry: false,
-    queryFn: async (): Promise<Session | null> => {
-      try {
-        const session = await get("/api/v1/session");
-        rememberCsrf(session.csrf);
-        return session;
-      } catch (error) {
-        if (error instanceof Problem && error.status === 401) return null;
-        throw error;
-      }
-    },
-  });
-}
+export const WHO_IS_HERE = queryOptions({
+  queryKey: ["session"],
+  staleTime: 60_000,
+  retry: false,
+  queryFn: async (): Promise<Session | null> => {
+    try {
+      const session = await get("/api/v1/session");
+      rememberCsrf(session.csrf);
+      return session;
+    } catch (error) {
+      if (error instanceof Problem && error.status === 401) return null;
+      throw error;
+    }
+  },
+});
+
+export const useWhoIsHere = () => useQuery({ ...WHO_IS_HERE, refetchInterval: 60_000 });
 
 export function SessionOf({ session, children }: { session: Session; children: ReactNode }) {
   return <Here.Provider value={session}>{children}</Here.Provider>;

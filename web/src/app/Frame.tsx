@@ -15,7 +15,7 @@ export function Frame({ children }: { children: ReactNode }) {
   const logout = useLogout();
   const { mode, setMode } = useColorScheme();
   return (
-    <Box sx={{ minHeight: "100vh" }}>
+    <Box sx={{ minHeight: "100vh", display: "flex", flexDirection: "column" }}>
       <AppBar position="static" color="default" elevation={0} sx={{ borderBottom: 1, borderColor: "divider", bgcolor: "background.paper" }}>
         <Toolbar variant="dense" sx={{ columnGap: 2, flexWrap: "wrap", py: 0.5 }}>
           <Typography component="span" sx={{ fontWeight: 700, fontSize: 16 }}>ludb</Typography>
@@ -28,7 +28,7 @@ export function Frame({ children }: { children: ReactNode }) {
           <Button onClick={() => void logout()}>Log out</Button>
         </Toolbar>
       </AppBar>
-      <Container component="main" maxWidth="xl" sx={{ py: 2, px: { xs: 1, sm: 2 } }}>{children}</Container>
+      <Container component="main" maxWidth="xl" sx={{ flex: 1, py: 2, px: { xs: 1, sm: 2 } }}>{children}</Container>
       <Typography component="footer" color="text.secondary" sx={{ px: 2, pb: 2, fontSize: 12, textAlign: "center" }}>
         Times are in your zone: {browserZone()}
       </Typography>

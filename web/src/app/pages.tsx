@@ -1,4 +1,5 @@
 /** Every page once: its address, the word and place in the menu, the key after `g`, and who may open it. */
+import { matchPath } from "react-router-dom";
 import type { Role } from "../api/session";
 import { later, type Later } from "../shared/later";
 
@@ -34,6 +35,9 @@ export const PAGES: Place[] = [
   { path: "/units/:job/:key", page: later(() => import("../features/unit/UnitPage")) },
   { path: "/users", menu: "Users", group: 3, key: "u", role: "admin", page: later(() => import("../features/users/UsersPage")) },
 ];
+
+/** The page at this path; none where there is no such page. */
+export const pageAt = (path: string): Later<object> | undefined => PAGES.find((place) => matchPath(place.path, path))?.page;
 
 /** What stands in the menu: by group, and within it by address. */
 export const MENU: (Place & { menu: string })[] = PAGES.filter((place): place is Place & { menu: string } => place.menu !== undefined).sort(

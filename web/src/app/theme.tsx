@@ -1,6 +1,7 @@
 /** Light and dark of equal care. State colours are CSS variables, so that charts and bars follow the scheme by themselves. */
 import { createTheme, CssBaseline, GlobalStyles, ThemeProvider } from "@mui/material";
 import type { ReactNode } from "react";
+import { PLAIN } from "./plain";
 
 const SANS = 'system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", "DejaVu Sans", sans-serif';
 
@@ -49,6 +50,7 @@ const GLOBAL = {
   body: { fontVariantNumeric: "tabular-nums", fontSize: 13 },
   "code, pre, .mono, td.mono": { fontFamily: 'ui-monospace, "SF Mono", Menlo, "DejaVu Sans Mono", monospace', fontSize: 12 },
   a: { color: "var(--s-accent)" },
+  ...PLAIN,
   ":focus-visible": { outline: "2px solid var(--s-accent)", outlineOffset: 2 },
   "@media (prefers-reduced-motion: reduce)": { "*": { transition: "none !important", animation: "none !important" } },
 };

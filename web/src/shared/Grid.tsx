@@ -1,4 +1,3 @@
-import { Table, TableBody, TableCell, TableContainer, TableHead, TableRow } from "@mui/material";
 import type { ReactNode } from "react";
 
 export interface Column<T> {
@@ -24,29 +23,26 @@ interface Asked<T> {
 
 /** A table that scrolls by itself, sideways too, and is reached by the keyboard. */
 export function Grid<T>({ label, columns, rows, keyOf, chosen, height }: Asked<T>) {
+  const look = (one: Column<T>) => [one.right && "right", one.tight && "tight", one.mono && "mono", one.wide && "wide"].filter(Boolean).join(" ") || undefined;
   return (
-    <TableContainer tabIndex={0} role="region" aria-label={label} sx={{ maxHeight: height }}>
-      <Table size="small" stickyHeader={height !== undefined}>
-        <TableHead>
-          <TableRow>{columns.map((one) => <TableCell key={one.name} align={one.right ? "right" : "left"} sx={{ whiteSpace: "nowrap" }}>{one.name}</TableCell>)}</TableRow>
-        </TableHead>
-        <TableBody>
+    <Scrolls label={label} height={height}>
+      <table className={height === undefined ? "cells tight" : "cells tight sticky"}>
+        <thead>
+          <tr>{columns.map((one) => <th key={one.name} scope="col" className={one.right ? "right" : undefined}>{one.name}</th>)}</tr>
+        </thead>
+        <tbody>
           {rows.map((row) => (
-            <TableRow key={keyOf(row)} selected={chosen?.(row) ?? false} hover>
-              {columns.map((one) => (
-                <TableCell
-                  key={one.name}
-                  align={one.right ? "right" : "left"}
-                  className={one.mono ? "mono" : undefined}
-                  sx={{ whiteSpace: one.tight || one.right ? "nowrap" : undefined, ...(one.wide ? { minWidth: one.wide, overflowWrap: "anywhere" } : {}) }}
-                >
-                  {one.cell(row)}
-                </TableCell>
-              ))}
-            </TableRow>
+            <tr key={keyOf(row)} className={chosen?.(row) ? "chosen" : "hover"}>
+              {columns.map((one) => <td key={one.name} className={look(one)} style={one.wide ? { minWidth: one.wide } : undefined}>{one.cell(row)}</td>)}
+            </tr>
           ))}
-        </TableBody>
-      </Table>
-    </TableContainer>
+        </tbody>
+      </table>
+    </Scrolls>
   );
+}
+
+/** A place that scrolls by itself, sideways too, and is reached by the keyboard. */
+export function Scrolls({ label, height, children }: { label: string; height?: number; children: ReactNode }) {
+  return <div tabIndex={0} role="region" aria-label={label} className="scrolls" style={height === undefined ? undefined : { maxHeight: height, overflowY: "auto" }}>{children}</div>;
 }

@@ -36,13 +36,13 @@ export function LineChart<P extends { at: number }>({ data, made, title, lines, 
   const seen = useMemo(() => made.filter((mark) => mark.at >= from && mark.at <= to), [made, from, to]);
   const legend = lines.length > 1 && <span>{lines.map((line) => <Box key={line.name} component="span" sx={{ color: line.colour, ml: 1 }}>{line.dash ? "╌" : "─"} {line.name}</Box>)}</span>;
   const [place, width] = useWidth<HTMLDivElement>();
-  const told = useMemo(() => ({ data, lines, show, top, seen, width }), [data, lines, show, top, seen, width]);
+  const told = useMemo(() => (width ? { data, lines, show, top, seen, width } : undefined), [data, lines, show, top, seen, width]);
   const turn = useTurn(told);
   const height = bare ? 110 : 160;
   const drawn = (
     <>
       <div ref={place} role="img" aria-label={`${title}, from ${clock(from)} to ${clock(to)}; changes: ${seen.map((mark) => mark.text).join("; ") || "none"}`}>
-        {turn?.width ? <Drawing {...turn} height={height} /> : <div role="status" aria-label="loading" style={{ height }} />}
+        {turn ? <Drawing {...turn} height={height} /> : width === 0 ? <div data-later style={{ height }} /> : <div role="status" aria-label="loading" style={{ height }} />}
       </div>
       {seen.length > 0 && !quiet && <Typography color="text.secondary" sx={{ fontSize: 12 }}>▼ {seen.slice(-4).map((mark) => `${clock(mark.at)} ${mark.text}`).join(" · ")}</Typography>}
     </>

@@ -1,5 +1,5 @@
 /** What every page is made of: panels, states in word, sign and colour, and what stands there when there is nothing. */
-import { Alert, Box, Button, Paper, Skeleton, Stack, Typography } from "@mui/material";
+import { Alert, Button, Paper, Stack, Typography } from "@mui/material";
 import type { ReactNode } from "react";
 import { Link } from "react-router-dom";
 import { Problem, type Shape } from "../api/client";
@@ -20,9 +20,9 @@ export function Panel(props: { title: ReactNode; aside?: ReactNode; children: Re
 
 export function Sign({ look }: { look: Look }) {
   return (
-    <Box component="span" sx={{ color: look.colour, fontWeight: 600, whiteSpace: "nowrap" }}>
+    <span style={{ color: look.colour, fontWeight: 600, whiteSpace: "nowrap" }}>
       <span aria-hidden="true">{look.sign} </span>{look.word}
-    </Box>
+    </span>
   );
 }
 export const RunSign = ({ state }: { state: Shape<"RunState"> }) => <Sign look={RUN_LOOK[state]} />;
@@ -39,10 +39,13 @@ export function Empty({ children }: { children: ReactNode }) {
 }
 
 export const Waiting = ({ lines = 3 }: { lines?: number }) => (
-  <Box role="status" aria-label="loading">
-    {Array.from({ length: lines }, (_, line) => <Skeleton key={line} height={28} />)}
-  </Box>
+  <div role="status" aria-label="loading" className="waiting">
+    {Array.from({ length: lines }, (_, line) => <div key={line} />)}
+  </div>
 );
+
+/** A page that is not there yet: as high as the window, so that nothing below it jumps when it comes. */
+export const Coming = () => <div style={{ minHeight: "100vh" }}><Waiting lines={8} /></div>;
 
 /** What went wrong, where, and what to do, as the server says it. */
 export function Failure({ error, again }: { error: unknown; again?: () => void }) {

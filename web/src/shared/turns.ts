@@ -23,9 +23,9 @@ export function inTurn(act: () => void): () => void {
   return () => void waiting.delete(act);
 }
 
-/** The newest value whose turn has come; none before the first. */
-export function useTurn<T>(value: T): T | undefined {
+/** The newest value whose turn has come; none before the first, and none has its turn while there is none. */
+export function useTurn<T>(value: T | undefined): T | undefined {
   const [shown, show] = useState<{ value: T }>();
-  useEffect(() => inTurn(() => show({ value })), [value]);
+  useEffect(() => (value === undefined ? undefined : inTurn(() => show({ value }))), [value]);
   return shown?.value;
 }

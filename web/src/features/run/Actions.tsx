@@ -1,12 +1,13 @@
 import { Button, Stack } from "@mui/material";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
-import { get, send, type Shape } from "../../api/client";
+import { send, type Shape } from "../../api/client";
 import { finished } from "../../api/tasks";
 import { Confirm, type Question } from "../../shared/Confirm";
 import { Failure } from "../../shared/parts";
-import { beat, keyOf } from "./live";
+import { beat } from "./live";
 import { flightText } from "./trouble";
+import { reads } from "./reads";
 
 type State = Shape<"RunState">;
 export type Action = "pause" | "resume" | "stop" | "stop now" | "abandon";
@@ -33,7 +34,7 @@ const word = (action: Action) => action.charAt(0).toUpperCase() + action.slice(1
 export function Actions({ run, state }: { run: string; state: State }) {
   const [question, setQuestion] = useState<Question | null>(null);
   const client = useQueryClient();
-  const workers = useQuery({ queryKey: keyOf(run, "workers"), queryFn: () => get("/api/v1/runs/{run}/workers", { run }), refetchInterval: beat(state) });
+  const workers = useQuery({ ...reads.workers(run), refetchInterval: beat(state) });
   const chunks = (workers.data ?? []).filter((one) => one.chunk != null).length;
   const ask = useMutation({
     mutationFn: async (action: Action) => {

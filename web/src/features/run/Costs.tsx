@@ -2,14 +2,15 @@ import { Box, Button, Stack } from "@mui/material";
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { Link } from "react-router-dom";
-import { get, type Shape } from "../../api/client";
+import type { Shape } from "../../api/client";
 import { bytes, count, duration, percent, span } from "../../shared/format";
 import { Grid, type Column } from "../../shared/Grid";
 import { Empty, Panel, Told } from "../../shared/parts";
 import { LIVE } from "../../shared/states";
 import { SystemFigures } from "../../shared/SystemFigures";
 import { sharesOf } from "./costs";
-import { beat, keyOf } from "./live";
+import { beat } from "./live";
+import { reads } from "./reads";
 
 type Figure = Shape<"FigureShape">;
 const BY = ["phases", "steps", "systems"] as const;
@@ -19,7 +20,7 @@ const MOST = 8;
 const short = (name: string) => name.replace(/^(steps|rules)\//, "");
 
 export const useCosts = (run: string, state: Shape<"RunState">) =>
-  useQuery({ queryKey: keyOf(run, "figures"), queryFn: () => get("/api/v1/runs/{run}/figures", { run }), refetchInterval: beat(state, 5_000) });
+  useQuery({ ...reads.figures(run), refetchInterval: beat(state, 5_000) });
 
 /** Where the time goes: by phase of a chunk, by step, by system. */
 export function Costs({ run, state }: { run: string; state: Shape<"RunState"> }) {

@@ -10,13 +10,13 @@ import { LEVEL_LOOK } from "../../shared/states";
 export const Line = memo(function Line({ at, level, name, data }: { at: number; level: string; name: string; data: Record<string, unknown> }) {
   const look = LEVEL_LOOK[level];
   return (
-    <Box sx={{ display: "flex", columnGap: 1, py: 0.25, flexWrap: { xs: "wrap", sm: "nowrap" } }}>
+    <div className="line">
       <span title={moment(at)}>{clock(at)}</span>
-      <Box component="span" aria-label={look ? level : undefined} role={look ? "img" : undefined} sx={{ width: 10, flex: "none", fontWeight: 700, color: look?.colour }}>{look?.sign}</Box>
-      <Box component="b" sx={{ whiteSpace: "nowrap", color: look?.colour }}>{name}</Box>
-      <Box component="span" sx={{ overflowWrap: "anywhere", minWidth: 0, flex: { xs: "1 0 100%", sm: 1 }, order: { xs: 1, sm: 0 } }}>{saidOf(name, data)}</Box>
-      <Box component="span" className="mono" sx={{ color: "text.secondary", whiteSpace: "nowrap", ml: "auto" }}>{byWhom(data)}</Box>
-    </Box>
+      <span className="grave" aria-label={look ? level : undefined} role={look ? "img" : undefined} style={{ color: look?.colour }}>{look?.sign}</span>
+      <b style={{ color: look?.colour }}>{name}</b>
+      <span className="said">{saidOf(name, data)}</span>
+      <span className="by mono">{byWhom(data)}</span>
+    </div>
   );
 });
 

@@ -1,14 +1,15 @@
 import { Box } from "@mui/material";
 import { useQuery } from "@tanstack/react-query";
-import { get, type Shape } from "../../api/client";
+import type { Shape } from "../../api/client";
 import { clock, count, duration, rate } from "../../shared/format";
 import { Grid, type Column } from "../../shared/Grid";
 import { Empty, Panel, Told } from "../../shared/parts";
-import { beat, keyOf } from "./live";
+import { beat } from "./live";
+import { reads } from "./reads";
 
 /** Who carried how much: one worker that carries most, or none, is seen at once. */
 export function Load({ run, state }: { run: string; state: Shape<"RunState"> }) {
-  const load = useQuery({ queryKey: keyOf(run, "load"), queryFn: () => get("/api/v1/runs/{run}/load", { run }), refetchInterval: beat(state, 5_000) });
+  const load = useQuery({ ...reads.load(run), refetchInterval: beat(state, 5_000) });
   return (
     <Panel title="Load of the workers over the whole run">
       <Told query={load}>

@@ -1,11 +1,12 @@
 import { Box, Button, Stack } from "@mui/material";
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
-import { get, type Shape } from "../../api/client";
+import type { Shape } from "../../api/client";
 import { useFilters } from "../../shared/filters";
 import { Empty, Panel, Told } from "../../shared/parts";
 import { Line } from "./Events";
-import { beat, keyOf } from "./live";
+import { beat } from "./live";
+import { reads } from "./reads";
 
 const LEVELS = [["", "all"], ["warning", "warnings"], ["error", "errors"]] as const;
 
@@ -15,8 +16,7 @@ export function Logs({ run, state, height = 320 }: { run: string; state: Shape<"
   const [asked, change] = useFilters(["level"] as const);
   const level = LEVELS.find(([name]) => name === asked.level)?.[0] ?? "";
   const logs = useQuery({
-    queryKey: [...keyOf(run, "logs"), level],
-    queryFn: () => get("/api/v1/runs/{run}/logs", { run }, { lines: 100, level }),
+    ...reads.logs(run, level),
     refetchInterval: held ? false : beat(state),
     placeholderData: (before) => before,
   });

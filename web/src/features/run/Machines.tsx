@@ -1,17 +1,19 @@
-import { Box, Stack, Table, TableBody, TableCell, TableContainer, TableHead, TableRow } from "@mui/material";
+import { Box, Stack } from "@mui/material";
 import { useQuery } from "@tanstack/react-query";
-import { get, type Shape } from "../../api/client";
+import type { Shape } from "../../api/client";
 import { bytes, count, duration, percent } from "../../shared/format";
+import { Scrolls } from "../../shared/Grid";
 import { Empty, Panel, Told, UnitLink } from "../../shared/parts";
 import { LIVE } from "../../shared/states";
-import { beat, keyOf } from "./live";
+import { beat } from "./live";
+import { reads } from "./reads";
 
 const HOT = 0.92;
 
 /** Host and workers: how hard they work, and at what. */
 export function Machines({ run, job, state }: { run: string; job: string; state: Shape<"RunState"> }) {
-  const workers = useQuery({ queryKey: keyOf(run, "workers"), queryFn: () => get("/api/v1/runs/{run}/workers", { run }), refetchInterval: beat(state) });
-  const series = useQuery({ queryKey: keyOf(run, "series"), queryFn: () => get("/api/v1/runs/{run}/series", { run }) });
+  const workers = useQuery({ ...reads.workers(run), refetchInterval: beat(state) });
+  const series = useQuery(reads.series(run));
   const last = LIVE.has(state) ? series.data?.[series.data.length - 1]?.data : undefined;
   return (
     <Panel title="Host and workers" min={140}>
@@ -49,26 +51,26 @@ function Gauge({ name, share, note = "" }: { name: string; share: number | undef
 function Workers({ found, job }: { found: Shape<"WorkerShape">[]; job: string }) {
   const ordered = [...found].sort((a, b) => a.role.localeCompare(b.role) || a.id.localeCompare(b.id));
   return (
-    <TableContainer tabIndex={0} role="region" aria-label="workers">
-      <Table size="small">
-        <TableHead><TableRow>{["worker", "role", "state", "doing", "chunk from unit", "held for", "cores", "memory", "host", "pid"].map((name) => <TableCell key={name}>{name}</TableCell>)}</TableRow></TableHead>
-        <TableBody>
+    <Scrolls label="workers">
+      <table className="cells">
+        <thead><tr>{["worker", "role", "state", "doing", "chunk from unit", "held for", "cores", "memory", "host", "pid"].map((name) => <th key={name} scope="col">{name}</th>)}</tr></thead>
+        <tbody>
           {ordered.map((one) => (
-            <TableRow key={one.id} data-role={one.role}>
-              <TableCell className="mono" sx={{ whiteSpace: "nowrap" }}>{one.id}</TableCell>
-              <TableCell>{one.role}</TableCell>
-              <TableCell>{one.state}</TableCell>
-              <TableCell sx={{ minWidth: 220 }}>{one.doing || "–"}</TableCell>
-              <TableCell sx={{ whiteSpace: "nowrap" }}>{one.chunk_first == null ? "–" : <><UnitLink job={job} of={one.chunk_first} /> ({count(one.chunk_units)})</>}</TableCell>
-              <TableCell sx={{ whiteSpace: "nowrap" }}>{duration(one.age)}</TableCell>
-              <TableCell>{one.cpu.toFixed(2)}</TableCell>
-              <TableCell sx={{ whiteSpace: "nowrap" }}>{bytes(one.memory)}</TableCell>
-              <TableCell>{one.host}</TableCell>
-              <TableCell>{one.pid}</TableCell>
-            </TableRow>
+            <tr key={one.id} data-role={one.role}>
+              <td className="mono tight">{one.id}</td>
+              <td>{one.role}</td>
+              <td>{one.state}</td>
+              <td style={{ minWidth: 220 }}>{one.doing || "–"}</td>
+              <td className="tight">{one.chunk_first == null ? "–" : <><UnitLink job={job} of={one.chunk_first} /> ({count(one.chunk_units)})</>}</td>
+              <td className="tight">{duration(one.age)}</td>
+              <td>{one.cpu.toFixed(2)}</td>
+              <td className="tight">{bytes(one.memory)}</td>
+              <td>{one.host}</td>
+              <td>{one.pid}</td>
+            </tr>
           ))}
-        </TableBody>
-      </Table>
-    </TableContainer>
+        </tbody>
+      </table>
+    </Scrolls>
   );
 }

@@ -1,10 +1,11 @@
 import { Box } from "@mui/material";
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "react-router-dom";
-import { address, get, type Shape } from "../../api/client";
+import { address, type Shape } from "../../api/client";
 import { count } from "../../shared/format";
 import { Empty, Panel, Told, UnitLink, UnitSign } from "../../shared/parts";
-import { beat, keyOf } from "./live";
+import { beat } from "./live";
+import { reads } from "./reads";
 
 const told = (reasons: Shape<"ReasonShape">[] | undefined) => (reasons ?? []).reduce((sum, one) => sum + one.units, 0);
 
@@ -12,11 +13,10 @@ const MOST = 10;
 
 /** Why units were set aside, the most frequent first; each reason leads to its units. */
 export function Reasons({ run, whole = false }: { run: Shape<"RunShape">; whole?: boolean }) {
-  const progress = useQuery({ queryKey: keyOf(run.id, "progress"), queryFn: () => get("/api/v1/runs/{run}/progress", { run: run.id }), enabled: false });
+  const progress = useQuery({ ...reads.progress(run.id), enabled: false });
   const { quarantined, in_doubt: doubt, gone, rolled_back: back } = progress.data?.counters ?? run.counters;
   const reasons = useQuery({
-    queryKey: keyOf(run.id, "reasons"),
-    queryFn: () => get("/api/v1/runs/{run}/quarantine/reasons", { run: run.id }),
+    ...reads.reasons(run.id),
     // No event tells of a unit set aside: it is read again for as long as it tells of fewer than the head of the page does.
     refetchInterval: (query) => (told(query.state.data) === quarantined + doubt + gone + back ? false : beat(progress.data?.state ?? run.state)),
   });

@@ -3,7 +3,7 @@ import { Alert, Box, Stack } from "@mui/material";
 import { useQuery } from "@tanstack/react-query";
 import { memo } from "react";
 import { useParams, useSearchParams } from "react-router-dom";
-import { get, type Shape } from "../../api/client";
+import type { Shape } from "../../api/client";
 import { May } from "../../api/session";
 import { later } from "../../shared/later";
 import { Told, Waiting } from "../../shared/parts";
@@ -12,10 +12,11 @@ import { Chunks } from "./Chunks";
 import { Costs, StepCosts, SystemCosts } from "./Costs";
 import { Events } from "./Events";
 import { Head } from "./Head";
-import { keyOf, useBeginning, useProgress, useStream, type Event } from "./live";
+import { useBeginning, useProgress, useStream, type Event } from "./live";
 import { Load } from "./Load";
 import { Logs } from "./Logs";
 import { Machines } from "./Machines";
+import { begin as read, reads } from "./reads";
 import { Reasons } from "./Reasons";
 import { Rows } from "./Rows";
 import { Settings } from "./Settings";
@@ -29,6 +30,9 @@ const Charts = later(() => import("./Charts"), <Waiting lines={16} />);
 const TWO = { display: "grid", gap: 2, gridTemplateColumns: { xs: "minmax(0, 1fr)", md: "minmax(0, 2fr) minmax(0, 1fr)" } };
 const EVEN = { display: "grid", gap: 2, gridTemplateColumns: { xs: "minmax(0, 1fr)", md: "minmax(0, 1fr) minmax(0, 1fr)" } };
 
+/** What the page at this address begins with: its charts' file, and what it shows. */
+export const begin = (...at: Parameters<typeof read>) => Promise.all([Charts.load(), read(...at)]);
+
 export default function RunPage() {
   const { run: id = "" } = useParams();
   return <OneRun key={id} id={id} />;
@@ -41,7 +45,7 @@ function OneRun({ id }: { id: string }) {
 /** All of it is read after its beginning: no event falls between what was read and what is told. */
 function Live({ id, beginning }: { id: string; beginning: Event[] }) {
   const { connected, events } = useStream(id, beginning);
-  const run = useQuery({ queryKey: keyOf(id, "run"), queryFn: () => get("/api/v1/runs/{run}", { run: id }) });
+  const run = useQuery(reads.run(id));
   const progress = useProgress(id, connected);
   return (
     <Told query={run} lines={10}>

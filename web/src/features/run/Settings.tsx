@@ -1,12 +1,12 @@
 import { Button, Stack } from "@mui/material";
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "react-router-dom";
-import { get, type Shape } from "../../api/client";
+import type { Shape } from "../../api/client";
 import { count, moment } from "../../shared/format";
 import { Facts } from "../../shared/Facts";
 import { Grid, type Column } from "../../shared/Grid";
 import { Empty, Panel, Told } from "../../shared/parts";
-import { keyOf } from "./live";
+import { reads } from "./reads";
 
 type Command = Shape<"CommandShape">;
 const told = (of: object | null | undefined) => Object.entries(of ?? {}).map(([name, value]) => `${name} ${typeof value === "object" ? JSON.stringify(value) : String(value)}`).join(", ") || "–";
@@ -20,8 +20,8 @@ const COLUMNS: Column<Command>[] = [
 
 /** What this run is: version, parameters, selection, what is in force, who turned what, and whether the books agree. */
 export function Settings({ run }: { run: Shape<"RunShape"> }) {
-  const commands = useQuery({ queryKey: keyOf(run.id, "commands"), queryFn: () => get("/api/v1/runs/{run}/commands", { run: run.id }) });
-  const recount = useQuery({ queryKey: keyOf(run.id, "recount"), queryFn: () => get("/api/v1/runs/{run}/audit", { run: run.id }) });
+  const commands = useQuery(reads.commands(run.id));
+  const recount = useQuery(reads.recount(run.id));
   const limits = Object.entries(run.live.calls).map(([system, of]) => [system, `${of.pace == null ? "no pace" : `${of.pace}/s`}, ${of.in_flight ?? "any number"} in flight`] as const);
   return (
     <Stack sx={{ gap: 2 }}>

@@ -1,16 +1,17 @@
 import { Box, Stack, Typography } from "@mui/material";
 import { useQuery } from "@tanstack/react-query";
-import { get, type Shape } from "../../api/client";
+import type { Shape } from "../../api/client";
 import { clock, count, span } from "../../shared/format";
 import { Grid, type Column } from "../../shared/Grid";
 import { Empty, Panel, Told, UnitLink } from "../../shared/parts";
-import { beat, keyOf } from "./live";
+import { beat } from "./live";
+import { reads } from "./reads";
 
 type Chunk = Shape<"ChunkTimeShape">;
 
 /** Chunks that hang, that wait, and that took the longest for a unit; each named by the units that it begins and ends with. */
 export function Stragglers({ run, job, state }: { run: string; job: string; state: Shape<"RunState"> }) {
-  const found = useQuery({ queryKey: keyOf(run, "stragglers"), queryFn: () => get("/api/v1/runs/{run}/stragglers", { run }, { limit: 8 }), refetchInterval: beat(state, 5_000) });
+  const found = useQuery({ ...reads.stragglers(run), refetchInterval: beat(state, 5_000) });
   const columns: Column<Chunk>[] = [
     { name: "units", tight: true, cell: (one) => <><UnitLink job={job} of={one.first} />{one.last !== one.first && <> – <UnitLink job={job} of={one.last} /></>} ({count(one.units)})</> },
     { name: "took", right: true, cell: (one) => span(one.seconds) },

@@ -8,7 +8,8 @@ import { failing, nowOf } from "../../shared/lately";
 import { Empty, Panel, Sign, Told } from "../../shared/parts";
 import { LIVE, type Look } from "../../shared/states";
 import { useCosts } from "./Costs";
-import { beat, keyOf } from "./live";
+import { beat } from "./live";
+import { keyOf, reads } from "./reads";
 import { awayOf } from "./trouble";
 
 type Figure = Shape<"SystemFigureShape">;
@@ -21,7 +22,7 @@ const OK: Look = { word: "ok", sign: "✓", colour: "var(--s-done)" };
 export function SystemsNow({ run, job, state, events }: { run: string; job: string; state: Shape<"RunState">; events: Shape<"EventShape">[] }) {
   const live = LIVE.has(state);
   const costs = useCosts(run, state);
-  const progress = useQuery({ queryKey: keyOf(run, "progress"), queryFn: () => get("/api/v1/runs/{run}/progress", { run }), enabled: false });
+  const progress = useQuery({ ...reads.progress(run), enabled: false });
   const at = progress.data?.at; // by the clock of the server, not of the reader
   const last = useQuery({
     queryKey: keyOf(run, "now"),

@@ -1,11 +1,11 @@
 import { Box, Button, Slider, Stack, Typography } from "@mui/material";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
-import { get, send, type Shape } from "../../api/client";
+import { send, type Shape } from "../../api/client";
 import { useState } from "react";
 import { Knob } from "../../shared/Knob";
 import { Failure, Panel } from "../../shared/parts";
 import { cap } from "./figures";
-import { keyOf } from "./live";
+import { keyOf, reads } from "./reads";
 
 const TURNABLE = new Set<Shape<"RunState">>(["planned", "running", "paused", "stopping", "stopped", "failed"]);
 
@@ -16,7 +16,7 @@ export function Turn({ run, state }: { run: Shape<"RunShape">; state: Shape<"Run
     mutationFn: (settings: Record<string, string | number>) => send("patch", "/api/v1/runs/{run}/settings", { run: run.id }, { settings }),
     onSettled: () => Promise.all(["run", "commands", "workers"].map((what) => client.invalidateQueries({ queryKey: keyOf(run.id, what) }))),
   });
-  const series = useQuery({ queryKey: keyOf(run.id, "series"), queryFn: () => get("/api/v1/runs/{run}/series", { run: run.id }) });
+  const series = useQuery(reads.series(run.id));
   const cores = series.data?.[series.data.length - 1]?.data.host_cores ?? 0;
   if (!TURNABLE.has(state)) return null;
   const set = (name: string) => (value: string) => change.mutate({ [name]: value });

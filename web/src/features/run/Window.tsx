@@ -3,7 +3,7 @@ import { useQuery } from "@tanstack/react-query";
 import { Link } from "react-router-dom";
 import { get, type Shape } from "../../api/client";
 import { clock, duration, zoneName } from "../../shared/format";
-import { keyOf } from "./live";
+import { keyOf } from "./reads";
 
 const FITS = {
   yes: { sign: "✓", word: "fits", colour: "done" },

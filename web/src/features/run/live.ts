@@ -1,23 +1,23 @@
 /** A run as it is told live: the stream fills what the queries hold, polling stands in when the line is lost. */
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useEffect, useMemo, useState } from "react";
-import { get, type Shape } from "../../api/client";
+import type { Shape } from "../../api/client";
 import { LIVE } from "../../shared/states";
 import { paced } from "./paced";
+import { keyOf, reads } from "./reads";
 
 export type Event = Shape<"EventShape">;
 
 const FAR = 30_000;
 const NEAR = 3_000;
 const AFTER_EVENT = 400;
+const AFTER_DRAWING = 50;
 const APART = 1_000;
 const SLOWLY = 3_000;
 const MOST_EVENTS = 200;
 /** What an event changes, and is read again at once; and what sums up a whole run, of which no eye sees a difference sooner. Progress is told with the events. */
 const AT_ONCE = ["run", "workers", "reasons", "chunks", "commands"];
 const SUMS = ["window", "series", "latencies", "costs", "figures", "rows", "load", "stragglers"];
-
-export const keyOf = (run: string, what: string) => ["runs", run, what];
 
 /** The newest events last, each once, at most 200. */
 export function joined(known: Event[], fresh: Event[]): Event[] {
@@ -27,21 +27,13 @@ export function joined(known: Event[], fresh: Event[]): Event[] {
 
 export function useProgress(run: string, connected: boolean) {
   return useQuery({
-    queryKey: keyOf(run, "progress"),
-    queryFn: () => get("/api/v1/runs/{run}/progress", { run }),
+    ...reads.progress(run),
     refetchInterval: connected ? FAR : NEAR,
   });
 }
 
-/** The newest events as the page opens, the newest last: what all that is read afterwards knows already. Read once. */
-export function useBeginning(run: string) {
-  return useQuery({
-    queryKey: keyOf(run, "beginning"),
-    queryFn: async () => (await get("/api/v1/events", {}, { run, limit: MOST_EVENTS })).items.reverse(),
-    staleTime: Infinity,
-    gcTime: 0,
-  });
-}
+/** The newest events as the page opens. */
+export const useBeginning = (run: string) => useQuery(reads.beginning(run));
 
 /** Whether the line stands, and what has happened, from its beginning on. Events make what they change be read again. */
 export function useStream(run: string, beginning: Event[]): { connected: boolean; events: Event[] } {
@@ -80,7 +72,8 @@ export function useStream(run: string, beginning: Event[]): { connected: boolean
         all.forEach((one) => one.ask());
       });
     };
-    open();
+    // After what is there is drawn: nothing waits for it, and it tells what has happened meanwhile.
+    again = setTimeout(open, AFTER_DRAWING);
     return () => {
       clearTimeout(again);
       stream?.close();
