@@ -5,6 +5,7 @@ import { BrowserRouter, matchPath, Outlet, Route, Routes } from "react-router-do
 import { Problem } from "../api/client";
 import { roleMay, SessionOf, useSession, useWhoIsHere } from "../api/session";
 import { later } from "../shared/later";
+import { useTitle } from "../shared/title";
 import { Empty, Failure, Waiting } from "../shared/parts";
 import { Frame } from "./Frame";
 import { PAGES, type Place } from "./pages";
@@ -62,6 +63,7 @@ function Door() {
 /** The page, for those who may open it; one line for others, without asking the server what it would refuse. */
 function Shown({ place }: { place: Place }) {
   const { role } = useSession();
+  useTitle(place.menu ?? place.word);
   if (place.role && !roleMay(role, place.role)) return <><h1>{place.menu}</h1><Empty>This page needs the role {place.role}; you are {role}.</Empty></>;
   return <place.page />;
 }
