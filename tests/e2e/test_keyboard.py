@@ -1,4 +1,4 @@
-"""A cutover by somebody who has no mouse: launch, pause, try a unit again, log out; and what opens over a page, as axe finds it."""
+"""A cutover by somebody who has no mouse: launch, pause, try a unit again, log out; what opens over a page, as axe finds it."""
 
 from __future__ import annotations
 
