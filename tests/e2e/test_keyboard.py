@@ -60,7 +60,7 @@ def test_a_cutover_needs_no_mouse(estate, patient: Page, to):
     keys.press("l")
     page.get_by_role("button", name="Launch", exact=True).wait_for()
     to("At most so many units")
-    keys.type("40")
+    keys.type("120")
     to("Launch")
     keys.press("Enter")
     page.wait_for_url(re.compile("/runs/telco-"))
