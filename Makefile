@@ -11,6 +11,7 @@ help: ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1|\2/p' $(firstword $(MAKEFILE_LIST)) | while IFS='|' read -r target line; do printf '  make %-10s %s\n' "$$target" "$$line"; done
 
 demo: $(READY) ## move 2,000 telco customers into a database and two APIs [SYSTEMS=postgres]
+	@scripts/dashboard --if-missing
 	$(BIN)/python examples/telco/demo.py $(if $(SYSTEMS),--systems $(SYSTEMS))
 
 test: $(READY) ## run the tests

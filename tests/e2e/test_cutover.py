@@ -51,6 +51,11 @@ def test_an_operator_launches_turns_pauses_resumes_mends_and_retries(estate, ent
     expect(state(page)).to_contain_text("completed with exceptions")
     expect(page.get_by_test_id("percent")).to_have_text("100.0%")
 
+    expect(page).to_have_title("100.0% telco · completed with exceptions · ludb")
+    expect(page.get_by_role("alert").filter(has_text="12 units are set aside")).to_contain_text("try them again")
+    page.get_by_role("link", name="open quarantine").click()
+    expect(page).to_have_url(re.compile(f"/quarantine.run={run}$"))
+
     key = estate.spoiled("unreadable_msisdn")
     page.goto(f"{estate.url}/quarantine?run={run}&key={key}")
     page.get_by_role("button", name=key, exact=True).click()
@@ -88,6 +93,9 @@ def test_an_operator_launches_turns_pauses_resumes_mends_and_retries(estate, ent
     page.goto(f"{estate.url}/runs/{run}?tab=systems")
     expect(page.get_by_text("2xx, taken").first).to_be_visible()
     expect(page.get_by_text("calls, by outcome").first).to_be_visible()
+    page.get_by_role("link", name="rejected").first.click()
+    expect(page.get_by_role("region", name="calls").locator("tbody tr")).to_have_count(1)
+    page.go_back()
     page.get_by_role("link", name="crm over time").click()
     expect(page).to_have_url(re.compile(f"system=telco%2Fcrm&run={run}"))
     page.goto(f"{estate.url}/runs/{run}?tab=events&level=warning")

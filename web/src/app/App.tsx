@@ -7,6 +7,7 @@ import { Problem } from "../api/client";
 import { roleMay, SessionOf, useSession, useWhoIsHere, WHO_IS_HERE } from "../api/session";
 import { later } from "../shared/later";
 import { Coming, Empty, Failure, Waiting } from "../shared/parts";
+import { useTitle } from "../shared/title";
 import { fetchAhead } from "./ahead";
 import { Frame } from "./Frame";
 import { pageAt, PAGES, type Place } from "./pages";
@@ -77,6 +78,7 @@ function Shown({ place }: { place: Place }) {
   const { role } = useSession();
   const [ready, setReady] = useState(over);
   useEffect(() => void begun.then(() => setReady(true)), []);
+  useTitle(place.menu ?? place.word);
   if (place.role && !roleMay(role, place.role)) return <><h1>{place.menu}</h1><Empty>This page needs the role {place.role}; you are {role}.</Empty></>;
   return ready ? <place.page /> : <Coming />;
 }

@@ -51,7 +51,7 @@ function Pages() {
         ))}
       </Stack>
       <Button sx={{ display: { md: "none" } }} aria-haspopup="menu" aria-expanded={at !== null} onClick={(event) => setAt(event.currentTarget)}>Menu</Button>
-      <Menu anchorEl={at} open={at !== null} onClose={() => setAt(null)}>
+      <Menu role="navigation" aria-label="pages" anchorEl={at} open={at !== null} onClose={() => setAt(null)}>
         {mine.map((place) => <MenuItem key={place.path} component={Link} to={place.path} onClick={() => setAt(null)}>{place.menu}</MenuItem>)}
       </Menu>
     </>

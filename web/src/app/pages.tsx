@@ -8,6 +8,8 @@ export interface Place {
   page: Later<object>;
   /** Its word in the menu; none: it is reached by links alone. */
   menu?: string;
+  /** What the tab says until the page knows better; `menu` where there is one. */
+  word?: string;
   /** Where it stands in the menu: watching, doing, governing. */
   group?: 1 | 2 | 3;
   key?: string;
@@ -23,16 +25,16 @@ export const PAGES: Place[] = [
   { path: "/audit", menu: "Audit", group: 3, key: "t", role: "admin", page: later(() => import("../features/audit/AuditPage")) },
   { path: "/calls", menu: "Calls", group: 1, key: "c", page: later(() => import("../features/calls/CallsPage")) },
   { path: "/history", menu: "History", group: 1, key: "h", page: later(() => import("../features/history/HistoryPage")) },
-  { path: "/jobs/:job", page: later(() => import("../features/job/JobPage")) },
+  { path: "/jobs/:job", word: "Job", page: later(() => import("../features/job/JobPage")) },
   { path: "/launch", menu: "Launch", group: 2, key: "l", role: "operator", page: later(() => import("../features/launch/LaunchPage")) },
   { path: "/quarantine", menu: "Quarantine", group: 1, key: "q", page: later(() => import("../features/quarantine/QuarantinePage")) },
-  { path: "/runs/:run", page: later(() => import("../features/run/RunPage")) },
-  { path: "/runs/:run/compare/:other", page: later(() => import("../features/compare/ComparePage")) },
-  { path: "/runs/:run/wall", bare: true, page: later(() => import("../features/wall/WallPage")) },
+  { path: "/runs/:run", word: "Run", page: later(() => import("../features/run/RunPage")) },
+  { path: "/runs/:run/compare/:other", word: "Compare", page: later(() => import("../features/compare/ComparePage")) },
+  { path: "/runs/:run/wall", word: "Wall", bare: true, page: later(() => import("../features/wall/WallPage")) },
   { path: "/schedules", menu: "Schedules", group: 2, key: "s", page: later(() => import("../features/schedules/SchedulesPage")) },
   { path: "/settings", menu: "Settings", group: 3, key: "e", page: later(() => import("../features/settings/SettingsPage")) },
   { path: "/systems", menu: "Systems", group: 1, key: "y", page: later(() => import("../features/systems/SystemsPage")) },
-  { path: "/units/:job/:key", page: later(() => import("../features/unit/UnitPage")) },
+  { path: "/units/:job/:key", word: "Unit", page: later(() => import("../features/unit/UnitPage")) },
   { path: "/users", menu: "Users", group: 3, key: "u", role: "admin", page: later(() => import("../features/users/UsersPage")) },
 ];
 

@@ -28,6 +28,8 @@ const theme = createTheme({
     MuiTextField: { defaultProps: { size: "small" } },
     MuiInputBase: { styleOverrides: { root: { fontSize: 13 } } },
     MuiInputLabel: { styleOverrides: { root: { fontSize: 13 } } },
+    // A screen of a control room is used; lines longer than that are read by nobody.
+    MuiContainer: { styleOverrides: { maxWidthXl: { "@media (min-width:1536px)": { maxWidth: 2200 } } } },
     MuiDialogActions: { styleOverrides: { root: { padding: "8px 24px 20px" } } },
     MuiPaper: { styleOverrides: { root: { backgroundImage: "none" } } },
   },

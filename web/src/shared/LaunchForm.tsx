@@ -8,6 +8,7 @@ import { moment } from "./format";
 import { Failure } from "./parts";
 import { shutUntil } from "./spans";
 import { asked, type Wanted } from "./asked";
+import { Rehearsed } from "./Rehearsed";
 
 export function LaunchForm({ job }: { job: Shape<"JobShape"> }) {
   const go = useNavigate();
@@ -38,7 +39,7 @@ export function LaunchForm({ job }: { job: Shape<"JobShape"> }) {
         <FormControlLabel control={<Checkbox checked={wanted.dryRun} onChange={(event) => set({ dryRun: event.target.checked })} />} label="Dry run: all steps and checks, nothing is written" />
         {!wanted.dryRun && <Shut job={job.name} />}
         {launch.error && <Failure error={launch.error} />}
-        {launch.isSuccess && wanted.dryRun && <Alert severity="success"><pre style={{ whiteSpace: "pre-wrap" }}>{JSON.stringify(launch.data.outcome, null, 2)}</pre></Alert>}
+        {launch.isSuccess && wanted.dryRun && <Rehearsed outcome={launch.data.outcome} />}
         <Button type="submit" variant="contained" size="large" disabled={launch.isPending}>{launch.isPending ? "Planning…" : wanted.dryRun ? "Rehearse" : "Launch"}</Button>
       </Stack>
     </form>

@@ -1,13 +1,14 @@
 import { Box, Stack, Typography } from "@mui/material";
+import { Link } from "react-router-dom";
 import type { Shape } from "../api/client";
 import { bytes, count, duration, percent, span } from "./format";
-import { barsOf, CALLS, outcomesOf, REQUESTS, type Outcome } from "./passed";
+import { barsOf, CALLS, callsOf, outcomesOf, REQUESTS, type Outcome } from "./passed";
 
 type Figure = Shape<"SystemFigureShape">;
 const QUIET = { fontSize: 12, color: "text.secondary" } as const;
 
 /** What passed to and from one system over a run: outcomes, times by class, bytes, what was held back. Systems that are only read or written have no outcomes. */
-export function SystemFigures({ of, live }: { of: Figure; live: boolean }) {
+export function SystemFigures({ of, live, run }: { of: Figure; live: boolean; run: string }) {
   const called = Object.keys(of.requests ?? {}).length > 0;
   const facts: [string, string, string?][] = [
     ...(called && live ? [["in flight now", count(of.in_flight)] as [string, string]] : []),
@@ -19,7 +20,7 @@ export function SystemFigures({ of, live }: { of: Figure; live: boolean }) {
   return (
     <Stack sx={{ gap: 1.5 }}>
       {called && <Outcomes title="requests, by answer" found={outcomesOf(of.requests ?? {}, REQUESTS)} />}
-      {called && <Outcomes title="calls, by outcome" found={outcomesOf(of.calls ?? {}, CALLS)} />}
+      {called && <Outcomes title="calls, by outcome" found={outcomesOf(of.calls ?? {}, CALLS)} to={(outcome) => callsOf(outcome, run, of.name)} />}
       <Times of={of} called={called} />
       <Box component="dl" sx={{ display: "grid", gridTemplateColumns: "repeat(auto-fill, minmax(92px, 1fr))", gap: 1, m: 0, "& dt": QUIET, "& dd": { m: 0 } }}>
         {facts.map(([name, value, colour]) => <div key={name}><dt>{name}</dt><Box component="dd" sx={colour ? { color: `var(--s-${colour})`, fontWeight: 600 } : {}}>{value}</Box></div>)}
@@ -30,7 +31,7 @@ export function SystemFigures({ of, live }: { of: Figure; live: boolean }) {
 
 const waited = (seconds: number) => (seconds < 10 ? span(seconds) : duration(seconds));
 
-function Outcomes({ title, found }: { title: string; found: Outcome[] }) {
+function Outcomes({ title, found, to }: { title: string; found: Outcome[]; to?: (outcome: string) => string | null }) {
   const total = found.reduce((sum, one) => sum + one.count, 0);
   return (
     <div>
@@ -42,12 +43,16 @@ function Outcomes({ title, found }: { title: string; found: Outcome[] }) {
         {found.length === 0 && <Box component="span" sx={QUIET}>none yet</Box>}
         {found.map((one) => (
           <Box key={one.name} component="span" title={percent(one.count, total)} sx={{ whiteSpace: "nowrap" }}>
-            <Box component="span" sx={{ color: one.look.colour, fontWeight: 700 }}><span aria-hidden="true">{one.look.sign} </span>{count(one.count)}</Box> {one.look.word}
+            <Box component="span" sx={{ color: one.look.colour, fontWeight: 700 }}><span aria-hidden="true">{one.look.sign} </span>{count(one.count)}</Box> <Behind to={to?.(one.name) ?? null}>{one.look.word}</Behind>
           </Box>
         ))}
       </Stack>
     </div>
   );
+}
+
+function Behind({ to, children }: { to: string | null; children: string }) {
+  return to ? <Link to={to}>{children}</Link> : children;
 }
 
 function Times({ of, called }: { of: Figure; called: boolean }) {

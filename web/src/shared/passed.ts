@@ -1,4 +1,5 @@
 /** What passed to and from a system, as it is drawn: outcomes in a fixed order, classes of time. Pure. */
+import type { Shape } from "../api/client";
 import { count, percent } from "./format";
 import type { Look } from "./states";
 
@@ -27,6 +28,15 @@ export const CALLS: Record<string, Look> = {
   denied: look("credential refused", "✕", "failed"),
   fatal: look("fatal", "✕", "failed"),
 };
+
+/** In which state a call rests after an outcome; none for what is only tried again. */
+const RESTS: Record<string, Shape<"CallState">> = { done: "done", rejected: "rejected", unsent: "unsent", ambiguous: "in_doubt", absent: "absent", several: "in_doubt" };
+
+/** Where the calls behind an outcome are listed; null where no list tells them apart. */
+export function callsOf(outcome: string, run: string, system: string): string | null {
+  const state = RESTS[outcome];
+  return state ? `/calls?${new URLSearchParams({ state, system, run }).toString()}` : null;
+}
 
 export interface Outcome {
   name: string;

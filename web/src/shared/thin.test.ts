@@ -9,8 +9,9 @@ interface P {
 const LINES = [{ of: (point: P) => point.rate }, { of: (point: P) => point.p95, peak: true }];
 const run = (many: number, rate = (at: number): number | null => at % 3): P[] => Array.from({ length: many }, (_, at) => ({ at, rate: rate(at), p95: rate(at) }));
 
-test("a few points are drawn as they are", () => {
-  expect(thinned(run(3), LINES, 3)).toEqual([0, 1, 2].map((at) => ({ at, values: [at % 3, at % 3] })));
+test("a few points are drawn as they are, however near to each other", () => {
+  const near = run(3).map((point) => ({ ...point, at: point.at / 4 }));
+  expect(thinned(near, LINES, 3)).toEqual([0, 1, 2].map((at) => ({ at: at / 4, values: [at, at] })));
 });
 
 test("many are drawn by stretches of time: the mean of a pace, the worst of a latency, from the first moment to the last", () => {

@@ -7,6 +7,7 @@ import { May } from "../../api/session";
 import { Facts } from "../../shared/Facts";
 import { LaunchForm } from "../../shared/LaunchForm";
 import { Failure, Panel, Told } from "../../shared/parts";
+import { useTitle } from "../../shared/title";
 import { Outputs, Preflight, Versions } from "./About";
 import { Lineage } from "./Lineage";
 import { Steps } from "./Steps";
@@ -20,6 +21,7 @@ const spoken = (value: unknown): string =>
 
 export default function JobPage() {
   const { job: name = "" } = useParams();
+  useTitle(`job ${name}`);
   const job = useQuery({ queryKey: ["jobs", name], queryFn: () => get("/api/v1/jobs/{job}", { job: name }) });
   return (
     <Stack sx={{ gap: 2 }}>

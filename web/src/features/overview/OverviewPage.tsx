@@ -1,10 +1,11 @@
 /** What runs, what waits for a person, what ran. */
-import { MenuItem, Stack, Table, TableBody, TableCell, TableContainer, TableHead, TableRow, TextField } from "@mui/material";
+import { Stack, Table, TableBody, TableCell, TableContainer, TableHead, TableRow } from "@mui/material";
 import { useQuery } from "@tanstack/react-query";
 import { Link, useSearchParams } from "react-router-dom";
 import { get, type Shape } from "../../api/client";
 import { May } from "../../api/session";
 import { count, duration, percent } from "../../shared/format";
+import { Choice } from "../../shared/Choice";
 import { Ends } from "../../shared/Ends";
 import { Empty, Panel, RunSign, Told, When } from "../../shared/parts";
 import { StateBar, StateCounts } from "../../shared/StateBar";
@@ -35,12 +36,7 @@ export default function OverviewPage() {
             {items.filter((run) => LIVE.has(run.state)).map((run) => <Running key={run.id} run={run} />)}
             <Panel
               title="Recent"
-              aside={
-                <TextField select label="State" value={state} onChange={(event) => setFilter(event.target.value ? { state: event.target.value } : {})} sx={{ minWidth: 180 }}>
-                  <MenuItem value="">all</MenuItem>
-                  {Object.entries(RUN_LOOK).map(([value, look]) => <MenuItem key={value} value={value}>{look.word}</MenuItem>)}
-                </TextField>
-              }
+              aside={<Choice label="State" value={state} options={[["", "all"], ...Object.entries(RUN_LOOK).map(([value, look]) => [value, look.word] as const)]} choose={(value) => setFilter(value ? { state: value } : {})} />}
             >
               {items.length === 0
                 ? <Empty>No runs {state ? "in this state" : <>yet: <code>ludb run JOB</code><May role="operator">, or <Link to="/launch">Launch</Link></May></>}.</Empty>

@@ -1,5 +1,6 @@
 import { Button, Table, TableBody, TableCell, TableContainer, TableHead, TableRow } from "@mui/material";
 import { useQuery } from "@tanstack/react-query";
+import { Link } from "react-router-dom";
 import { get, type Shape } from "../../api/client";
 import { count } from "../../shared/format";
 import { Find } from "../../shared/Find";
@@ -33,7 +34,7 @@ export function Groups({ filter, change }: { filter: Filter; change: Change }) {
                       <Button sx={{ p: 0, textAlign: "left", minWidth: 0 }} onClick={() => change({ run: one.run, reason: one.reason, state: one.state, key: "", unit: "" })}>{one.reason}</Button>
                       <div><UnitSign state={one.state} /> {one.step && <>in <code>{one.step}</code></>}</div>
                     </TableCell>
-                    {!filter.run && <TableCell className="mono">{one.run}</TableCell>}
+                    {!filter.run && <TableCell className="mono" sx={{ whiteSpace: "nowrap" }}>{one.run ? <Link to={`/runs/${encodeURIComponent(one.run)}`}>{one.run}</Link> : "–"}</TableCell>}
                     <TableCell align="right"><b>{count(one.units)}</b></TableCell>
                   </TableRow>
                 ))}

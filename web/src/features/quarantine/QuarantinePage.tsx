@@ -28,7 +28,7 @@ export default function QuarantinePage() {
   return (
     <Stack sx={{ gap: 2 }}>
       <h1 style={{ fontSize: "1.25rem", margin: 0 }}>Quarantine</h1>
-      <Box sx={{ display: "grid", gap: 2, alignItems: "start", gridTemplateColumns: { xs: "minmax(0, 1fr)", lg: "minmax(0, 2fr) minmax(0, 3fr)" } }}>
+      <Box sx={{ display: "grid", gap: 2, alignItems: "start", gridTemplateColumns: { xs: "minmax(0, 1fr)", lg: filter.run ? "minmax(0, 2fr) minmax(0, 3fr)" : "minmax(0, 1fr)" } }}>
         <Groups filter={filter} change={change} />
         {filter.run && <Units filter={filter} change={change} />}
       </Box>

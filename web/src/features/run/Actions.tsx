@@ -54,7 +54,7 @@ export function Actions({ run, state }: { run: string; state: State }) {
         {actionsOf(state).map((action) => (
           <Button
             key={action}
-            variant={action === "resume" || action === "pause" ? "contained" : "outlined"}
+            variant={(action === "resume" && state !== "completed_with_exceptions") || action === "pause" ? "contained" : "outlined"}
             disabled={ask.isPending}
             onClick={() => {
               const act = () => ask.mutate(action);

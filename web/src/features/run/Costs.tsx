@@ -1,8 +1,8 @@
 import { Box, Button, Stack } from "@mui/material";
 import { useQuery } from "@tanstack/react-query";
-import { useState } from "react";
 import { Link } from "react-router-dom";
 import type { Shape } from "../../api/client";
+import { useFilters } from "../../shared/filters";
 import { bytes, count, duration, percent, span } from "../../shared/format";
 import { Grid, type Column } from "../../shared/Grid";
 import { Empty, Panel, Told } from "../../shared/parts";
@@ -24,9 +24,10 @@ export const useCosts = (run: string, state: Shape<"RunState">) =>
 
 /** Where the time goes: by phase of a chunk, by step, by system. */
 export function Costs({ run, state }: { run: string; state: Shape<"RunState"> }) {
-  const [by, setBy] = useState<(typeof BY)[number]>("phases");
+  const [asked, change] = useFilters(["by"] as const);
+  const by = BY.find((one) => WORD[one] === asked.by) ?? "phases";
   const costs = useCosts(run, state);
-  const choice = <Stack direction="row">{BY.map((one) => <Button key={one} aria-pressed={by === one} variant={by === one ? "outlined" : "text"} onClick={() => setBy(one)}>{WORD[one]}</Button>)}</Stack>;
+  const choice = <Stack direction="row">{BY.map((one) => <Button key={one} aria-pressed={by === one} variant={by === one ? "outlined" : "text"} onClick={() => change({ by: one === "phases" ? "" : WORD[one] })}>{WORD[one]}</Button>)}</Stack>;
   return (
     <Panel title="Where the time goes" aside={choice} min={290}>
       <Told query={costs}>
@@ -83,7 +84,7 @@ export function SystemCosts({ run, job, state }: { run: string; job: string; sta
         <>
           <Box sx={CARDS}>
             {found.systems.map((one) => (
-              <Panel key={one.name} title={one.name} aside={<Link to={deep(one.name)} aria-label={`${one.name} over time`}>over time</Link>}><SystemFigures of={one} live={LIVE.has(state)} /></Panel>
+              <Panel key={one.name} title={one.name} aside={<Link to={deep(one.name)} aria-label={`${one.name} over time`}>over time</Link>}><SystemFigures of={one} live={LIVE.has(state)} run={run} /></Panel>
             ))}
           </Box>
           <Panel title="Systems" aside={<span>queries, writes and requests of all workers, added up</span>}>

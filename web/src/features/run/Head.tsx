@@ -4,9 +4,10 @@ import type { Shape } from "../../api/client";
 import { May } from "../../api/session";
 import { duration, moment, percent } from "../../shared/format";
 import { Ends } from "../../shared/Ends";
+import { useTitle } from "../../shared/title";
 import { RunSign } from "../../shared/parts";
 import { StateBar, StateCounts } from "../../shared/StateBar";
-import { LIVE, settledOf } from "../../shared/states";
+import { LIVE, RUN_LOOK, settledOf } from "../../shared/states";
 import { Actions } from "./Actions";
 import { Standing } from "./Standing";
 import { Trouble } from "./Trouble";
@@ -18,6 +19,7 @@ export function Head({ run, progress, events }: { run: Shape<"RunShape">; progre
   const state = progress?.state ?? run.state;
   const reason = progress?.reason ?? run.reason;
   const now = progress?.at ?? Date.now() / 1000;
+  useTitle(`${percent(settledOf(counters), counters.total)} ${run.job}`, RUN_LOOK[state].word);
   const seconds = run.ended_at || !run.started_at ? run.seconds : now - run.started_at;
   const of = (unit: string) => `/quarantine?${new URLSearchParams({ run: run.id, state: unit }).toString()}`;
   const listed = new Set(["quarantined", "in_doubt", "gone", "rolled_back"]);
@@ -31,6 +33,8 @@ export function Head({ run, progress, events }: { run: Shape<"RunShape">; progre
         {LIVE.has(state) && <Window run={run.id} now={now} />}
         {(LIVE.has(state) || state === "failed") && <Standing run={run.id} />}
         <Box sx={{ flex: 1 }} />
+        <Link to={`/history?${new URLSearchParams({ job: run.job, pick: run.id }).toString()}`}>compare</Link>
+        <Link to={`/runs/${encodeURIComponent(run.id)}/wall`}>for a wall</Link>
         <May role="operator"><Actions run={run.id} state={state} /></May>
       </Stack>
       <Stack direction="row" sx={{ alignItems: "center", gap: 2, mb: 1 }}>
@@ -43,7 +47,7 @@ export function Head({ run, progress, events }: { run: Shape<"RunShape">; progre
         <StateCounts counters={counters} linkOf={(unit) => (listed.has(unit) ? of(unit) : null)} />
         {LIVE.has(state) ? <Ends state={state} progress={progress} mean /> : <span>{run.ended_at == null ? "not begun" : `ended ${moment(run.ended_at)}`}</span>}
       </Stack>
-      <Trouble run={run.id} state={state} reason={reason} waiting={progress?.waiting ?? []} events={events} alone={progress !== undefined && LIVE.has(state) && !progress.held} />
+      <Trouble run={run.id} state={state} reason={reason} waiting={progress?.waiting ?? []} events={events} counters={counters} ended={run.ended_at} alone={progress !== undefined && LIVE.has(state) && !progress.held} />
     </Paper>
   );
 }

@@ -28,6 +28,9 @@ import { Turn } from "./Turn";
 
 const Charts = later(() => import("./Charts"), <Waiting lines={16} />);
 const TWO = { display: "grid", gap: 2, gridTemplateColumns: { xs: "minmax(0, 1fr)", md: "minmax(0, 2fr) minmax(0, 1fr)" } };
+const CHARTS = { ...TWO, "@media (min-width: 1900px)": { gridTemplateColumns: "minmax(0, 1fr) minmax(0, 1fr)" } };
+/** What stands beside the charts: below each other, on a wide screen side by side. */
+const BESIDE = { display: "grid", gap: 2, minWidth: 0, alignContent: "start", alignItems: "start", gridTemplateColumns: "minmax(0, 1fr)", "@media (min-width: 1900px)": { gridTemplateColumns: "minmax(0, 1fr) minmax(0, 1fr)" } };
 const EVEN = { display: "grid", gap: 2, gridTemplateColumns: { xs: "minmax(0, 1fr)", md: "minmax(0, 1fr) minmax(0, 1fr)" } };
 
 /** What the page at this address begins with: its charts' file, and what it shows. */
@@ -106,13 +109,13 @@ function Drawn({ run, state, of }: { run: string; state: Shape<"RunState">; of: 
 function Progress({ run, state, events, connected }: Of) {
   return (
     <>
-      <Box sx={TWO}>
+      <Box sx={CHARTS}>
         <Steady.Drawn run={run.id} state={state} of="pace" />
-        <Stack sx={{ gap: 2, minWidth: 0 }}>
+        <Box sx={BESIDE}>
           <May role="operator"><Steady.Turn run={run} state={state} /></May>
           <Steady.Costs run={run.id} state={state} />
           <Steady.Reasons run={run} />
-        </Stack>
+        </Box>
       </Box>
       <Steady.Machines run={run.id} job={run.job} state={state} />
       <Box sx={EVEN}><Steady.Rows run={run.id} state={state} /><Stack sx={{ gap: 2, minWidth: 0 }}><Steady.SystemsNow run={run.id} job={run.job} state={state} events={events} /><Steady.Stragglers run={run.id} job={run.job} state={state} /></Stack></Box>

@@ -33,15 +33,19 @@ export function SystemsNow({ run, job, state, events }: { run: string; job: stri
   const away = new Set(live ? awayOf(events).map((one) => one.system) : []);
   const now = (one: Figure) => (live && last.data ? nowOf(last.data.samples, one.name, last.data.at) : null);
   const look = (one: Figure) => (away.has(one.name) ? AWAY : failing(now(one)) ? FAILING : OK);
-  const bad = (value: number, colour: string, sign: string) => (value > 0 ? <Box component="b" sx={{ color: `var(--s-${colour})` }}><span aria-hidden="true">{sign} </span>{count(value)}</Box> : "0");
+  const bad = (of: Figure, value: number, colour: string, sign: string) => {
+    if (value === 0) return "0";
+    const text = <Box component="b" sx={{ color: `var(--s-${colour})` }}><span aria-hidden="true">{sign} </span>{count(value)}</Box>;
+    return Object.keys(of.requests ?? {}).length > 0 ? <Link to={`/calls?${new URLSearchParams({ run, system: of.name }).toString()}`}>{text}</Link> : text;
+  };
   const columns: Column<Figure>[] = [
     { name: "system", tight: true, cell: (one) => <Link to={`/systems?${new URLSearchParams({ system: `${job}/${one.name}`, run }).toString()}`}>{one.name}</Link> },
     ...(live ? ([{ name: "state", tight: true, cell: (one) => <Sign look={look(one)} /> }, { name: "now", right: true, cell: (one) => rate(now(one)?.calls) }] as Column<Figure>[]) : []),
     { name: "asked", right: true, cell: (one) => count(one.count) },
     { name: "rows", right: true, cell: (one) => count(one.rows) },
     { name: "p95", right: true, cell: (one) => span(one.p95) },
-    { name: "429", right: true, cell: (one) => bad(one.throttled, "paused", "↻") },
-    { name: "failed", right: true, cell: (one) => bad(one.failed, "failed", "✕") },
+    { name: "429", right: true, cell: (one) => bad(one, one.throttled, "paused", "↻") },
+    { name: "failed", right: true, cell: (one) => bad(one, one.failed, "failed", "✕") },
   ];
   return (
     <Panel title="Systems" aside={<Link to="?tab=systems">more</Link>} min={140}>

@@ -2,7 +2,7 @@ import { Alert } from "@mui/material";
 import { Link } from "react-router-dom";
 import type { Shape } from "../../api/client";
 import { clock, count, moment } from "../../shared/format";
-import { awayOf, pauseOf, TURN } from "./trouble";
+import { awayOf, leftOf, pauseOf, TURN } from "./trouble";
 
 interface Asked {
   run: string;
@@ -10,12 +10,15 @@ interface Asked {
   reason: string;
   waiting: Shape<"WaitingShape">[];
   events: Shape<"EventShape">[];
+  counters: Shape<"CountersShape">;
+  /** When it ended, if it did. */
+  ended: number | null | undefined;
   /** It goes on, but nobody holds it. */
   alone: boolean;
 }
 
 /** What is wrong, since when, whose turn it is, and where to look next. */
-export function Trouble({ run, state, reason, waiting, events, alone }: Asked) {
+export function Trouble({ run, state, reason, waiting, events, counters, ended, alone }: Asked) {
   const going = state === "running" || state === "paused";
   const away = going ? awayOf(events) : [];
   const pause = state === "paused" ? pauseOf(reason, events) : null;
@@ -27,6 +30,7 @@ export function Trouble({ run, state, reason, waiting, events, alone }: Asked) {
       {reason && (
         <Alert severity={state === "failed" ? "error" : "info"} sx={{ mt: 1.5 }}>
           {reason}
+          {state === "failed" && <>{ended != null && ` (since ${moment(ended)})`}. {TURN.failed} <Link to={`/runs/${encodeURIComponent(run)}?tab=events&level=error`}>its errors</Link>{counters.quarantined > 0 && <> · <Link to={`/quarantine?${new URLSearchParams({ run }).toString()}`}>its quarantine</Link></>}</>}
           {pause && <>{pause.since != null && ` (since ${moment(pause.since)})`}. {TURN[pause.by]}{pause.by === "window" && <> <Link to="/schedules">its windows</Link></>}</>}
         </Alert>
       )}
@@ -40,6 +44,7 @@ export function Trouble({ run, state, reason, waiting, events, alone }: Asked) {
           {chunks(one.chunks)}: {one.reason}. They are tried again by themselves. <Link to={calls("")}>the calls of this run</Link>
         </Alert>
       ))}
+      {leftOf(run, state, counters).map((one) => <Alert key={one.to} severity="warning" sx={{ mt: 1.5 }}>{one.text} <Link to={one.to}>{one.link}</Link></Alert>)}
       {alone && <Alert severity="warning" sx={{ mt: 1.5 }}>Nobody holds this run: its supervisor is gone. Resume it to go on.</Alert>}
     </>
   );

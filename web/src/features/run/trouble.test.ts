@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { awayOf, flightText, pauseOf } from "./trouble";
+import { awayOf, flightText, leftOf, pauseOf } from "./trouble";
 
 const event = (at: number, name: string, data: Record<string, unknown> = {}) => ({ number: at, at, run: "r", name, level: "info", chunk: "", data });
 
@@ -18,4 +18,11 @@ it("a system is away since it was first found so, until a circuit closes", () =>
 
 it("chunks in flight are counted before somebody stops them", () => {
   expect([flightText(0, "x"), flightText(1, ", to end"), flightText(8, ", to end")]).toEqual(["No chunk is in flight.", "1 chunk is in flight, to end.", "8 chunks are in flight, to end."]);
+});
+
+it("units that wait for a person are named with what to do: in doubt at once, set aside when the run is over", () => {
+  const told = (state: "running" | "completed_with_exceptions", doubt: number, quarantined: number) => leftOf("r 1", state, { in_doubt: doubt, quarantined }).map((one) => [one.text.split(/[:,]/)[0], one.to]);
+  expect(told("running", 0, 5)).toEqual([]);
+  expect(told("running", 1, 5)).toEqual([["1 unit is in doubt", "/calls?state=in_doubt&run=r+1"]]);
+  expect(told("completed_with_exceptions", 2, 2)).toEqual([["2 units are in doubt", "/calls?state=in_doubt&run=r+1"], ["2 units are set aside", "/quarantine?run=r+1"]]);
 });

@@ -74,7 +74,7 @@ function Passed({ run, system, live }: { run: string; system: string; live: bool
       <Told query={figures} lines={7}>
         {(found) => {
           const of = found.systems.find((one) => one.name === system);
-          return of ? <SystemFigures of={of} live={live} /> : <Empty>This run has not asked it yet.</Empty>;
+          return of ? <SystemFigures of={of} live={live} run={run} /> : <Empty>This run has not asked it yet.</Empty>;
         }}
       </Told>
     </Panel>

@@ -1,8 +1,9 @@
 import { Table, TableBody, TableCell, TableContainer, TableHead, TableRow } from "@mui/material";
 import type { Shape } from "../../api/client";
+import { count } from "../../shared/format";
 import { When } from "../../shared/parts";
 
-const COLUMNS = ["output", "call", "state", "status", "server id", "request", "answer", "changed"];
+const COLUMNS = ["output", "call", "state", "status", "try", "server id", "request", "answer", "changed"];
 
 /** Calls to APIs, with what was asked and answered (null where it is masked). */
 export function Calls({ run, calls }: { run: string; calls: Shape<"CallShape">[] }) {
@@ -17,6 +18,7 @@ export function Calls({ run, calls }: { run: string; calls: Shape<"CallShape">[]
               <TableCell className="mono">{one.method} {one.path}</TableCell>
               <TableCell>{one.state}{one.reason && `: ${one.reason}`}</TableCell>
               <TableCell>{one.status ?? "–"}</TableCell>
+              <TableCell>{count(one.generation + 1)}</TableCell>
               <TableCell className="mono">{one.server_id ?? (one.masked ? "masked" : "–")}</TableCell>
               <TableCell>{one.request ? <details><summary>request</summary><pre>{one.request}</pre></details> : one.masked ? "masked" : "–"}</TableCell>
               <TableCell>{one.answer ? <details><summary>answer</summary><pre>{one.answer}</pre></details> : one.masked ? "masked" : "–"}</TableCell>

@@ -6,11 +6,13 @@ import { Link, useParams } from "react-router-dom";
 import { get, type Shape } from "../../api/client";
 import { May } from "../../api/session";
 import { ExceptionDetail } from "../../shared/ExceptionDetail";
-import { count } from "../../shared/format";
+import { count, span } from "../../shared/format";
 import { Empty, Panel, Told, UnitSign, When } from "../../shared/parts";
 import { Retry } from "../../shared/Retry";
+import { useTitle } from "../../shared/title";
 import { Calls } from "./Calls";
 import { Life } from "./Life";
+import { lifeOf, wholeOf } from "./life";
 import { Query } from "./Query";
 import { Rows } from "./Rows";
 
@@ -19,6 +21,7 @@ const RUNS = 5;
 
 export default function UnitPage() {
   const { job = "", key = "" } = useParams();
+  useTitle(`unit ${key}`, job);
   const lives = useInfiniteQuery({
     queryKey: ["units", job, key],
     initialPageParam: "",
@@ -65,9 +68,10 @@ function Mend({ unit }: { unit: Shape<"UnitShape"> }) {
 }
 
 function InRun({ unit, newest }: { unit: Shape<"UnitShape">; newest: boolean }) {
+  const took = wholeOf(lifeOf(unit.history, unit.calls));
   return (
     <>
-      <Panel title={<>In run <Link to={`/runs/${encodeURIComponent(unit.run)}`}>{unit.run}</Link></>} aside={<span data-testid="unit-state"><UnitSign state={unit.state} /> · number {count(unit.position + 1)} of the list</span>}>
+      <Panel title={<>In run <Link to={`/runs/${encodeURIComponent(unit.run)}`}>{unit.run}</Link></>} aside={<span data-testid="unit-state"><UnitSign state={unit.state} />{took !== null && ` · took ${span(took)}`} · number {count(unit.position + 1)} of the list</span>}>
         <Life unit={unit} />
       </Panel>
       {unit.exception && <Panel title="Why it was set aside" aside={newest && <Mend unit={unit} />}><ExceptionDetail found={unit.exception} /></Panel>}

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { lifeOf, meansOf, tookOf, tookText } from "./life";
+import { lifeOf, meansOf, wholeOf, tookOf, tookText } from "./life";
 
 const call = { output: "crm.customer", method: "POST", state: "done" as const, status: 201, reason: "", changed_at: 12 };
 
@@ -21,6 +21,8 @@ it("a unit set aside says where and why, and waiting for a person is no time tha
   const data = { step: "", phase: "extract", reason: "no contact", message: "no contact (unit 7)" };
   const found = lifeOf([{ at: 1, what: "quarantined", data }, { at: 900, what: "retried", data: { by: "ada" } }], []);
   expect(found.map((one) => [one.says, one.took, one.colour])).toEqual([["in extract: no contact", null, "quarantined"], ["by ada", null, "accent"]]);
+  const again = [{ at: 1, what: "claimed", data: {} }, { at: 3, what: "quarantined", data }, { at: 900, what: "retried", data: {} }, { at: 901, what: "claimed", data: {} }];
+  expect([wholeOf(lifeOf(again, [])), wholeOf(lifeOf(again.slice(0, 1), []))]).toEqual([3, null]);
 });
 
 it("a chunk's phases are told in their order, on average, and none that never came", () => {

@@ -44,6 +44,9 @@ export function lifeOf(history: History[], calls: Call[]): Moment[] {
   });
 }
 
+/** How long all of it took; what somebody let it wait for is no part of it. Null before there is a second moment. */
+export const wholeOf = (life: Moment[]): number | null => (life.length < 2 ? null : life.reduce((sum, one) => sum + (one.took ?? 0), 0));
+
 const PHASES: [string, string][] = [
   ["extract", "read"], ["assemble", "load"], ["steps", "steps"], ["rules", "rules"], ["rehearse", "rehearse the writes"], ["call", "call the APIs"],
   ["prepare", "prepare the targets"], ["journal", "journal"], ["decide", "decide"], ["commit", "commit"], ["record", "record"],

@@ -7,7 +7,8 @@ import { get, type Shape } from "../../api/client";
 import { clock, count, duration, etaText, percent, rate, zoneName } from "../../shared/format";
 import { Failure, RunSign, Waiting } from "../../shared/parts";
 import { StateBar } from "../../shared/StateBar";
-import { LIVE, settledOf, shares, UNIT_LOOK } from "../../shared/states";
+import { useTitle } from "../../shared/title";
+import { LIVE, RUN_LOOK, settledOf, shares, UNIT_LOOK } from "../../shared/states";
 
 const EVERY = 2_000;
 const SILENT = 15;
@@ -47,6 +48,7 @@ interface Seen {
 
 function Wall({ run, progress, silent, now }: Seen) {
   const { counters, state } = progress;
+  useTitle(`${percent(settledOf(counters), counters.total)} ${run.job}`, RUN_LOOK[state].word);
   const live = LIVE.has(state);
   const trouble = troubleOf(progress, silent);
   return (
