@@ -29,3 +29,16 @@ export function useTurn<T>(value: T | undefined): T | undefined {
   useEffect(() => (value === undefined ? undefined : inTurn(() => show({ value }))), [value]);
   return shown?.value;
 }
+
+/** Milliseconds that a page has for its readers before it draws what only those see who scroll. */
+const REST = 500;
+
+/** How many lines of a long list are drawn: `first` with the page, all of them once it has come to rest. */
+export function useLength(first: number): number {
+  const [all, draw] = useState(false);
+  useEffect(() => {
+    const timer = setTimeout(() => requestIdleCallback(() => draw(true), { timeout: REST }), REST);
+    return () => clearTimeout(timer);
+  }, []);
+  return all ? Infinity : first;
+}

@@ -5,6 +5,7 @@ import { clock, moment } from "../../shared/format";
 import { Empty, Panel } from "../../shared/parts";
 import { byWhom, saidOf } from "../../shared/said";
 import { LEVEL_LOOK } from "../../shared/states";
+import { useLength } from "../../shared/turns";
 
 /** One line of events or of the log: when, how grave, what, in words, by whom. */
 export const Line = memo(function Line({ at, level, name, data }: { at: number; level: string; name: string; data: Record<string, unknown> }) {
@@ -20,13 +21,17 @@ export const Line = memo(function Line({ at, level, name, data }: { at: number; 
   );
 });
 
+/** Lines that are drawn with the page: more than fit into their box. */
+export const linesIn = (height: number | string) => (typeof height === "number" ? Math.ceil(height / 10) : 80);
+
 /** What happened, the newest first. */
 export function Events({ events, connected, height = 320 }: { events: Shape<"EventShape">[]; connected: boolean; height?: number | string }) {
+  const length = useLength(linesIn(height));
   return (
     <Panel title="Events" aside={<span role="status">{connected ? "● live" : "○ polling"}</span>}>
       {events.length === 0 && <Empty>Nothing has happened yet.</Empty>}
       <Box tabIndex={0} role="region" aria-label="events" sx={{ maxHeight: height, overflow: "auto" }}>
-        {[...events].reverse().map((event) => <Line key={event.number} at={event.at} level={event.level} name={event.name} data={event.data} />)}
+        {[...events].reverse().slice(0, length).map((event) => <Line key={event.number} at={event.at} level={event.level} name={event.name} data={event.data} />)}
       </Box>
     </Panel>
   );

@@ -4,7 +4,8 @@ import { useState } from "react";
 import type { Shape } from "../../api/client";
 import { useFilters } from "../../shared/filters";
 import { Empty, Panel, Told } from "../../shared/parts";
-import { Line } from "./Events";
+import { useLength } from "../../shared/turns";
+import { Line, linesIn } from "./Events";
 import { beat } from "./live";
 import { reads } from "./reads";
 
@@ -12,6 +13,7 @@ const LEVELS = [["", "all"], ["warning", "warnings"], ["error", "errors"]] as co
 
 /** The end of the logs; it can be held still to be read, and thinned to what is grave. */
 export function Logs({ run, state, height = 320 }: { run: string; state: Shape<"RunState">; height?: number | string }) {
+  const length = useLength(linesIn(height));
   const [held, setHeld] = useState(false);
   const [asked, change] = useFilters(["level"] as const);
   const level = LEVELS.find(([name]) => name === asked.level)?.[0] ?? "";
@@ -31,7 +33,7 @@ export function Logs({ run, state, height = 320 }: { run: string; state: Shape<"
       <Told query={logs}>
         {(lines) => lines.length === 0 ? <Empty>{level ? "No such line among the newest." : "No line yet."}</Empty> : (
           <Box tabIndex={0} role="region" aria-label="log" sx={{ maxHeight: height, overflow: "auto" }}>
-            {[...lines].reverse().map((line, index) => <Line key={`${line.at} ${line.file} ${index}`} at={Date.parse(line.at) / 1000} level={line.level} name={line.event} data={line.data} />)}
+            {[...lines].reverse().slice(0, length).map((line, index) => <Line key={`${line.at} ${line.file} ${index}`} at={Date.parse(line.at) / 1000} level={line.level} name={line.event} data={line.data} />)}
           </Box>
         )}
       </Told>
