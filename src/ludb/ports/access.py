@@ -32,8 +32,8 @@ class Sessions(Protocol):
     def open(self, session: Session) -> None:
         """Keep a login; those that expired before it was made are forgotten."""
 
-    def get(self, sha: str) -> Session | None:
-        """The login with this hash, None if there is none."""
+    def get(self, sha: str) -> tuple[Session, User | None] | None:
+        """The login with this hash and whose it is, in one look, as every request asks; None if there is none."""
 
     def touch(self, sha: str, at: float) -> None:
         """Say that a login was used; an unknown one is nobody's business."""
@@ -51,8 +51,8 @@ class Tokens(Protocol):
     def add(self, token: Token) -> Token:
         """Keep a new token, `created_at` set by the store."""
 
-    def find(self, sha: str) -> Token | None:
-        """The token with this hash, None if there is none."""
+    def find(self, sha: str) -> tuple[Token, User | None] | None:
+        """The token with this hash and whose it is, in one look, as every request asks; None if there is none."""
 
     def all(self) -> list[Token]:
         """All tokens, the newest first, the revoked ones too."""

@@ -128,6 +128,7 @@ class Overview(Protocol):
         system: str | None = None,
         run: str | None = None,
         job: str | None = None,
+        call: str | None = None,
         limit: int = 50,
     ) -> list[CallLine]:
         """Calls of all runs with numbers below `before`, the newest first."""

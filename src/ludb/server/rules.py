@@ -120,12 +120,12 @@ def _by_token(request: Request, world: World, said: str) -> Caller:
     if scheme.lower() != "bearer" or not secret.startswith(PREFIX):
         raise _unknown("the authorization header holds no API token")
     access, now = world.repository.access, world.now()
-    token = access.tokens.find(sha_of(secret))
+    token, owner = access.tokens.find(sha_of(secret)) or (None, None)
     if token is None or token.revoked_at is not None:
         raise _unknown("this API token is not known, or was revoked")
     if token.expires_at <= now:
         raise _unknown("this API token has expired")
-    user = _active(access.users.get(token.user))
+    user = _active(owner)
     if token.used_at is None or now - token.used_at > TOUCH_EVERY:
         access.tokens.used(token.id, now)
     role = token.role if user.role.covers(token.role) else user.role
@@ -134,13 +134,13 @@ def _by_token(request: Request, world: World, said: str) -> Caller:
 
 def _by_session(request: Request, world: World, cookie: str) -> Caller:
     access, now = world.repository.access, world.now()
-    session = access.sessions.get(sha_of(cookie))
+    session, owner = access.sessions.get(sha_of(cookie)) or (None, None)
     if session is None:
         raise _unknown("this session is over")
     if session.expires_at <= now or now - session.seen_at > world.config.idle_minutes * 60:
         access.sessions.close(session.sha)
         raise _unknown("this session has expired")
-    user = _active(access.users.get(session.user))
+    user = _active(owner)
     if now - session.seen_at > TOUCH_EVERY:
         access.sessions.touch(session.sha, now)
     return Caller(

@@ -71,10 +71,11 @@ class AccessContract:
     def test_sessions_end_one_by_one_and_all_together(self, repository: Repository) -> None:
         """Otherwise a changed password would leave the thief logged in."""
         sessions = repository.access.sessions
+        bo = repository.access.users.add(User("bo", Role.OPERATOR, "$x"))
         for letter in "abc":
             sessions.open(Session(letter * 64, "bo", 100.0, 100.0, 200.0, "10.0.0.1"))
         sessions.touch("a" * 64, 150.0)
-        assert sessions.get("a" * 64) == Session("a" * 64, "bo", 100.0, 150.0, 200.0, "10.0.0.1")
+        assert sessions.get("a" * 64) == (Session("a" * 64, "bo", 100.0, 150.0, 200.0, "10.0.0.1"), bo)
         sessions.close("b" * 64)
         sessions.close("b" * 64)
         assert sessions.close_of("bo", but="a" * 64) == 1
@@ -88,7 +89,9 @@ class AccessContract:
         """Otherwise a leaked token could not be stopped, or would come to life again."""
         tokens = repository.access.tokens
         made = tokens.add(TOKEN)
-        assert (made.created_at, tokens.find("e" * 64)) == (clock.now, made)
+        assert (made.created_at, tokens.find("e" * 64)) == (clock.now, (made, None)), "its user is gone"
+        owner = repository.access.users.add(User(TOKEN.user, Role.OPERATOR, "$x"))
+        assert tokens.find("e" * 64) == (made, owner)
         tokens.used("t1", 5.0)
         assert tokens.revoke("t1") == replace(made, used_at=5.0, revoked_at=clock.now)
         clock.now += 10

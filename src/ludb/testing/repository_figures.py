@@ -75,6 +75,9 @@ class FiguresContract:
         assert [(one.run, one.call.unit_key) for one in overview.calls(system="crm")] == [(RUN, "101"), (RUN, "100")]
         assert [one.call.unit_key for one in overview.calls(states=[CallState.SENT], run=RUN, job="telco")] == ["100"]
         assert overview.calls(system="cr") == overview.calls(job="other") == []
+        (one, *_) = overview.calls()
+        assert overview.calls(call=one.call.id) == [one]
+        assert overview.calls(call="another") == overview.calls(call=one.call.id, run="another") == []
         repository.runs.create(replace(planned("run-2"), version="v2"), segments(3))
         assert [(one.version, one.runs, one.units, one.last_run) for one in overview.versions("telco")] == [
             ("v2", 1, 3, "run-2"),

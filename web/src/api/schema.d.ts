@@ -5406,6 +5406,8 @@ export interface operations {
                 system?: string | null;
                 run?: string | null;
                 job?: string | null;
+                /** @description This one alone, by its id */
+                call?: string | null;
             };
             header?: never;
             path?: never;

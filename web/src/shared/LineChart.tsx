@@ -60,6 +60,8 @@ interface Shown<P> extends Pick<Asked<P>, "data" | "lines" | "show" | "top"> {
 const LEFT = 64;
 /** Pixels that a moment below the chart takes. */
 const APART = 84;
+/** Pixels before the edge within which a moment's middle would be cut off. */
+const EDGE = 32;
 const none = () => [];
 
 /** The lines themselves: drawn anew only when there is something else to draw. Their axes are words of our own: to make words of any length fit, Recharts has the browser lay out the whole page for each. */
@@ -72,7 +74,7 @@ const Drawing = memo(function Drawing<P extends { at: number }>({ data, lines, s
   return (
     <Drawn data={rows} width={width} height={height} syncId="run" syncMethod="value" margin={{ top: 8, right: 8, bottom: 0, left: 0 }} accessibilityLayer={false}>
       <CartesianGrid stroke="var(--grid)" vertical={false} verticalCoordinatesGenerator={none} />
-      <XAxis dataKey="at" type="number" domain={[from, to]} ticks={below} interval={0} tick={(at: Tick) => <text x={at.x} y={Number(at.y) + 8} textAnchor="middle" fill="var(--s-pending)" fontSize={11}>{clock(Number(at.payload.value))}</text>} stroke="var(--s-pending)" />
+      <XAxis dataKey="at" type="number" domain={[from, to]} ticks={below} interval={0} tick={(at: Tick) => <text x={at.x} y={Number(at.y) + 8} textAnchor={Number(at.x) > width - EDGE ? "end" : "middle"} fill="var(--s-pending)" fontSize={11}>{clock(Number(at.payload.value))}</text>} stroke="var(--s-pending)" />
       <YAxis width={LEFT} domain={[0, top ?? "auto"]} interval={0} tick={(at: Tick) => <text x={at.x} y={Number(at.y) + 4} textAnchor="end" fill="var(--s-pending)" fontSize={11}>{show(Number(at.payload.value))}</text>} stroke="var(--s-pending)" />
       <Tooltip
         isAnimationActive={false}

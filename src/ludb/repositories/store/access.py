@@ -46,8 +46,7 @@ class StoreUsers:
     def get(self, name: str) -> User | None:
         """The user of this very name."""
         with self._db.read() as connection:
-            row = connection.execute(_ACCOUNT, {"named": name}).one_or_none()
-        return None if row is None else _user_of(row)
+            return _account(connection, name)
 
     def all(self) -> list[User]:
         """All users, by name."""
@@ -90,11 +89,14 @@ class StoreSessions:
             connection.execute(delete(t.session).where(t.session.c.expires_at < session.created_at))
             connection.execute(insert(t.session).values(asdict(session)))
 
-    def get(self, sha: str) -> Session | None:
-        """The login with this hash."""
+    def get(self, sha: str) -> tuple[Session, User | None] | None:
+        """The login with this hash, and whose it is."""
         with self._db.read() as connection:
             row = connection.execute(_SESSION_OF, {"named": sha}).one_or_none()
-        return None if row is None else Session(**{name: getattr(row, name) for name in _SESSION})
+            if row is None:
+                return None
+            user = _account(connection, row.user)
+        return Session(**{name: getattr(row, name) for name in _SESSION}), user
 
     def touch(self, sha: str, at: float) -> None:
         """Say that a login was used."""
@@ -127,11 +129,11 @@ class StoreTokens:
             connection.execute(insert(t.token).values(_token_values(made)))
         return made
 
-    def find(self, sha: str) -> Token | None:
-        """The token with this hash."""
+    def find(self, sha: str) -> tuple[Token, User | None] | None:
+        """The token with this hash, and whose it is."""
         with self._db.read() as connection:
             row = connection.execute(_TOKEN_OF, {"named": sha}).one_or_none()
-        return None if row is None else _token_of(row)
+            return None if row is None else (_token_of(row), _account(connection, row.user))
 
     def all(self) -> list[Token]:
         """All tokens, the newest first."""
@@ -216,6 +218,11 @@ def _unknown(name: str) -> ConfigError:
 def _user_values(user: User) -> dict[str, Any]:
     flags = {"personal": int(user.personal), "active": int(user.active), "must_change": int(user.must_change)}
     return asdict(user) | {"role": str(user.role)} | flags
+
+
+def _account(connection: Connection, name: str) -> User | None:
+    row = connection.execute(_ACCOUNT, {"named": name}).one_or_none()
+    return None if row is None else _user_of(row)
 
 
 def _user_of(row: Any) -> User:

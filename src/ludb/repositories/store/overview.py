@@ -13,7 +13,7 @@ from ludb.repositories.store import tables as t
 from ludb.repositories.store.calls import call_of
 from ludb.repositories.store.database import Database, batches
 from ludb.repositories.store.segments import Segments
-from ludb.repositories.store.typed import may_hold, place
+from ludb.repositories.store.typed import looked_for, place
 
 
 class StoreOverview:
@@ -51,11 +51,14 @@ class StoreOverview:
         system: str | None = None,
         run: str | None = None,
         job: str | None = None,
+        call: str | None = None,
         limit: int = 50,
     ) -> list[CallLine]:
         """Calls of all runs, the newest first."""
         c, r = t.call.c, t.run.c
         query = select(t.call, r.job).join(t.run, r.id == c.run).order_by(c.number.desc()).limit(limit)
+        if call is not None:
+            query = query.where(c.id == call)
         if before is not None:
             query = query.where(c.number < before)
         if states:
@@ -75,9 +78,7 @@ class StoreOverview:
         """Where a unit stands in the lists of a job's runs: one look at all lists, of which few are read."""
         found: list[tuple[int, str, int]] = []
         with self._db.read() as connection:
-            for number, run, first, keys in self._segments.of_job(
-                connection, job, before, lambda bounds: may_hold(bounds, key)
-            ):
+            for number, run, first, keys in self._segments.of_job(connection, job, before, looked_for(key)):
                 at = place(keys, key)
                 if at is not None:
                     found.append((number, run, first + at))

@@ -20,7 +20,7 @@ from ludb.repositories.store.outcomes import exception_of
 from ludb.repositories.store.runs import get_run, run_of
 from ludb.repositories.store.segments import Segments
 from ludb.repositories.store.tally import aside
-from ludb.repositories.store.typed import may_hold, place
+from ludb.repositories.store.typed import looked_for, place
 from ludb.repositories.store.views import UNRESOLVED
 
 _CHUNK = tuple(field.name for field in fields(ChunkLine))
@@ -158,7 +158,7 @@ class StorePages:
         """The list position of a unit key, segment by segment."""
         with self._db.read() as connection:
             get_run(connection, run_id)
-            for first, keys in self._segments.each(connection, run_id, lambda bounds: may_hold(bounds, key)):
+            for first, keys in self._segments.each(connection, run_id, looked_for(key)):
                 found = place(keys, key)
                 if found is not None:
                     return first + found

@@ -41,7 +41,7 @@ def get_run(connection: Connection, run_id: str, *, lock: bool = False) -> Run:
         known = connection.execute(select(t.run.c.id).order_by(t.run.c.number.desc()).limit(10)).scalars().all()
         raise ConfigError(
             f"there is no run {run_id} in this repository; it knows {', '.join(known) or 'no runs'}",
-            remedy="Name one of these, or check --repository",
+            remedy="Name one of these, or look in the right repository",
         )
     return run_of(row)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -25,18 +26,25 @@ def bounds_of(keys: pa.Table) -> Bounds | None:
     return None if found["min"] is None else (found["min"], found["max"])
 
 
-def may_hold(bounds: Bounds, key: str) -> bool:
-    """Whether keys between these may read like this."""
+def looked_for(key: str) -> Callable[[Bounds], bool]:
+    """Whether keys between two bounds may read like this one; the key is understood once, for all segments of a job."""
     first = _first(key)
     if first is None:
-        return True
-    least, greatest = bounds
-    if isinstance(least, str):
-        return bool(least <= first <= greatest)
+        return lambda _: True
     try:
-        return bool(least <= Decimal(first) <= greatest)
+        number: Decimal | None = Decimal(first)
     except InvalidOperation:
-        return False
+        number = None
+    if number is not None and number.is_nan():
+        number = None
+
+    def may_hold(bounds: Bounds) -> bool:
+        least, greatest = bounds
+        if isinstance(least, str):
+            return bool(least <= first <= greatest)
+        return number is not None and bool(least <= number <= greatest)
+
+    return may_hold
 
 
 def place(keys: pa.Table, key: str) -> int | None:

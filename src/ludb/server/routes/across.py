@@ -37,10 +37,11 @@ def calls(
     world: AnyWorld, caller: AnyCaller, cursor: Cursor = None, limit: Limit = 50,
     state: Annotated[list[CallState] | None, Query(description="May be repeated")] = None,
     system: Annotated[str | None, Query(max_length=100)] = None, run: str | None = None, job: str | None = None,
+    call: Annotated[str | None, Query(max_length=100, description="This one alone, by its id")] = None,
 ) -> Page[CallOfRunShape]:  # fmt: skip
     """Calls to APIs of all runs, the newest first."""
     found = world.repository.overview.calls(
-        before=number(cursor), states=state or (), system=system, run=run, job=job, limit=limit + 1
+        before=number(cursor), states=state or (), system=system, run=run, job=job, call=call, limit=limit + 1
     )
     return page_of(
         found, limit,

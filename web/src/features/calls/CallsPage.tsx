@@ -28,7 +28,9 @@ export default function CallsPage() {
     refetchInterval: 10_000,
   });
   const items = calls.data?.pages.flatMap((page) => page.items) ?? [];
-  const opened = items.find((one) => one.id === call);
+  // A link leads to one call, however many came after it.
+  const alone = useQuery({ queryKey: ["call", call], queryFn: () => get("/api/v1/calls", {}, { call, limit: 1 }), enabled: call !== "" && calls.isSuccess && !items.some((one) => one.id === call), refetchInterval: 10_000 });
+  const opened = [...items, ...(alone.data?.items ?? [])].find((one) => one.id === call);
   const named = [...new Set((systems.data ?? []).filter((one) => one.roles.includes("calls")).map((one) => one.name))];
   const COLUMNS: Column<One>[] = [
     { name: "call", tight: true, cell: (one) => <Button className="mono" aria-pressed={one.id === call} sx={{ p: 0, minWidth: 0, fontSize: 12 }} onClick={() => change({ call: one.id === call ? "" : one.id })}>{one.method} {one.output}</Button> },

@@ -8,10 +8,13 @@ import { useTitle } from "../../shared/title";
 import { RunSign } from "../../shared/parts";
 import { StateBar, StateCounts } from "../../shared/StateBar";
 import { LIVE, RUN_LOOK, settledOf } from "../../shared/states";
+import { Window } from "../../shared/Window";
 import { Actions } from "./Actions";
 import { Standing } from "./Standing";
 import { Trouble } from "./Trouble";
-import { Window } from "./Window";
+
+/** What stands behind a number where no list of units does: rows by table, chunks in flight. */
+const BEHIND: Partial<Record<string, string>> = { done: "systems", pending: "workers" };
 
 /** State, percent of the frozen list, the states that add up, rate, end. */
 export function Head({ run, progress, events }: { run: Shape<"RunShape">; progress: Shape<"ProgressShape"> | undefined; events: Shape<"EventShape">[] }) {
@@ -44,7 +47,7 @@ export function Head({ run, progress, events }: { run: Shape<"RunShape">; progre
         </Box>
       </Stack>
       <Stack direction="row" sx={{ flexWrap: "wrap", justifyContent: "space-between", gap: 1 }}>
-        <StateCounts counters={counters} linkOf={(unit) => (listed.has(unit) ? of(unit) : null)} />
+        <StateCounts counters={counters} linkOf={(unit) => (listed.has(unit) ? of(unit) : BEHIND[unit] ? `?tab=${BEHIND[unit]}` : null)} />
         {LIVE.has(state) ? <Ends state={state} progress={progress} mean /> : <span>{run.ended_at == null ? "not begun" : `ended ${moment(run.ended_at)}`}</span>}
       </Stack>
       <Trouble run={run.id} state={state} reason={reason} waiting={progress?.waiting ?? []} events={events} counters={counters} ended={run.ended_at} alone={progress !== undefined && LIVE.has(state) && !progress.held} />

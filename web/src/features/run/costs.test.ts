@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { latencies, sharesOf, systemsOf, withLatency } from "./costs";
 import { points } from "./figures";
-import { windowText } from "./Window";
+import { windowText } from "../../shared/Window";
 
 const figure = (name: string, p95: number | null, count = 1) => ({ name, count, seconds: 1, rows: 0, p50: p95, p95, sent: 0, received: 0, throttled: 0, failed: 0, waited: 0, latencies: [], requests: {}, calls: {}, in_flight: 0 });
 const at = (moment: number, systems: ReturnType<typeof figure>[]) => ({ at: moment, span: 5, phases: [], steps: [], rules: [], systems });

@@ -9,6 +9,7 @@ import { Failure, RunSign, Waiting } from "../../shared/parts";
 import { StateBar } from "../../shared/StateBar";
 import { useTitle } from "../../shared/title";
 import { LIVE, RUN_LOOK, settledOf, shares, UNIT_LOOK } from "../../shared/states";
+import { Window } from "../../shared/Window";
 
 const EVERY = 2_000;
 const SILENT = 15;
@@ -69,6 +70,7 @@ function Wall({ run, progress, silent, now }: Seen) {
         {live && <Figure name="running for">{duration(run.started_at ? now - run.started_at : null)}</Figure>}
         {live && <Figure name="workers">{count(progress.workers)}</Figure>}
       </Box>
+      {live && <Box sx={{ "& a": { color: "inherit", textDecoration: "none" } }}><Window run={run.id} now={now} /></Box>}
       <Box role="alert" sx={{ minHeight: size(9), p: trouble ? "1vh 1.5vw" : 0, border: trouble ? "4px solid var(--s-failed)" : 0, borderRadius: 1, fontWeight: 600, overflowWrap: "anywhere" }}>{trouble}</Box>
     </Box>
   );

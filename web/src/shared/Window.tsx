@@ -1,9 +1,8 @@
 import { Box } from "@mui/material";
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "react-router-dom";
-import { get, type Shape } from "../../api/client";
-import { clock, duration, zoneName } from "../../shared/format";
-import { keyOf } from "./reads";
+import { get, type Shape } from "../api/client";
+import { clock, duration, zoneName } from "./format";
 
 const FITS = {
   yes: { sign: "✓", word: "fits", colour: "done" },
@@ -20,7 +19,7 @@ export function windowText(gate: Shape<"GateShape">, now: number, zone?: string)
 
 /** Until when this run may work, and whether it will be done by then. */
 export function Window({ run, now }: { run: string; now: number }) {
-  const gate = useQuery({ queryKey: keyOf(run, "window"), queryFn: () => get("/api/v1/runs/{run}/window", { run }), refetchInterval: 15_000 });
+  const gate = useQuery({ queryKey: ["runs", run, "window"], queryFn: () => get("/api/v1/runs/{run}/window", { run }), refetchInterval: 15_000 });
   const text = gate.data ? windowText(gate.data, now) : "";
   if (!gate.data || !text) return null;
   const fits = gate.data.fits ? FITS[gate.data.fits] : null;
