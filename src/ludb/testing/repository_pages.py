@@ -136,3 +136,5 @@ class PagesContract:
             assert places("telco", "100", before=numbers["new"]) == [(numbers["old"], "old", 0)]
             assert [run for _, run, _ in places("telco", "100", limit=2)] == ["far", "new"]
             assert places("telco", "89") == places("telco", "x") == places("nonesuch", "100") == []
+        started(repository, run_id="newest")
+        assert [run for _, run, _ in places("telco", "100")] == ["newest", "far", "new", "old"]

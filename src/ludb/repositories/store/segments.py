@@ -39,6 +39,7 @@ class Segments:
         self._lock = threading.Lock()
         self._decoded: OrderedDict[tuple[str, int], pa.Table] = OrderedDict()
         self._bounds: dict[tuple[str, int], Bounds | None] = {}
+        self._pieces: dict[str, list[tuple[int, int]]] = {}  # by run: number and first position of its segments
 
     def of(self, connection: Connection, run: str, positions: Sequence[int]) -> pa.Table:
         """The key columns of these positions, in their order; they may lie in several segments."""
@@ -103,25 +104,37 @@ class Segments:
         """The segments of all runs of a job with numbers below `before`, the newest run first: the run's number and id, first
         position, key columns. Left out as above.
         """
-        r, s = run_table.c, segment.c
-        query = select(r.number, r.id, s.seg, s.first_pos, s.n).join_from(run_table, segment, s.run == r.id)
-        query = query.where(r.job == job).order_by(r.number.desc(), s.first_pos)
+        r = run_table.c
+        query = select(r.number, r.id).where(r.job == job).order_by(r.number.desc())
         if before is not None:
             query = query.where(r.number < before)
-        rows = connection.execute(query).all()
-        for at, (number, run, seg, first, units) in enumerate(rows):
-            if (run, seg) not in self._bounds and units <= _SMALL and len(self._bounds) < _BOUNDED:
-                self._learn(connection, [one.id for one in rows[at : at + _AT_ONCE] if one.n <= _SMALL])
-            known = self._bounds.get((run, seg))
-            if known is None or may_hold(known):
-                yield number, run, first, self._table(connection, run, seg)
+        runs = connection.execute(query).all()
+        for at, (number, run) in enumerate(runs):
+            pieces = self._pieces.get(run)
+            if pieces is None:
+                pieces = self._learn(connection, [one.id for one in runs[at : at + _AT_ONCE]])[run]
+            for seg, first in pieces:
+                known = self._bounds.get((run, seg))
+                if known is None or may_hold(known):
+                    yield number, run, first, self._table(connection, run, seg)
 
-    def _learn(self, connection: Connection, runs: Sequence[str]) -> None:
-        """Read the bounds of small segments together: most of the runs of a job that was run a thousand times are small."""
+    def _learn(self, connection: Connection, runs: Sequence[str]) -> dict[str, list[tuple[int, int]]]:
+        """Where the lists of these runs are cut, which never changes once a run is seen, and the bounds of small segments: most
+        of the runs of a job that was run a thousand times are small.
+        """
+        s, found = segment.c, dict[str, list[tuple[int, int]]]({run: [] for run in runs})
+        cuts = select(s.run, s.seg, s.first_pos).where(s.run.in_(runs)).order_by(s.first_pos)
+        for run, seg, first in connection.execute(cuts):
+            found[run].append((seg, first))
+        with self._lock:
+            if len(self._pieces) > _BOUNDED:
+                self._pieces.clear()
+            self._pieces.update(found)
         query = select(segment.c.run, segment.c.seg, segment.c["keys"], segment.c.keys_sha)
         for run, seg, data, sha in connection.execute(query.where(segment.c.run.in_(runs), segment.c.n <= _SMALL)):
             if (run, seg) not in self._bounds:
                 self._know(run, seg, self._read(run, seg, data, sha))
+        return found
 
     def _table(self, connection: Connection, run: str, seg: int) -> pa.Table:
         with self._lock:
