@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -161,6 +162,27 @@ def test_an_alert_is_told_once_taken_care_of_and_over_when_it_is(people, going, 
     assert client.get("/api/v1/alerts", params={"standing": True}).json()["items"] == []
     assert [event.name for _, _, event in going.repository.events.since(RUN)] == ["alert.raised"]
     assert "secret" not in client.get("/api/v1/alerts").text
+
+
+def test_a_run_whose_figures_cannot_be_read_leaves_no_other_unwatched(going, monkeypatch, capsys):
+    started(going.repository, run_id="odd")  # newer, so looked at first
+    going.repository.runs.change(RUN, RunState.FAILED, "a stop rule spoke")
+
+    def odd(repository, run, *more):
+        if run.id == "odd":
+            raise ValueError(f"Ann is {run.id}")
+        return conditions(repository, run, *more)
+
+    monkeypatch.setattr("ludb.server.watchman.conditions", odd)
+    Watchman(going, later=lambda do: do()).look()
+    assert [alert.rule for alert in going.repository.alerts.standing(RUN)] == ["run_failed"]
+    (line,) = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    assert (line["event"], line["run"], line["error"], "Ann is odd" in str(line)) == (
+        "server.bug",
+        "odd",
+        "ValueError",
+        False,
+    )
 
 
 def test_an_alert_of_a_run_that_is_over_is_over(going):

@@ -15,7 +15,7 @@ from ludb.model.events import Event
 from ludb.model.run import Run, RunState
 from ludb.server import sums
 from ludb.server.kept import LARGE
-from ludb.server.logbook import log
+from ludb.server.logbook import log, log_bug
 from ludb.server.world import World
 from ludb.service.alerts import OVER, conditions
 from ludb.service.alerts_channels import Channel, Untold, channels_of, send
@@ -48,7 +48,12 @@ class Watchman:
         for run in watched:
             if run.units >= LARGE and run.state in GOING and sums.is_new(self.world, run.id):
                 self.later(partial(sums.make_ready, self.world, run))
-            self._watch(run)
+            try:
+                self._watch(run)
+            except TransientError:
+                raise
+            except Exception as error:  # noqa: BLE001  (what is wrong with one run must not leave the others unwatched)
+                log_bug(error, run=run.id)
         seen = {run.id for run in watched}
         standing = repository.alerts.page(standing=True, limit=500)
         for alert in standing:
