@@ -216,7 +216,8 @@ def check_whole(world: World, summary: Summary, bad: Mapping[str, str] = BAD) ->
     """The invariants of DESIGN section 4, from the repository, the targets and the servers."""
     run, counters, views = summary.run, summary.counters, world.site.repository.views
     assert run.state is (RunState.EXCEPTIONS if bad else RunState.COMPLETED), world.told()
-    assert (counters.total, counters.done, counters.pending) == (UNITS, UNITS - len(bad), 0)
+    aside = [(one.unit_key, str(one.state), one.reason) for one in views.exceptions(run.id)]
+    assert (counters.total, counters.done, counters.pending) == (UNITS, UNITS - len(bad), 0), aside
     assert counters.quarantined == len(bad)
     found = {one.unit_key: one.reason for one in views.exceptions(run.id)}
     assert {key: part for key, part in bad.items() if part in found.get(key, "")} == dict(bad), found
