@@ -59,8 +59,9 @@ def prepare(world: World, boundary: Boundary) -> None:
 def test_a_sender_killed_at_a_boundary_of_its_calls_leaves_each_customer_once_or_not_at_all(world, same, boundary):
     prepare(world, boundary)
     world.die(boundary.fault)
-    if boundary.server:
-        assert len(world.inventory.objects()) == 2, "the second request had been carried out"
+    if boundary.server and len(world.inventory.objects()) != 2:
+        world.inventory.kill()  # what it still has in hand would arrive in the next test, under the same call ids
+        pytest.fail("the second request had not been carried out: the server took longer than the job waits")
     same(world.finish())
 
 
